@@ -1,0 +1,2 @@
+//! The `farport` command.
+fn main() {}
