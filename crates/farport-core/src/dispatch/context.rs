@@ -1,0 +1,95 @@
+//! What a message brings along.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::{Outbox, Sink};
+use crate::{Notification, ProtocolVersion, SessionId, SessionRecord, StreamControl};
+
+/// On whose behalf a message is served. Sessions, streams and state belong to one principal, and
+/// are not found by another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// Nobody has signed in: the server is public.
+    #[default]
+    Anonymous,
+    /// A user, named by who vouches for them and by what name.
+    User {
+        /// The issuer's identifier.
+        issuer: Arc<str>,
+        /// The subject at that issuer.
+        subject: Arc<str>,
+    },
+}
+
+/// For whom an instance of the server is made.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct InstanceContext {
+    /// On whose behalf the instance will act.
+    pub principal: Principal,
+    /// The session it will live in; `None` for one modern request, and for stdio.
+    pub session: Option<SessionId>,
+}
+
+impl InstanceContext {
+    /// The context of an instance that acts for `principal`, in `session` if there is one.
+    pub fn new(principal: Principal, session: Option<SessionId>) -> Self {
+        Self { principal, session }
+    }
+}
+
+/// What a request brings along.
+#[derive(Debug)]
+pub struct CallContext {
+    /// The revision that the exchange follows.
+    pub version: ProtocolVersion,
+    /// On whose behalf the call is made.
+    pub principal: Principal,
+    /// The session it belongs to; `None` in the modern era and for `initialize`.
+    pub session: Option<Arc<SessionRecord>>,
+    /// Fires when the client no longer wants the answer. `None` when dropping the future is how
+    /// that is told.
+    pub cancel: Option<CancellationToken>,
+    /// Where to what the server sends meanwhile goes.
+    pub sink: Sink,
+    /// The HTTP request's head, for handlers that ask for it.
+    pub parts: Option<Box<http::request::Parts>>,
+    /// Ends the response early, where the client can come back for the rest.
+    pub control: Option<StreamControl>,
+}
+
+/// A notification of the client on its way to the server. Only sessions have them.
+#[derive(Debug)]
+pub struct Notified {
+    /// The notification.
+    pub notification: Notification,
+    /// The session it belongs to.
+    pub session: Arc<SessionRecord>,
+    /// Where to what the server sends in return goes.
+    pub outbox: Arc<dyn Outbox>,
+}
+
+/// The severity of a log message (RFC 5424), least severe first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// For finding a fault.
+    Debug,
+    /// For information.
+    Info,
+    /// Normal, yet worth a notice.
+    Notice,
+    /// A warning.
+    Warning,
+    /// An error.
+    Error,
+    /// A critical condition.
+    Critical,
+    /// Somebody has to act at once.
+    Alert,
+    /// The system is unusable.
+    Emergency,
+}

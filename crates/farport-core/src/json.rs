@@ -1,0 +1,74 @@
+//! JSON that passes through unread.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+/// A piece of JSON text, shared and never re-serialised: whatever the sender wrote, unknown
+/// members and number formats included, is what the receiver reads.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawJson(Bytes);
+
+impl RawJson {
+    /// The part of `body` that `raw` borrows from it.
+    pub(crate) fn slice(body: &Bytes, raw: &RawValue) -> Self {
+        Self(body.slice_ref(raw.get().as_bytes()))
+    }
+
+    /// The part of this text that `raw` borrows from it.
+    pub(crate) fn part(&self, raw: &RawValue) -> Self {
+        Self::slice(&self.0, raw)
+    }
+
+    /// JSON text that the caller knows to be well-formed, as a serialiser writes it.
+    pub fn trusted(json: Bytes) -> Self {
+        Self(json)
+    }
+
+    /// The text.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads the text as a `T` that borrows from it.
+    ///
+    /// # Errors
+    /// When the text is not a `T`.
+    pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.0)
+    }
+
+    /// Reads the text as an owned `T`.
+    ///
+    /// # Errors
+    /// When the text is not a `T`.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.0)
+    }
+
+    /// A copy that shares no memory with the message it came from.
+    pub fn detached(&self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+}
+
+impl From<String> for RawJson {
+    fn from(json: String) -> Self {
+        Self(Bytes::from(json))
+    }
+}
+
+impl fmt::Debug for RawJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl Serialize for RawJson {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = self.read().map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}

@@ -1,0 +1,118 @@
+//! Sessions as records: what is remembered of a client between its messages.
+
+mod id;
+mod memory;
+mod store;
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+pub use id::SessionId;
+pub use memory::MemorySessions;
+pub use store::{SessionLimits, SessionStore, StoreError, Stored};
+
+use crate::{LogLevel, Principal, ProtocolVersion, RawJson};
+
+/// What is remembered of a session.
+///
+/// The id finds the record; it does not prove who asks. Every lookup is by principal and id.
+#[derive(Debug)]
+pub struct SessionRecord {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub principal: Principal,
+    /// The revision that was negotiated.
+    pub version: ProtocolVersion,
+    /// The parameters of `initialize`: the client's name and capabilities.
+    pub initialize: RawJson,
+    /// Whether the client declared sampling, elicitation or roots.
+    pub interactive: bool,
+    log_level: AtomicU8,
+}
+
+const LEVELS: [LogLevel; 8] = [
+    LogLevel::Debug,
+    LogLevel::Info,
+    LogLevel::Notice,
+    LogLevel::Warning,
+    LogLevel::Error,
+    LogLevel::Critical,
+    LogLevel::Alert,
+    LogLevel::Emergency,
+];
+
+impl SessionRecord {
+    /// The longest `initialize` parameters that a session remembers, in bytes.
+    pub const MAX_INITIALIZE: usize = 16 * 1024;
+
+    /// A record of a session that has just been opened.
+    pub fn new(
+        id: SessionId,
+        principal: Principal,
+        version: ProtocolVersion,
+        initialize: &RawJson,
+    ) -> Self {
+        Self {
+            id,
+            principal,
+            version,
+            interactive: is_interactive(initialize),
+            initialize: initialize.detached(),
+            log_level: AtomicU8::new(0),
+        }
+    }
+
+    /// The least severe log messages that the client wants. All, until it says otherwise.
+    pub fn log_level(&self) -> LogLevel {
+        let index = usize::from(self.log_level.load(Ordering::Relaxed));
+        LEVELS.get(index).copied().unwrap_or(LogLevel::Debug)
+    }
+
+    /// Remembers what the client asked for with `logging/setLevel`.
+    pub fn set_log_level(&self, level: LogLevel) {
+        self.log_level.store(level as u8, Ordering::Relaxed);
+    }
+}
+
+fn is_interactive(initialize: &RawJson) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Initialize {
+        capabilities: Option<Capabilities>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Capabilities {
+        sampling: Option<serde::de::IgnoredAny>,
+        elicitation: Option<serde::de::IgnoredAny>,
+        roots: Option<serde::de::IgnoredAny>,
+    }
+    let read: Result<Initialize, _> = initialize.read();
+    read.ok()
+        .and_then(|initialize| initialize.capabilities)
+        .is_some_and(|capabilities| {
+            capabilities.sampling.is_some()
+                || capabilities.elicitation.is_some()
+                || capabilities.roots.is_some()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_interactive_when_it_declares_that_it_can_be_asked() {
+        for (initialize, expect) in [
+            ("{}", false),
+            (r#"{"capabilities":{}}"#, false),
+            (r#"{"capabilities":{"experimental":{"roots":{}}}}"#, false),
+            (r#"{"capabilities":{"roots":{"listChanged":true}}}"#, true),
+            (r#"{"capabilities":{"sampling":{}}}"#, true),
+            (r#"{"capabilities":{"elicitation":{}}}"#, true),
+        ] {
+            assert_eq!(
+                is_interactive(&RawJson::from(initialize.to_owned())),
+                expect
+            );
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Session ids.
+
+use std::fmt;
+
+use crate::Runtime;
+
+/// A session's id: 128 random bits, written as 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId([u8; 16]);
+
+impl SessionId {
+    /// A new id that nobody can guess.
+    pub fn random(runtime: &dyn Runtime) -> Self {
+        let mut bytes = [0; 16];
+        runtime.random(&mut bytes);
+        Self(bytes)
+    }
+
+    /// Reads an id as it is written; anything else is `None`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
+            let [high, low] = pair.map(digit);
+            *byte = high? << 4 | low?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+/// Lower case only: one session has one name.
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for SessionId {
+    /// The first digits only: a log must not be a way into a session.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [first, second, third, ..] = self.0;
+        write!(f, "{first:02x}{second:02x}{third:02x}..")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_and_nothing_else_does() {
+        let id = SessionId([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
+        let text = id.to_string();
+        assert_eq!(text, "000102030405060708090a0b0c0d0eff");
+        assert_eq!(SessionId::parse(&text), Some(id));
+        let upper = text.to_uppercase();
+        for bad in [
+            "",
+            "00",
+            &text[1..],
+            &upper,
+            &format!("{text}0"),
+            &text.replace('f', "g"),
+        ] {
+            assert_eq!(SessionId::parse(bad), None, "{bad}");
+        }
+        assert!(!format!("{id:?}").contains("0304"));
+    }
+}

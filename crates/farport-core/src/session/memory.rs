@@ -1,0 +1,80 @@
+//! Session records in memory.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+
+use super::{SessionId, SessionLimits, SessionRecord, SessionStore, Stored};
+use crate::Timestamp;
+
+/// Keeps records in memory, for as long as the process lives.
+#[derive(Debug)]
+pub struct MemorySessions {
+    limits: SessionLimits,
+    /// Most recently used first, which is also the order in which they expire.
+    records: Mutex<LruCache<SessionId, Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: Arc<SessionRecord>,
+    seen: Timestamp,
+}
+
+impl MemorySessions {
+    /// An empty store.
+    pub fn new(limits: SessionLimits) -> Self {
+        Self {
+            limits,
+            records: Mutex::new(LruCache::unbounded()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LruCache<SessionId, Entry>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_over(&self, entry: &Entry, now: Timestamp) -> bool {
+        now.since(entry.seen) >= self.limits.idle
+    }
+}
+
+impl SessionStore for MemorySessions {
+    fn insert(&self, record: Arc<SessionRecord>, now: Timestamp) -> Stored<'_, Vec<SessionId>> {
+        let mut records = self.lock();
+        let mut gone = Vec::new();
+        while records.len() >= self.limits.most.max(1) {
+            gone.extend(records.pop_lru().map(|(id, _)| id));
+        }
+        records.put(record.id, Entry { record, seen: now });
+        Stored::ready(gone)
+    }
+
+    fn get(&self, id: SessionId, now: Timestamp) -> Stored<'_, Option<Arc<SessionRecord>>> {
+        let mut records = self.lock();
+        let found = records
+            .get_mut(&id)
+            .filter(|entry| !self.is_over(entry, now))
+            .map(|entry| {
+                entry.seen = now;
+                entry.record.clone()
+            });
+        Stored::ready(found)
+    }
+
+    fn remove(&self, id: SessionId) -> Stored<'_, bool> {
+        Stored::ready(self.lock().pop(&id).is_some())
+    }
+
+    fn expire(&self, now: Timestamp) -> Stored<'_, Vec<SessionId>> {
+        let mut records = self.lock();
+        let mut gone = Vec::new();
+        while records
+            .peek_lru()
+            .is_some_and(|(_, entry)| self.is_over(entry, now))
+        {
+            gone.extend(records.pop_lru().map(|(id, _)| id));
+        }
+        Stored::ready(gone)
+    }
+}

@@ -1,0 +1,220 @@
+//! The HTTP headers that repeat parts of a 2026-07-28 request, held against its body.
+//!
+//! Middleboxes route on these headers; a server that acted on a body that says something else
+//! would be led around them (2026-07-28, "Server Validation").
+
+mod params;
+
+use std::borrow::Cow;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::HeaderMap;
+
+pub use params::ParamHeader;
+
+use crate::{Method, RequestMeta, RpcError, SubjectField};
+
+/// `MCP-Protocol-Version`
+pub const PROTOCOL_VERSION: &str = "mcp-protocol-version";
+/// `Mcp-Method`
+pub const METHOD: &str = "mcp-method";
+/// `Mcp-Name`
+pub const NAME: &str = "mcp-name";
+/// `Mcp-Session-Id`
+pub const SESSION_ID: &str = "mcp-session-id";
+/// The start of the headers that repeat a tool's arguments.
+pub const PARAM_PREFIX: &str = "mcp-param-";
+
+/// The value that a header carries: itself, or what is within `=?base64?...?=`
+/// (2026-07-28, "Value Encoding"). `None` for an encoding that is broken.
+pub fn decode(value: &str) -> Option<Cow<'_, str>> {
+    let encoded = value
+        .strip_prefix("=?base64?")
+        .and_then(|rest| rest.strip_suffix("?="));
+    match encoded {
+        None => Some(Cow::Borrowed(value)),
+        Some(encoded) => {
+            let bytes = BASE64_STANDARD.decode(encoded).ok()?;
+            String::from_utf8(bytes).ok().map(Cow::Owned)
+        }
+    }
+}
+
+/// The only value of a header, as visible ASCII.
+///
+/// # Errors
+/// -32020 when the header stands twice (two readers could each take another one) or holds bytes
+/// that no client may send.
+pub fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, RpcError> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(RpcError::header_mismatch(format_args!(
+            "{name} stands more than once"
+        )));
+    }
+    let text = value.to_str();
+    text.map(Some)
+        .map_err(|_| RpcError::header_mismatch(format_args!("{name} has invalid characters")))
+}
+
+/// Holds the standard headers of a modern request against its body.
+///
+/// `params` are the header annotations of the tool that is called.
+///
+/// # Errors
+/// -32020, naming the header, when one is missing, malformed or different.
+pub fn check(
+    headers: &HeaderMap,
+    method: &Method,
+    meta: &RequestMeta,
+    params: &[ParamHeader],
+) -> Result<(), RpcError> {
+    let version = single(headers, PROTOCOL_VERSION)?
+        .ok_or_else(|| RpcError::header_mismatch("MCP-Protocol-Version is missing"))?;
+    if Some(version) != meta.protocol_version.as_deref() {
+        return Err(RpcError::header_mismatch(
+            "MCP-Protocol-Version is not the body's version",
+        ));
+    }
+    check_method(headers, method)?;
+    let named = single(headers, METHOD)?;
+    if named.is_none() {
+        return Err(RpcError::header_mismatch("Mcp-Method is missing"));
+    }
+    let name = single(headers, NAME)?;
+    if let (Some(_), Some(subject)) = (SubjectField::of(method), meta.subject.as_deref()) {
+        let name = name.ok_or_else(|| RpcError::header_mismatch("Mcp-Name is missing"))?;
+        let name = decode(name)
+            .ok_or_else(|| RpcError::header_mismatch("Mcp-Name is not valid base64"))?;
+        if name != subject {
+            return Err(RpcError::header_mismatch("Mcp-Name is not the body's name"));
+        }
+    }
+    params::check(headers, meta.arguments.as_ref(), params)
+}
+
+/// Holds `Mcp-Method`, where it is sent, against the body. Other revisions do not have the header,
+/// yet a wrong one must not lead a middlebox astray.
+///
+/// # Errors
+/// -32020 when the header names another method.
+pub fn check_method(headers: &HeaderMap, method: &Method) -> Result<(), RpcError> {
+    match single(headers, METHOD)? {
+        Some(named) if named != method.as_str() => Err(RpcError::header_mismatch(
+            "Mcp-Method is not the body's method",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+    use serde_json::json;
+
+    use super::*;
+    use crate::RawJson;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            map.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn values_decode_as_the_specification_shows() {
+        for (value, expect) in [
+            ("us-west1", Some("us-west1")),
+            ("=?base64?SGVsbG8sIOS4lueVjA==?=", Some("Hello, 世界")),
+            ("=?base64?IHBhZGRlZCA=?=", Some(" padded ")),
+            (
+                "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?=",
+                Some("=?base64?literal?="),
+            ),
+            ("=?base64??=", Some("")),
+            ("=?BASE64?IA==?=", Some("=?BASE64?IA==?=")),
+            ("=?base64?%%%?=", None),
+            ("=?base64?/w==?=", None),
+        ] {
+            assert_eq!(decode(value).as_deref(), expect, "{value}");
+        }
+    }
+
+    #[test]
+    fn headers_that_disagree_with_the_body_are_refused() {
+        let params = ParamHeader::of_schema(&json!({"type": "object", "properties": {
+            "region": {"type": "string", "x-mcp-header": "Region"},
+            "count": {"type": "integer", "x-mcp-header": "Count"},
+            "deep": {"type": "object", "properties": {"flag": {"type": "boolean", "x-mcp-header": "Flag"}}},
+        }}));
+        let base = [
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", "tools/call"),
+            ("mcp-name", "t"),
+        ];
+        let body = |arguments: serde_json::Value| {
+            let params = json!({"name": "t", "arguments": arguments, "_meta": {
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28"}});
+            RequestMeta::read(&Method::ToolsCall, Some(&RawJson::from(params.to_string()))).unwrap()
+        };
+        let all = json!({"region": "é", "count": 42, "deep": {"flag": true}});
+        let sent = [
+            ("mcp-param-region", "=?base64?w6k=?="),
+            ("mcp-param-count", "42.0"),
+            ("mcp-param-flag", "true"),
+        ];
+        let with = |replace: &[(&str, &str)]| {
+            let mut pairs: Vec<(&str, &str)> = base.into_iter().chain(sent).collect();
+            pairs.retain(|(name, _)| !replace.iter().any(|(other, _)| other == name));
+            pairs.extend(replace.iter().filter(|(_, value)| *value != "-"));
+            headers(&pairs)
+        };
+        assert!(check(&with(&[]), &Method::ToolsCall, &body(all.clone()), &params).is_ok());
+        for replace in [
+            ("mcp-protocol-version", "-"),
+            ("mcp-protocol-version", "2025-11-25"),
+            ("mcp-method", "-"),
+            ("mcp-method", "tools/list"),
+            ("mcp-method", "Tools/Call"),
+            ("mcp-name", "-"),
+            ("mcp-name", "T"),
+            ("mcp-name", "=?base64?!?="),
+            ("mcp-param-region", "-"),
+            ("mcp-param-region", "e"),
+            ("mcp-param-count", "43"),
+            ("mcp-param-count", "4 2"),
+            ("mcp-param-flag", "True"),
+        ] {
+            let error = check(
+                &with(&[replace]),
+                &Method::ToolsCall,
+                &body(all.clone()),
+                &params,
+            );
+            assert_eq!(error.unwrap_err().code.0, -32020, "{replace:?}");
+        }
+        let absent = json!({"region": null});
+        assert!(
+            check(
+                &headers(&base),
+                &Method::ToolsCall,
+                &body(absent.clone()),
+                &params
+            )
+            .is_ok()
+        );
+        assert!(check(&with(&[]), &Method::ToolsCall, &body(absent), &params).is_err());
+        let twice: Vec<_> = base
+            .into_iter()
+            .chain(sent)
+            .chain([("mcp-name", "t")])
+            .collect();
+        assert!(check(&headers(&twice), &Method::ToolsCall, &body(all), &params).is_err());
+    }
+}

@@ -1,0 +1,304 @@
+//! What a server sends on one stream: a bounded log that a reader follows and can come back to.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+
+/// How much of a stream is kept for a reader that is slow or away.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamLimits {
+    /// The most events kept.
+    pub events: usize,
+    /// The most bytes kept. The last event is kept whatever its size.
+    pub bytes: usize,
+}
+
+impl Default for StreamLimits {
+    /// 256 events, 1 MiB.
+    fn default() -> Self {
+        Self {
+            events: 256,
+            bytes: 1 << 20,
+        }
+    }
+}
+
+/// A message on a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its number in the stream, from 1.
+    pub seq: u64,
+    /// The JSON-RPC message.
+    pub data: Bytes,
+}
+
+/// Where a reader is in a stream. Only the newest reader of a stream is served; an older one is
+/// told that the stream has ended, so that a client whose connection died can come back at once.
+#[derive(Debug)]
+pub struct Reader {
+    ticket: u64,
+    after: u64,
+}
+
+/// How a call's first sign of life looks.
+#[derive(Debug, PartialEq, Eq)]
+pub enum First {
+    /// It ended with this and nothing else: a JSON body will do.
+    Only(Bytes),
+    /// It ended without a message.
+    Nothing,
+    /// There is more to come: the answer is a stream.
+    Stream,
+}
+
+/// The log of one stream. Writers never wait: when the bounds are reached, the oldest event goes.
+///
+/// The end of the stream is told to the reader once it has seen everything before it.
+#[derive(Debug)]
+pub struct EventStream {
+    state: Mutex<State>,
+    limits: StreamLimits,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    log: VecDeque<Event>,
+    bytes: usize,
+    last: u64,
+    ended: bool,
+    detached: bool,
+    ticket: u64,
+    waker: Option<Waker>,
+}
+
+impl EventStream {
+    /// An empty stream.
+    pub fn new(limits: StreamLimits) -> Self {
+        Self {
+            state: Mutex::default(),
+            limits,
+        }
+    }
+
+    /// Appends a message. After the end it is dropped, and false comes back.
+    pub fn push(&self, data: Bytes) -> bool {
+        let mut state = self.lock();
+        if state.ended {
+            return false;
+        }
+        self.append(&mut state, data);
+        wake(state);
+        true
+    }
+
+    /// Appends the last message, if there is one, and ends the stream.
+    pub fn finish(&self, data: Option<Bytes>) {
+        let mut state = self.lock();
+        if state.ended {
+            return;
+        }
+        if let Some(data) = data {
+            self.append(&mut state, data);
+        }
+        state.ended = true;
+        wake(state);
+    }
+
+    /// Sends the present reader away; the stream goes on, for a reader that comes back.
+    pub fn detach(&self) {
+        let mut state = self.lock();
+        state.detached = true;
+        wake(state);
+    }
+
+    /// Whether the last message has been appended.
+    pub fn is_finished(&self) -> bool {
+        self.lock().ended
+    }
+
+    /// A reader of what comes after event `after`, in place of the one there was.
+    pub fn attach(&self, after: u64) -> Reader {
+        let mut state = self.lock();
+        state.ticket += 1;
+        state.detached = false;
+        let ticket = state.ticket;
+        wake(state);
+        Reader { ticket, after }
+    }
+
+    /// The next event for `reader`; `None` at the end, or when another reader took its place.
+    pub fn poll_next(&self, reader: &mut Reader, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let mut state = self.lock();
+        if state.ticket != reader.ticket {
+            return Poll::Ready(None);
+        }
+        let next = reader.after.saturating_add(1);
+        let oldest = state.log.front().map_or(next, |event| event.seq);
+        // Events that the bounds have pushed out are gone; go on with the oldest there is.
+        let index = usize::try_from(next.saturating_sub(oldest)).unwrap_or(usize::MAX);
+        if let Some(event) = state.log.get(index).cloned() {
+            reader.after = event.seq;
+            return Poll::Ready(Some(event));
+        }
+        if state.ended || state.detached {
+            return Poll::Ready(None);
+        }
+        park(&mut state, cx);
+        Poll::Pending
+    }
+
+    /// Waits until it is clear whether the answer is one message or a stream.
+    pub fn poll_first(&self, cx: &mut Context<'_>) -> Poll<First> {
+        let mut state = self.lock();
+        match (state.ended, state.log.front()) {
+            (true, Some(event)) if state.last == 1 && !state.detached => {
+                Poll::Ready(First::Only(event.data.clone()))
+            }
+            (true, None) if !state.detached => Poll::Ready(First::Nothing),
+            (false, None) if !state.detached => {
+                park(&mut state, cx);
+                Poll::Pending
+            }
+            _ => Poll::Ready(First::Stream),
+        }
+    }
+
+    fn append(&self, state: &mut State, data: Bytes) {
+        state.last += 1;
+        state.bytes += data.len();
+        state.log.push_back(Event {
+            seq: state.last,
+            data,
+        });
+        while state.log.len() > self.limits.events.max(1)
+            || (state.bytes > self.limits.bytes && state.log.len() > 1)
+        {
+            if let Some(event) = state.log.pop_front() {
+                state.bytes -= event.data.len();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn park(state: &mut State, cx: &mut Context<'_>) {
+    match &mut state.waker {
+        Some(waker) => waker.clone_from(cx.waker()),
+        none => *none = Some(cx.waker().clone()),
+    }
+}
+
+fn wake(mut state: MutexGuard<'_, State>) {
+    let waker = state.waker.take();
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{future::poll_fn, task::noop_waker};
+
+    use super::*;
+
+    fn drain(stream: &EventStream, reader: &mut Reader) -> (Vec<u64>, bool) {
+        let waker = noop_waker();
+        let mut cx = Context::from_waker(&waker);
+        let mut seen = Vec::new();
+        loop {
+            match stream.poll_next(reader, &mut cx) {
+                Poll::Ready(Some(event)) => seen.push(event.seq),
+                Poll::Ready(None) => return (seen, true),
+                Poll::Pending => return (seen, false),
+            }
+        }
+    }
+
+    fn data(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    #[test]
+    fn a_reader_sees_everything_then_the_end() {
+        let stream = EventStream::new(StreamLimits::default());
+        let mut reader = stream.attach(0);
+        assert!(stream.push(data("a")));
+        assert_eq!(drain(&stream, &mut reader), (vec![1], false));
+        stream.push(data("b"));
+        stream.finish(Some(data("c")));
+        assert!(!stream.push(data("late")));
+        assert_eq!(drain(&stream, &mut reader), (vec![2, 3], true));
+    }
+
+    #[test]
+    fn a_reader_that_comes_back_gets_what_it_missed_and_replaces_the_old_one() {
+        let stream = EventStream::new(StreamLimits::default());
+        let mut old = stream.attach(0);
+        for text in ["a", "b", "c"] {
+            stream.push(data(text));
+        }
+        let mut new = stream.attach(1);
+        assert_eq!(drain(&stream, &mut old), (vec![], true));
+        assert_eq!(drain(&stream, &mut new), (vec![2, 3], false));
+    }
+
+    #[test]
+    fn a_detached_reader_ends_and_the_next_one_goes_on() {
+        let stream = EventStream::new(StreamLimits::default());
+        let mut reader = stream.attach(0);
+        stream.detach();
+        assert_eq!(drain(&stream, &mut reader), (vec![], true));
+        let mut back = stream.attach(0);
+        stream.finish(Some(data("result")));
+        assert_eq!(drain(&stream, &mut back), (vec![1], true));
+    }
+
+    #[test]
+    fn the_oldest_events_go_first_and_the_last_one_stays() {
+        let stream = EventStream::new(StreamLimits {
+            events: 3,
+            bytes: 5,
+        });
+        for _ in 0..10 {
+            stream.push(data("x"));
+        }
+        assert_eq!(
+            drain(&stream, &mut stream.attach(0)),
+            (vec![8, 9, 10], false)
+        );
+        stream.push(data("far too long"));
+        assert_eq!(drain(&stream, &mut stream.attach(0)), (vec![11], false));
+        assert_eq!(
+            drain(&stream, &mut stream.attach(u64::MAX)),
+            (vec![], false)
+        );
+    }
+
+    #[test]
+    fn one_message_alone_is_no_stream() {
+        let first = |stream: &EventStream| {
+            futures_util::FutureExt::now_or_never(poll_fn(|cx| stream.poll_first(cx)))
+        };
+        let stream = EventStream::new(StreamLimits::default());
+        assert_eq!(first(&stream), None);
+        stream.finish(Some(data("r")));
+        assert_eq!(first(&stream), Some(First::Only(data("r"))));
+        let stream = EventStream::new(StreamLimits::default());
+        stream.push(data("note"));
+        assert_eq!(first(&stream), Some(First::Stream));
+        let stream = EventStream::new(StreamLimits::default());
+        stream.finish(None);
+        assert_eq!(first(&stream), Some(First::Nothing));
+        let stream = EventStream::new(StreamLimits::default());
+        stream.detach();
+        assert_eq!(first(&stream), Some(First::Stream));
+    }
+}
