@@ -51,7 +51,10 @@ pub trait Dispatch: Send + Sync + 'static {
     fn profile(&self) -> &Profile;
 
     /// A new instance: one for each session, and one for each modern request.
-    fn open(&self, context: &InstanceContext) -> Arc<dyn Instance>;
+    ///
+    /// # Errors
+    /// When the server cannot make one; the reason is in its log.
+    fn open(&self, context: &InstanceContext) -> Result<Arc<dyn Instance>, RpcError>;
 }
 
 /// The server as one session, or one modern request, sees it.

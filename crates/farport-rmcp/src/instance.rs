@@ -1,0 +1,293 @@
+//! One handler, serving one session or one modern request.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use bytes::Bytes;
+use farport_core::{
+    BoxFuture, Call, CallContext, Era, Instance, Method, Notified, Outbox, ProtocolVersion,
+    RawJson, Reply, RequestId, RpcError, SessionRecord, Sink, frame, standard_headers::ParamHeader,
+};
+use futures_util::FutureExt;
+use rmcp::{
+    ErrorData, Peer, RoleServer, ServerHandler, Service,
+    model::{
+        ClientRequest, InitializeRequestParams, InitializeResult, JsonRpcMessage, NumberOrString,
+        RequestMetaObject, ServerResult,
+    },
+    service::RequestContext,
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    decode,
+    dispatch::Shared,
+    peer::{Live, Notifications, Silent, client_of, rmcp_version},
+};
+
+/// A handler with what it needs to serve calls.
+pub(crate) struct RmcpInstance<H: ServerHandler> {
+    handler: Arc<H>,
+    shared: Arc<Shared>,
+    /// Whether the session's peer stays once it was needed: handlers that send unasked keep it.
+    keeps_peer: bool,
+    silent: OnceLock<Arc<Silent>>,
+    session: Mutex<Option<Arc<SessionPeer<H>>>>,
+}
+
+/// A peer for what outlives a call.
+type SessionPeer<H> = Live<Notifications<H>>;
+
+/// Receives once for each notification that the handler is done with.
+type Done = mpsc::UnboundedReceiver<()>;
+
+/// A call's peer, with what keeps it alive.
+enum CallPeer<H: ServerHandler> {
+    Shared(Peer<RoleServer>),
+    Fresh(Silent),
+    Live(Live<Notifications<H>>),
+    Session(Arc<SessionPeer<H>>),
+}
+
+impl<H: ServerHandler> CallPeer<H> {
+    fn peer(&self) -> &Peer<RoleServer> {
+        match self {
+            Self::Shared(peer) => peer,
+            Self::Fresh(silent) => &silent.peer,
+            Self::Live(live) => &live.peer,
+            Self::Session(session) => &session.peer,
+        }
+    }
+}
+
+impl<H: ServerHandler> RmcpInstance<H> {
+    pub(crate) fn new(handler: H, shared: Arc<Shared>, keeps_peer: bool) -> Self {
+        Self {
+            handler: Arc::new(handler),
+            shared,
+            keeps_peer,
+            silent: OnceLock::new(),
+            session: Mutex::default(),
+        }
+    }
+
+    fn peer_for(
+        &self,
+        context: &CallContext,
+        request: &ClientRequest,
+        meta: &RequestMetaObject,
+    ) -> CallPeer<H> {
+        let client = || match context.version.era() {
+            Era::Session => context.session.as_deref().and_then(client_of),
+            Era::Modern => modern_client(context.version, meta),
+        };
+        match (&context.sink, request) {
+            (Sink::Call(outbox), _) => {
+                let (done, _) = mpsc::unbounded_channel();
+                let service = Notifications {
+                    handler: self.handler.clone(),
+                    done,
+                };
+                CallPeer::Live(Live::new(service, outbox.clone(), client()))
+            }
+            (Sink::Session(outbox), _) => CallPeer::Session(self.session_peer(outbox, client()).0),
+            // `initialize` writes the client into its peer, which must then be nobody else's.
+            (Sink::Silent, ClientRequest::InitializeRequest(_)) => {
+                CallPeer::Fresh(Silent::new(None))
+            }
+            (Sink::Silent, _) => CallPeer::Shared(self.silent(context.session.as_deref())),
+        }
+    }
+
+    fn silent(&self, session: Option<&SessionRecord>) -> Peer<RoleServer> {
+        let silent = self.silent.get_or_init(|| match session {
+            Some(session) => self.shared.silent.of(session),
+            None => self.shared.silent.modern(),
+        });
+        silent.peer.clone()
+    }
+
+    /// The session's peer. One that does not stay comes with word of when it is done.
+    fn session_peer(
+        &self,
+        outbox: &Arc<dyn Outbox>,
+        client: Option<InitializeRequestParams>,
+    ) -> (Arc<SessionPeer<H>>, Option<Done>) {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = &*session {
+            return (session.clone(), None);
+        }
+        let (sender, done) = mpsc::unbounded_channel();
+        let service = Notifications {
+            handler: self.handler.clone(),
+            done: sender,
+        };
+        let made = Arc::new(Live::new(service, outbox.clone(), client));
+        if !self.keeps_peer {
+            return (made, Some(done));
+        }
+        *session = Some(made.clone());
+        (made, None)
+    }
+
+    async fn serve(self: Arc<Self>, call: Call) -> Reply {
+        let Call {
+            request: envelope,
+            mut context,
+        } = call;
+        let (request, meta) = decode::request(&envelope)?;
+        let opening = match &request {
+            ClientRequest::InitializeRequest(request) => Some(request.params.clone()),
+            _ => None,
+        };
+        let peer = self.peer_for(&context, &request, &meta);
+        let mut rmcp = RequestContext::new(rmcp_id(&envelope.id), peer.peer().clone());
+        if let Some(cancel) = context.cancel.take() {
+            rmcp.ct = cancel;
+        }
+        rmcp.meta = meta;
+        if let Some(parts) = context.parts.take() {
+            rmcp.extensions.insert(*parts);
+        }
+        if let Some(control) = context.control.take() {
+            rmcp.extensions.insert(control);
+        }
+        rmcp.extensions.insert(context.principal.clone());
+        let served = AssertUnwindSafe(Service::handle_request(&*self.handler, request, rmcp));
+        let Ok(served) = served.catch_unwind().await else {
+            tracing::error!(method = envelope.method.as_str(), "the handler panicked");
+            return Err(RpcError::internal());
+        };
+        let mut result = served.map_err(error)?;
+        if let (Some(opening), ServerResult::InitializeResult(result)) = (opening, &mut result) {
+            self.negotiate(opening, result, &peer)?;
+        }
+        write(
+            &envelope.id,
+            &result,
+            context.version,
+            &self.shared.server_info,
+        )
+    }
+
+    /// Holds the handler's answer to `initialize` against what it says it supports, and tells its
+    /// peer what came of it.
+    fn negotiate(
+        &self,
+        mut opening: InitializeRequestParams,
+        result: &mut InitializeResult,
+        peer: &CallPeer<H>,
+    ) -> Result<(), RpcError> {
+        let supported = Service::supported_protocol_versions(&*self.handler);
+        let asked = &opening.protocol_version;
+        if asked.has_initialize() && supported.contains(asked) {
+            result.protocol_version = asked.clone();
+        } else if !result.protocol_version.has_initialize() {
+            let newest = supported
+                .iter()
+                .filter(|version| version.has_initialize())
+                .last();
+            let newest = newest.ok_or_else(|| {
+                error(ErrorData::unsupported_protocol_version(
+                    asked.clone(),
+                    &supported,
+                ))
+            })?;
+            result.protocol_version = newest.clone();
+        }
+        opening.protocol_version = result.protocol_version.clone();
+        peer.peer().set_peer_info(opening);
+        Ok(())
+    }
+}
+
+impl<H: ServerHandler> Instance for RmcpInstance<H> {
+    fn call(self: Arc<Self>, call: Call) -> BoxFuture<'static, Reply> {
+        Box::pin(self.serve(call))
+    }
+
+    fn notify(self: Arc<Self>, notified: Notified) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let Notified {
+                notification,
+                session,
+                outbox,
+            } = notified;
+            let name = notification.method.as_str();
+            let message = match decode::notification(&notification) {
+                Ok(message) => message,
+                Err(error) => {
+                    tracing::debug!(method = name, %error, "a notification does not parse");
+                    return;
+                }
+            };
+            // Whoever only hears that a call is off does not need a peer made for it.
+            let known = self
+                .session
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            let (peer, done) = match (known, &notification.method) {
+                (Some(peer), _) => (peer, None),
+                (None, Method::Cancelled | Method::Progress) => return,
+                (None, _) => self.session_peer(&outbox, client_of(&session)),
+            };
+            let sent = peer.inbox.send(JsonRpcMessage::notification(message));
+            if let (Ok(()), Some(mut done)) = (sent, done) {
+                // The peer goes when the handler is done with it, not before.
+                done.recv().await;
+            }
+        })
+    }
+
+    fn param_headers(&self, tool: &str) -> Arc<[ParamHeader]> {
+        match self.handler.get_tool(tool) {
+            Some(tool) => self.shared.params.of(&tool),
+            None => Arc::new([]),
+        }
+    }
+}
+
+/// What rmcp knows of a modern call's client, for handlers that ask the peer instead of the
+/// request.
+fn modern_client(
+    version: ProtocolVersion,
+    meta: &RequestMetaObject,
+) -> Option<InitializeRequestParams> {
+    let client = meta.client_info()?;
+    let capabilities = meta.client_capabilities().unwrap_or_default();
+    let mut params = InitializeRequestParams::new(capabilities, client);
+    params.protocol_version = rmcp_version(version);
+    Some(params)
+}
+
+fn rmcp_id(id: &RequestId) -> NumberOrString {
+    match id {
+        RequestId::Integer(id) => NumberOrString::Number(*id),
+        RequestId::String(id) => NumberOrString::String(id.as_ref().into()),
+    }
+}
+
+fn write(
+    id: &RequestId,
+    result: &ServerResult,
+    version: ProtocolVersion,
+    server_info: &RawJson,
+) -> Result<Bytes, RpcError> {
+    let info = (version.era() == Era::Modern).then_some(server_info);
+    frame::response(id, result, info).map_err(|error| {
+        tracing::error!(%error, "a result does not serialise");
+        RpcError::internal()
+    })
+}
+
+fn error(error: ErrorData) -> RpcError {
+    let data = error.data.map(|data| RawJson::from(data.to_string()));
+    RpcError {
+        code: farport_core::ErrorCode(i64::from(error.code.0)),
+        message: error.message,
+        data,
+    }
+}
