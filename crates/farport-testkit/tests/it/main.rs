@@ -1,0 +1,13 @@
+//! The fixture as a client meets it, over a pipe in memory: what the official suite does not ask
+//! about.
+
+#![cfg(feature = "fixture")]
+#![expect(
+    deprecated,
+    reason = "sampling and logging are on their way out of the protocol, and served until then"
+)]
+
+mod asking;
+mod changes;
+mod client;
+mod logging;
