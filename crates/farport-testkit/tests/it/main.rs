@@ -2,6 +2,7 @@
 //! about.
 
 #![cfg(feature = "fixture")]
+#![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 #![expect(
     deprecated,
     reason = "sampling and logging are on their way out of the protocol, and served until then"
