@@ -1,0 +1,5 @@
+//! A calculator, offered to every MCP client.
+
+mod calculator;
+
+pub use calculator::Calculator;
