@@ -4,7 +4,10 @@ mod id;
 mod memory;
 mod store;
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU8, Ordering},
+};
 
 pub use id::SessionId;
 pub use memory::MemorySessions;
@@ -21,12 +24,11 @@ pub struct SessionRecord {
     pub id: SessionId,
     /// Whose it is.
     pub principal: Principal,
-    /// The revision that was negotiated.
-    pub version: ProtocolVersion,
     /// The parameters of `initialize`: the client's name and capabilities.
     pub initialize: RawJson,
     /// Whether the client declared sampling, elicitation or roots.
     pub interactive: bool,
+    version: OnceLock<ProtocolVersion>,
     log_level: AtomicU8,
 }
 
@@ -45,21 +47,26 @@ impl SessionRecord {
     /// The longest `initialize` parameters that a session remembers, in bytes.
     pub const MAX_INITIALIZE: usize = 16 * 1024;
 
-    /// A record of a session that has just been opened.
-    pub fn new(
-        id: SessionId,
-        principal: Principal,
-        version: ProtocolVersion,
-        initialize: &RawJson,
-    ) -> Self {
+    /// A record of a session that is being opened.
+    pub fn new(id: SessionId, principal: Principal, initialize: &RawJson) -> Self {
         Self {
             id,
             principal,
-            version,
+            version: OnceLock::new(),
             interactive: is_interactive(initialize),
             initialize: initialize.detached(),
             log_level: AtomicU8::new(0),
         }
+    }
+
+    /// The revision that was negotiated; the newest there is while that is still going on.
+    pub fn version(&self) -> ProtocolVersion {
+        self.version.get().copied().unwrap_or(ProtocolVersion::NEWEST_SESSION)
+    }
+
+    /// Remembers what was negotiated. It stays: a session has one revision.
+    pub fn negotiate(&self, version: ProtocolVersion) {
+        self.version.get_or_init(|| version);
     }
 
     /// The least severe log messages that the client wants. All, until it says otherwise.

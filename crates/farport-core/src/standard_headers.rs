@@ -8,20 +8,20 @@ mod params;
 use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 pub use params::ParamHeader;
 
 use crate::{Method, RequestMeta, RpcError, SubjectField};
 
 /// `MCP-Protocol-Version`
-pub const PROTOCOL_VERSION: &str = "mcp-protocol-version";
+pub static PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 /// `Mcp-Method`
-pub const METHOD: &str = "mcp-method";
+pub static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 /// `Mcp-Name`
-pub const NAME: &str = "mcp-name";
+pub static NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// `Mcp-Session-Id`
-pub const SESSION_ID: &str = "mcp-session-id";
+pub static SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// The start of the headers that repeat a tool's arguments.
 pub const PARAM_PREFIX: &str = "mcp-param-";
 
@@ -45,7 +45,7 @@ pub fn decode(value: &str) -> Option<Cow<'_, str>> {
 /// # Errors
 /// -32020 when the header stands twice (two readers could each take another one) or holds bytes
 /// that no client may send.
-pub fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, RpcError> {
+pub fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, RpcError> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -62,17 +62,10 @@ pub fn single<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>,
 
 /// Holds the standard headers of a modern request against its body.
 ///
-/// `params` are the header annotations of the tool that is called.
-///
 /// # Errors
 /// -32020, naming the header, when one is missing, malformed or different.
-pub fn check(
-    headers: &HeaderMap,
-    method: &Method,
-    meta: &RequestMeta,
-    params: &[ParamHeader],
-) -> Result<(), RpcError> {
-    let version = single(headers, PROTOCOL_VERSION)?
+pub fn check(headers: &HeaderMap, method: &Method, meta: &RequestMeta) -> Result<(), RpcError> {
+    let version = single(headers, &PROTOCOL_VERSION)?
         .ok_or_else(|| RpcError::header_mismatch("MCP-Protocol-Version is missing"))?;
     if Some(version) != meta.protocol_version.as_deref() {
         return Err(RpcError::header_mismatch(
@@ -80,11 +73,11 @@ pub fn check(
         ));
     }
     check_method(headers, method)?;
-    let named = single(headers, METHOD)?;
+    let named = single(headers, &METHOD)?;
     if named.is_none() {
         return Err(RpcError::header_mismatch("Mcp-Method is missing"));
     }
-    let name = single(headers, NAME)?;
+    let name = single(headers, &NAME)?;
     if let (Some(_), Some(subject)) = (SubjectField::of(method), meta.subject.as_deref()) {
         let name = name.ok_or_else(|| RpcError::header_mismatch("Mcp-Name is missing"))?;
         let name = decode(name)
@@ -93,6 +86,20 @@ pub fn check(
             return Err(RpcError::header_mismatch("Mcp-Name is not the body's name"));
         }
     }
+    Ok(())
+}
+
+/// Holds the `Mcp-Param-*` headers of a tool call against its arguments. `params` are the header
+/// annotations of the tool's input schema.
+///
+/// # Errors
+/// -32020, naming the header, when one is missing, malformed, different, or stands for an argument
+/// that was not sent.
+pub fn check_params(
+    headers: &HeaderMap,
+    meta: &RequestMeta,
+    params: &[ParamHeader],
+) -> Result<(), RpcError> {
     params::check(headers, meta.arguments.as_ref(), params)
 }
 
@@ -102,7 +109,7 @@ pub fn check(
 /// # Errors
 /// -32020 when the header names another method.
 pub fn check_method(headers: &HeaderMap, method: &Method) -> Result<(), RpcError> {
-    match single(headers, METHOD)? {
+    match single(headers, &METHOD)? {
         Some(named) if named != method.as_str() => Err(RpcError::header_mismatch(
             "Mcp-Method is not the body's method",
         )),
@@ -112,7 +119,7 @@ pub fn check_method(headers: &HeaderMap, method: &Method) -> Result<(), RpcError
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderValue;
     use serde_json::json;
 
     use super::*;
@@ -146,6 +153,16 @@ mod tests {
         }
     }
 
+    fn both(
+        headers: &HeaderMap,
+        method: &Method,
+        meta: &RequestMeta,
+        params: &[ParamHeader],
+    ) -> Result<(), RpcError> {
+        check(headers, method, meta)?;
+        check_params(headers, meta, params)
+    }
+
     #[test]
     fn headers_that_disagree_with_the_body_are_refused() {
         let params = ParamHeader::of_schema(&json!({"type": "object", "properties": {
@@ -175,7 +192,7 @@ mod tests {
             pairs.extend(replace.iter().filter(|(_, value)| *value != "-"));
             headers(&pairs)
         };
-        assert!(check(&with(&[]), &Method::ToolsCall, &body(all.clone()), &params).is_ok());
+        assert!(both(&with(&[]), &Method::ToolsCall, &body(all.clone()), &params).is_ok());
         for replace in [
             ("mcp-protocol-version", "-"),
             ("mcp-protocol-version", "2025-11-25"),
@@ -209,12 +226,12 @@ mod tests {
             )
             .is_ok()
         );
-        assert!(check(&with(&[]), &Method::ToolsCall, &body(absent), &params).is_err());
+        assert!(both(&with(&[]), &Method::ToolsCall, &body(absent), &params).is_err());
         let twice: Vec<_> = base
             .into_iter()
             .chain(sent)
             .chain([("mcp-name", "t")])
             .collect();
-        assert!(check(&headers(&twice), &Method::ToolsCall, &body(all), &params).is_err());
+        assert!(both(&headers(&twice), &Method::ToolsCall, &body(all), &params).is_err());
     }
 }

@@ -163,7 +163,7 @@ impl SilentPeers {
     /// The silent peer of sessions whose client opened them like this.
     pub(crate) fn of(&self, session: &SessionRecord) -> Arc<Silent> {
         let said = Bytes::copy_from_slice(session.initialize.as_bytes());
-        let key = (session.version, said);
+        let key = (session.version(), said);
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(silent) = sessions.get(&key) {
             return silent.clone();
@@ -181,7 +181,7 @@ impl SilentPeers {
 pub(crate) fn client_of(session: &SessionRecord) -> Option<InitializeRequestParams> {
     // It parsed when the session was opened.
     let mut client: InitializeRequestParams = session.initialize.parse().ok()?;
-    client.protocol_version = rmcp_version(session.version);
+    client.protocol_version = rmcp_version(session.version());
     Some(client)
 }
 

@@ -64,7 +64,7 @@ pub(super) fn check(
         let value = path
             .iter()
             .try_fold(&arguments, |value, key| value.get(&**key));
-        let sent = single(headers, header.as_str())?;
+        let sent = single(headers, header)?;
         match (sent, value.filter(|value| !value.is_null())) {
             (None, None) => {}
             (None, Some(_)) => {

@@ -1,0 +1,177 @@
+//! Serving one request: awaited in place, or with a stream.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use farport_core::{
+    BoxFuture, Call, CallContext, Era, EventStream, First, Instance, Reply, Request, RequestId,
+    RequestMeta, RpcError, Runtime, Sink, StreamControl, Tier, frame, tier,
+};
+
+use crate::{
+    outbox::CallOutbox,
+    refusal::Refusal,
+    service::{Caller, Inner},
+    session::{Ongoing, Session, level_asked},
+};
+
+/// What became of a request of a session.
+pub(crate) enum Served {
+    /// A response, or an error in its place.
+    Answer(Bytes),
+    /// The client no longer wants the answer.
+    Cancelled,
+    /// The answer is a stream, of this number.
+    Stream(Arc<EventStream>, u64),
+}
+
+/// The frame that answers a request, whether it went well or not.
+pub(crate) fn framed(id: &RequestId, reply: Reply) -> Bytes {
+    reply.unwrap_or_else(|error| frame::error(Some(id), &error, true))
+}
+
+/// What a request of a session brings along. It can only answer, until it is given a sink.
+pub(crate) fn context(session: &Session, ongoing: &Ongoing, caller: Caller) -> CallContext {
+    CallContext {
+        version: session.record.version(),
+        principal: caller.principal,
+        session: Some(session.record.clone()),
+        cancel: Some(ongoing.cancel.clone()),
+        sink: Sink::Silent,
+        parts: Some(caller.parts),
+        control: None,
+    }
+}
+
+impl Inner {
+    /// Gives a request its place among the session's calls.
+    pub(crate) fn begin(
+        &self,
+        session: &Arc<Session>,
+        request: &Request,
+    ) -> Result<(Arc<dyn Instance>, Ongoing), Refusal> {
+        let instance = session.instance().cloned().ok_or(Refusal::UnknownSession)?;
+        let ongoing = session.begin(&request.id).ok_or_else(|| {
+            let error = RpcError::invalid_request("A request with this id is still being served");
+            Refusal::of(&request.id, error)
+        })?;
+        Ok((instance, ongoing))
+    }
+
+    /// Serves a request of a session over streamable HTTP.
+    pub(crate) async fn ask(
+        &self,
+        session: &Arc<Session>,
+        request: Request,
+        meta: &RequestMeta,
+        caller: Caller,
+    ) -> Result<Served, Refusal> {
+        let (instance, ongoing) = self.begin(session, &request)?;
+        let mut context = context(session, &ongoing, caller);
+        let profile = self.dispatch.profile();
+        let interactive = session.record.interactive;
+        match tier(Era::Session, &request.method, meta, profile, interactive) {
+            Tier::Plain => {}
+            Tier::Session => context.sink = Sink::Session(session.outbox()),
+            Tier::Call => {
+                return Ok(self
+                    .ask_streaming(session, ongoing, instance, request, context)
+                    .await);
+            }
+        }
+        let (id, level) = (request.id.clone(), level_asked(&request));
+        let (cancel, record) = (ongoing.cancel.clone(), session.record.clone());
+        let work = instance.call(Call { request, context });
+        let work = async move {
+            let reply = work.await;
+            if let (Some(level), Ok(_)) = (level, &reply) {
+                record.set_log_level(level);
+            }
+            drop(ongoing);
+            reply
+        };
+        let reply = RunsOn::new(Box::pin(work), self.runtime.clone()).await;
+        Ok(match cancel.is_cancelled() {
+            true => Served::Cancelled,
+            false => Served::Answer(framed(&id, reply)),
+        })
+    }
+
+    /// Serves a request whose handler may send. It runs on its own: a client that loses its
+    /// connection has not cancelled (2025-03-26 and later, "Sending Messages to the Server").
+    async fn ask_streaming(
+        &self,
+        session: &Arc<Session>,
+        ongoing: Ongoing,
+        instance: Arc<dyn Instance>,
+        request: Request,
+        mut context: CallContext,
+    ) -> Served {
+        let stream = Arc::new(EventStream::new(self.config.limits.stream));
+        let number = ongoing.number;
+        context.sink = Sink::Call(Arc::new(CallOutbox {
+            session: Arc::downgrade(session),
+            stream: stream.clone(),
+            call: number,
+        }));
+        context.control = Some(StreamControl::new(stream.clone()));
+        let (id, filled) = (request.id.clone(), stream.clone());
+        self.runtime.spawn(Box::pin(async move {
+            let reply = instance.call(Call { request, context }).await;
+            let wanted = !ongoing.cancel.is_cancelled();
+            filled.finish(wanted.then(|| framed(&id, reply)));
+            drop(ongoing);
+        }));
+        match poll_fn(|cx| stream.poll_first(cx)).await {
+            First::Only(frame) => Served::Answer(frame),
+            First::Nothing => Served::Cancelled,
+            First::Stream => Served::Stream(stream, number),
+        }
+    }
+}
+
+/// Awaits work in place. When it is dropped before its end, because the client has gone, the work
+/// goes on elsewhere.
+struct RunsOn<T: Send + 'static> {
+    work: Option<BoxFuture<'static, T>>,
+    runtime: Arc<dyn Runtime>,
+}
+
+impl<T: Send + 'static> RunsOn<T> {
+    fn new(work: BoxFuture<'static, T>, runtime: Arc<dyn Runtime>) -> Self {
+        Self {
+            work: Some(work),
+            runtime,
+        }
+    }
+}
+
+impl<T: Send + 'static> Future for RunsOn<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let Some(work) = &mut self.work else {
+            return Poll::Pending;
+        };
+        let polled = work.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.work = None;
+        }
+        polled
+    }
+}
+
+impl<T: Send + 'static> Drop for RunsOn<T> {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.runtime.spawn(Box::pin(async move {
+                work.await;
+            }));
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! HTTP+SSE of 2024-11-05: one stream down, messages posted beside it.
+//!
+//! A session lives as long as its stream. Everything the server says, answers included, goes onto
+//! that stream; a POST is only told that its message was taken.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+};
+
+use bytes::Bytes;
+use farport_core::{
+    Call, Era, EventStream, Message, Method, Request, RequestMeta, RpcError, SessionId, Sink, Tier,
+    envelope::{self, Body as Envelope, Rejected},
+    frame, sse, tier,
+};
+use http::{HeaderMap, Response};
+
+use crate::{
+    Body, Limits,
+    call::{context, framed},
+    outbox::CallOutbox,
+    refusal::Refusal,
+    respond,
+    service::{Caller, Inner},
+    session::Session,
+    sse_body::Held,
+};
+
+/// The open 2024-11-05 connections.
+#[derive(Debug)]
+pub(crate) struct LegacyConnections {
+    open: Mutex<HashMap<SessionId, Arc<Connection>>>,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+struct Connection {
+    id: SessionId,
+    stream: Arc<EventStream>,
+    session: OnceLock<Arc<Session>>,
+}
+
+impl LegacyConnections {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            open: Mutex::default(),
+            limits,
+        }
+    }
+
+    fn find(&self, id: SessionId) -> Option<Arc<Connection>> {
+        self.lock().get(&id).cloned()
+    }
+
+    fn admit(&self, connection: &Arc<Connection>) -> Result<(), Refusal> {
+        let mut open = self.lock();
+        if open.len() >= self.limits.legacy_connections {
+            return Err(Refusal::Unavailable("There are too many connections"));
+        }
+        open.insert(connection.id, connection.clone());
+        Ok(())
+    }
+
+    fn leave(&self, id: SessionId) {
+        let connection = self.lock().remove(&id);
+        if let Some(session) = connection.as_ref().and_then(|gone| gone.session.get()) {
+            session.close();
+        }
+    }
+
+    /// Sends all listeners away: the process is about to end.
+    pub(crate) fn hang_up(&self) {
+        self.lock()
+            .values()
+            .for_each(|connection| connection.stream.detach());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<Connection>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends a connection's session when its response ends.
+struct Leave {
+    inner: Weak<Inner>,
+    id: SessionId,
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.upgrade() {
+            inner.legacy.leave(self.id);
+        }
+    }
+}
+
+impl Inner {
+    /// GET /sse: opens a connection, whose first event says where to post.
+    pub(crate) fn legacy_open(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Refusal> {
+        crate::negotiate::accepts_events(headers)?;
+        self.still_open()?;
+        let id = SessionId::random(&*self.runtime);
+        let stream = Arc::new(EventStream::new(self.config.limits.stream));
+        let connection = Connection {
+            id,
+            stream: stream.clone(),
+            session: OnceLock::new(),
+        };
+        self.legacy.admit(&Arc::new(connection))?;
+        let leave = Leave {
+            inner: Arc::downgrade(self),
+            id,
+        };
+        let mut endpoint = Vec::new();
+        sse::endpoint(&mut endpoint, &format!("/sse/message?sessionId={id}"));
+        let body = self.events(stream, 0).preceded(endpoint);
+        Ok(respond::stream(body.holding(Held::Other(Box::new(leave)))))
+    }
+
+    /// POST /sse/message: takes a message; what it comes to goes onto the stream.
+    pub(crate) async fn legacy_post(
+        self: &Arc<Self>,
+        caller: Caller,
+        body: Bytes,
+    ) -> Result<Response<Body>, Refusal> {
+        let query = caller.parts.uri.query().unwrap_or_default();
+        let named = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("sessionId="));
+        let id = named.ok_or(Refusal::NoSession)?;
+        let connection = SessionId::parse(id).and_then(|id| self.legacy.find(id));
+        let connection = connection.ok_or(Refusal::UnknownSession)?;
+        match envelope::parse(&body)? {
+            Envelope::Single(message) => self.legacy_take(&connection, message, caller),
+            Envelope::Batch(entries) => {
+                let session = connection.session.get();
+                if !session.is_some_and(|session| session.record.version().allows_batches()) {
+                    let error = RpcError::invalid_request("This revision has no batches");
+                    return Err(Refusal::Message(error.into()));
+                }
+                for entry in entries {
+                    match entry {
+                        Ok(message) => self.legacy_take(&connection, message, caller.clone()),
+                        Err(Rejected { id, error }) => {
+                            connection
+                                .stream
+                                .push(frame::error(id.as_ref(), &error, true));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(respond::accepted("Accepted"))
+    }
+
+    fn legacy_take(
+        self: &Arc<Self>,
+        connection: &Arc<Connection>,
+        message: Message,
+        caller: Caller,
+    ) {
+        match message {
+            Message::Request(request) => {
+                let (inner, connection) = (self.clone(), connection.clone());
+                self.runtime.spawn(Box::pin(async move {
+                    let id = request.id.clone();
+                    let answer = match request.method {
+                        Method::Initialize => {
+                            inner.legacy_initialize(&connection, request, caller).await
+                        }
+                        _ => inner.legacy_request(&connection, request, caller).await,
+                    };
+                    let frame = match answer {
+                        Ok(Some(frame)) => frame,
+                        Ok(None) => return,
+                        Err(refusal) => refusal.into_frame(&id),
+                    };
+                    connection.stream.push(frame);
+                }));
+            }
+            Message::Notification(notification) => {
+                if let Some(session) = connection.session.get() {
+                    self.notify(session, notification);
+                }
+            }
+            Message::Response(response) => {
+                if let Some(session) = connection.session.get() {
+                    session.exchange.resolve(response);
+                }
+            }
+        }
+    }
+
+    async fn legacy_initialize(
+        &self,
+        connection: &Connection,
+        request: Request,
+        caller: Caller,
+    ) -> Result<Option<Bytes>, Refusal> {
+        let id = request.id.clone();
+        let stream = Some(connection.stream.clone());
+        let (session, frame) = match self.open(connection.id, request, caller, stream).await? {
+            Ok(opened) => opened,
+            Err(error) => return Ok(Some(framed(&id, Err(error)))),
+        };
+        if connection.session.set(session).is_err() {
+            let error = RpcError::invalid_request("The session is open already");
+            return Err(Refusal::of(&id, error));
+        }
+        Ok(Some(frame))
+    }
+
+    /// `None` when the client has cancelled the request.
+    async fn legacy_request(
+        &self,
+        connection: &Connection,
+        request: Request,
+        caller: Caller,
+    ) -> Result<Option<Bytes>, Refusal> {
+        let id = request.id.clone();
+        let session = connection.session.get().ok_or_else(|| {
+            Refusal::of(
+                &id,
+                RpcError::invalid_request("The session is not open yet"),
+            )
+        })?;
+        let meta = RequestMeta::read(&request.method, request.params.as_ref())
+            .map_err(|error| Refusal::of(&id, error))?;
+        let (instance, ongoing) = self.begin(session, &request)?;
+        let mut context = context(session, &ongoing, caller);
+        let profile = self.dispatch.profile();
+        let interactive = session.record.interactive;
+        context.sink = match tier(Era::Session, &request.method, &meta, profile, interactive) {
+            Tier::Plain => Sink::Silent,
+            Tier::Session => Sink::Session(session.outbox()),
+            Tier::Call => Sink::Call(Arc::new(CallOutbox {
+                session: Arc::downgrade(session),
+                stream: connection.stream.clone(),
+                call: ongoing.number,
+            })),
+        };
+        let level = crate::session::level_asked(&request);
+        let reply = instance.call(Call { request, context }).await;
+        if let (Some(level), Ok(_)) = (level, &reply) {
+            session.record.set_log_level(level);
+        }
+        Ok((!ongoing.cancel.is_cancelled()).then(|| framed(&id, reply)))
+    }
+}

@@ -1,0 +1,128 @@
+//! What the client sends and what it takes.
+
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::refusal::Refusal;
+
+const JSON: &str = "application/json";
+const EVENTS: &str = "text/event-stream";
+
+/// A POST has to take both JSON and an event stream: the server chooses.
+pub(crate) fn accepts_both(headers: &HeaderMap) -> Result<(), Refusal> {
+    if accepts(headers, JSON) && accepts(headers, EVENTS) {
+        return Ok(());
+    }
+    Err(Refusal::NotAcceptable(
+        "Accept must list application/json and text/event-stream",
+    ))
+}
+
+/// A GET has to take an event stream.
+pub(crate) fn accepts_events(headers: &HeaderMap) -> Result<(), Refusal> {
+    if accepts(headers, EVENTS) {
+        return Ok(());
+    }
+    Err(Refusal::NotAcceptable("Accept must list text/event-stream"))
+}
+
+/// The body of a POST has to be JSON. A browser sends other types without asking first, so this
+/// also keeps foreign pages out.
+pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let first = types.next().and_then(|value| value.to_str().ok());
+    let essence = first.map(|value| value.split(';').next().unwrap_or_default().trim());
+    match essence {
+        Some(essence) if essence.eq_ignore_ascii_case(JSON) && types.next().is_none() => Ok(()),
+        _ => Err(Refusal::MediaType),
+    }
+}
+
+fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter();
+    values
+        .filter_map(|value: &HeaderValue| value.to_str().ok())
+        .any(|value| {
+            value.split(',').any(|range| {
+                let mut parts = range.split(';').map(str::trim);
+                let matched = parts
+                    .next()
+                    .is_some_and(|range| range_matches(range, wanted));
+                matched && !parts.any(is_zero_weight)
+            })
+        })
+}
+
+fn range_matches(range: &str, wanted: &str) -> bool {
+    if range.eq_ignore_ascii_case(wanted) || range == "*/*" {
+        return true;
+    }
+    let kind = wanted.split('/').next().unwrap_or_default();
+    range
+        .strip_suffix("/*")
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case(kind))
+}
+
+/// A weight of zero means "not this" (RFC 9110, section 12.4.2).
+fn is_zero_weight(parameter: &str) -> bool {
+    let weight = parameter
+        .strip_prefix("q=")
+        .or_else(|| parameter.strip_prefix("Q="));
+    weight.and_then(|weight| weight.trim().parse::<f32>().ok()) == Some(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: header::HeaderName, values: &[&str]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for value in values {
+            map.append(name.clone(), HeaderValue::from_str(value).unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn a_post_takes_json_and_events() {
+        for (values, expect) in [
+            (&["application/json, text/event-stream"][..], true),
+            (&["text/event-stream", "application/json"], true),
+            (
+                &["application/json;charset=utf-8 , TEXT/event-stream;q=0.5"],
+                true,
+            ),
+            (&["*/*"], true),
+            (&["application/*, text/*"], true),
+            (&["application/json"], false),
+            (&["text/event-stream"], false),
+            (&["application/json;q=0, text/event-stream"], false),
+            (&["text/html"], false),
+            (&[], false),
+        ] {
+            assert_eq!(
+                accepts_both(&headers(header::ACCEPT, values)).is_ok(),
+                expect,
+                "{values:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_one_type_and_only_json_is_read() {
+        for (values, expect) in [
+            (&["application/json"][..], true),
+            (&["Application/JSON; charset=utf-8"], true),
+            (&["text/plain"], false),
+            (&["application/json-patch+json"], false),
+            (&["application/json", "text/plain"], false),
+            (&["text/plain, application/json"], false),
+            (&[], false),
+        ] {
+            assert_eq!(
+                is_json(&headers(header::CONTENT_TYPE, values)).is_ok(),
+                expect,
+                "{values:?}"
+            );
+        }
+    }
+}

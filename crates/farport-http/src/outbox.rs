@@ -1,0 +1,98 @@
+//! Outboxes: onto which stream what a handler sends goes.
+
+use std::sync::{Arc, Weak};
+
+use farport_core::{EventStream, LogLevel, Outbox, Outgoing, ReplyTo, Undeliverable};
+
+use crate::session::Session;
+
+/// Onto the stream of one call of a session.
+#[derive(Debug)]
+pub(crate) struct CallOutbox {
+    pub(crate) session: Weak<Session>,
+    pub(crate) stream: Arc<EventStream>,
+    /// The call's number, under which its requests to the client are known.
+    pub(crate) call: u64,
+}
+
+impl Outbox for CallOutbox {
+    fn send(&self, message: Outgoing) -> Result<(), Undeliverable> {
+        let session = self.session.upgrade().ok_or(Undeliverable::Ended)?;
+        if message
+            .level
+            .is_some_and(|level| level < session.record.log_level())
+        {
+            return Ok(());
+        }
+        if self.stream.push(message.frame) {
+            Ok(())
+        } else {
+            Err(Undeliverable::Ended)
+        }
+    }
+
+    fn expect(&self, local: i64, to: Arc<dyn ReplyTo>) -> Result<String, Undeliverable> {
+        if self.stream.is_finished() {
+            return Err(Undeliverable::Ended);
+        }
+        let session = self.session.upgrade().ok_or(Undeliverable::Ended)?;
+        session.exchange.expect(self.call, local, to)
+    }
+}
+
+/// Onto a session's own stream.
+#[derive(Debug)]
+pub(crate) struct SessionOutbox {
+    pub(crate) session: Weak<Session>,
+    /// A number like a call's.
+    pub(crate) call: u64,
+}
+
+impl Outbox for SessionOutbox {
+    fn send(&self, message: Outgoing) -> Result<(), Undeliverable> {
+        let session = self.session.upgrade().ok_or(Undeliverable::Ended)?;
+        if message
+            .level
+            .is_some_and(|level| level < session.record.log_level())
+        {
+            return Ok(());
+        }
+        if session.unasked().push(message.frame) {
+            Ok(())
+        } else {
+            Err(Undeliverable::Ended)
+        }
+    }
+
+    fn expect(&self, local: i64, to: Arc<dyn ReplyTo>) -> Result<String, Undeliverable> {
+        let session = self.session.upgrade().ok_or(Undeliverable::Ended)?;
+        session.exchange.expect(self.call, local, to)
+    }
+}
+
+/// Onto the response stream of a modern request, which carries no requests.
+#[derive(Debug)]
+pub(crate) struct ModernOutbox {
+    pub(crate) stream: Arc<EventStream>,
+    /// The least severe log messages that the request asked for; none when it asked for none.
+    pub(crate) log_level: Option<LogLevel>,
+}
+
+impl Outbox for ModernOutbox {
+    fn send(&self, message: Outgoing) -> Result<(), Undeliverable> {
+        if let Some(level) = message.level
+            && self.log_level.is_none_or(|wanted| level < wanted)
+        {
+            return Ok(());
+        }
+        if self.stream.push(message.frame) {
+            Ok(())
+        } else {
+            Err(Undeliverable::Ended)
+        }
+    }
+
+    fn expect(&self, _: i64, _: Arc<dyn ReplyTo>) -> Result<String, Undeliverable> {
+        Err(Undeliverable::NoRequests)
+    }
+}

@@ -1,0 +1,71 @@
+//! POST /mcp: a message, or a batch of them.
+
+use bytes::Bytes;
+use farport_core::{
+    Message, RequestMeta, RpcError,
+    envelope::{self, Body as Envelope},
+    standard_headers,
+};
+use http::Response;
+
+use crate::{
+    Body, modern,
+    refusal::Refusal,
+    respond,
+    service::{Caller, Inner},
+};
+
+impl Inner {
+    /// Serves the body of a POST to the MCP endpoint.
+    pub(crate) async fn post(
+        &self,
+        caller: Caller,
+        body: Bytes,
+    ) -> Result<Response<Body>, Refusal> {
+        let headers = &caller.parts.headers;
+        match envelope::parse(&body)? {
+            Envelope::Single(Message::Request(request)) => {
+                let span = tracing::Span::current();
+                span.record("method", request.method.as_str());
+                let meta = RequestMeta::read(&request.method, request.params.as_ref())
+                    .map_err(|error| Refusal::of(&request.id, error))?;
+                if let Some(subject) = &meta.subject {
+                    span.record("tool", &**subject);
+                }
+                if modern::is_modern(&request.method, &meta, headers) {
+                    return self.modern(request, meta, caller).await;
+                }
+                standard_headers::check_method(headers, &request.method)
+                    .map_err(|error| Refusal::of(&request.id, error))?;
+                self.session_request(request, meta, caller).await
+            }
+            Envelope::Single(Message::Notification(notification)) => {
+                if modern::header_version(headers)
+                    .is_some_and(|v| v.era() == farport_core::Era::Modern)
+                {
+                    // This revision has no notifications to the server; one is no reason to fail.
+                    return Ok(respond::accepted(""));
+                }
+                let session = self.session_of(headers, &caller.principal).await?;
+                self.notify(&session, notification);
+                Ok(respond::accepted(""))
+            }
+            Envelope::Single(Message::Response(response)) => {
+                if modern::header_version(headers)
+                    .is_some_and(|v| v.era() == farport_core::Era::Modern)
+                {
+                    return Err(RpcError::invalid_request(
+                        "A client must not send responses",
+                    ))
+                    .map_err(|error| Refusal::Message(error.into()));
+                }
+                let session = self.session_of(headers, &caller.principal).await?;
+                if !session.exchange.resolve(response) {
+                    tracing::debug!("a response to no request");
+                }
+                Ok(respond::accepted(""))
+            }
+            Envelope::Batch(entries) => self.batch(entries, caller).await,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The service: from request to response.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use farport_core::{Dispatch, Principal, Runtime, SessionStore};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header, request::Parts};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::{
+    Body, Config, body, cors, legacy::LegacyConnections, refusal::Refusal, respond,
+    session::Sessions,
+};
+
+/// Serves MCP over HTTP, for one server. Cheap to clone.
+#[derive(Clone)]
+pub struct McpService(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) dispatch: Arc<dyn Dispatch>,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) config: Config,
+    pub(crate) sessions: Sessions,
+    pub(crate) legacy: LegacyConnections,
+    /// Fires when the server is about to stop.
+    pub(crate) stopping: CancellationToken,
+    stopped: AtomicBool,
+}
+
+/// Who sends a message, and the head of the request it came in.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) principal: Principal,
+    pub(crate) parts: Box<Parts>,
+}
+
+impl fmt::Debug for McpService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("McpService")
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl McpService {
+    /// How often [`McpService::tidy`] should be called.
+    pub const TIDY_EVERY: Duration = Duration::from_secs(15);
+
+    /// A service for `dispatch`, whose sessions are kept in `store`.
+    pub fn new(
+        dispatch: Arc<dyn Dispatch>,
+        store: Arc<dyn SessionStore>,
+        runtime: Arc<dyn Runtime>,
+        config: Config,
+    ) -> Self {
+        let mut name = [0; 4];
+        runtime.random(&mut name);
+        let replica: Arc<str> = format!("{:08x}", u32::from_be_bytes(name)).into();
+        let sessions = Sessions::new(store, replica, config.limits);
+        let legacy = LegacyConnections::new(config.limits);
+        Self(Arc::new(Inner {
+            dispatch,
+            runtime,
+            config,
+            sessions,
+            legacy,
+            stopping: CancellationToken::new(),
+            stopped: AtomicBool::new(false),
+        }))
+    }
+
+    /// Answers one request.
+    ///
+    /// The future must be polled to its end, or dropped when the client has gone. It never fails:
+    /// every refusal is a response.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes>,
+    {
+        let (parts, body) = request.into_parts();
+        let inner = &self.0;
+        if let Err(refusal) = inner.config.guard.check(&parts.uri, &parts.headers) {
+            return refusal.into_response();
+        }
+        let origin = parts.headers.get(header::ORIGIN).cloned();
+        let span = tracing::debug_span!(
+            "request",
+            http.method = %parts.method,
+            path = parts.uri.path(),
+            method = tracing::field::Empty,
+            tool = tracing::field::Empty,
+            session = tracing::field::Empty,
+            version = tracing::field::Empty,
+        );
+        let routed = inner.route(parts, body);
+        let mut response = if span.is_disabled() {
+            routed.await
+        } else {
+            inner.timed(routed).instrument(span).await
+        }
+        .unwrap_or_else(Refusal::into_response);
+        cors::expose(origin.as_ref(), &mut response);
+        response
+    }
+
+    /// Ends what has been idle for too long. To be called every [`McpService::TIDY_EVERY`].
+    pub async fn tidy(&self) {
+        self.0.sessions.tidy(&*self.0.runtime).await;
+    }
+
+    /// Ends all streams that would otherwise go on for ever, and opens no more: subscriptions with
+    /// their response, others with the end of the stream. Calls that are going on finish.
+    pub fn stop(&self) {
+        self.0.stopped.store(true, Ordering::Release);
+        self.0.stopping.cancel();
+        self.0.sessions.hang_up();
+        self.0.legacy.hang_up();
+    }
+}
+
+impl Inner {
+    /// Says how long a request took, where somebody listens.
+    async fn timed(
+        &self,
+        routed: impl Future<Output = Result<Response<Body>, Refusal>>,
+    ) -> Result<Response<Body>, Refusal> {
+        let began = self.runtime.now();
+        let answer = routed.await;
+        let duration_ms = self.runtime.now().since(began).as_millis();
+        match &answer {
+            Ok(response) => {
+                tracing::debug!(status = response.status().as_u16(), duration_ms, "answered")
+            }
+            Err(refusal) => tracing::debug!(?refusal, duration_ms, "refused"),
+        }
+        answer
+    }
+
+    async fn route<B>(self: &Arc<Self>, parts: Parts, body: B) -> Result<Response<Body>, Refusal>
+    where
+        B: http_body::Body<Data = Bytes>,
+    {
+        match (&parts.method, parts.uri.path()) {
+            (&Method::POST, "/mcp") => {
+                let (caller, body) = self.receive(parts, body, true).await?;
+                self.post(caller, body).await
+            }
+            (&Method::GET, "/mcp") => self.listen(&parts.headers).await,
+            (&Method::DELETE, "/mcp") => self.delete(&parts.headers).await,
+            (&Method::GET, "/sse") => self.legacy_open(&parts.headers),
+            (&Method::POST, "/sse/message") => {
+                let (caller, body) = self.receive(parts, body, false).await?;
+                self.legacy_post(caller, body).await
+            }
+            (&Method::GET | &Method::HEAD, "/health") => Ok(respond::json(
+                StatusCode::OK,
+                Bytes::from_static(br#"{"status":"ok"}"#),
+            )),
+            (&Method::OPTIONS, "/mcp" | "/sse" | "/sse/message" | "/health") => {
+                Ok(cors::preflight(&parts.headers))
+            }
+            (_, "/mcp") => Err(Refusal::Method("GET, POST, DELETE, OPTIONS")),
+            (_, "/sse" | "/health") => Err(Refusal::Method("GET, OPTIONS")),
+            (_, "/sse/message") => Err(Refusal::Method("POST, OPTIONS")),
+            _ => Err(Refusal::NoRoute),
+        }
+    }
+
+    /// Checks the head of a POST, then reads its body.
+    async fn receive<B>(
+        &self,
+        parts: Parts,
+        body: B,
+        streams: bool,
+    ) -> Result<(Caller, Bytes), Refusal>
+    where
+        B: http_body::Body<Data = Bytes>,
+    {
+        if streams {
+            crate::negotiate::accepts_both(&parts.headers)?;
+        }
+        crate::negotiate::is_json(&parts.headers)?;
+        let body = body::read(body, &parts.headers, &self.config.limits, &*self.runtime).await?;
+        Ok((
+            Caller {
+                principal: Principal::Anonymous,
+                parts: Box::new(parts),
+            },
+            body,
+        ))
+    }
+
+    /// Refuses what would outlive the server.
+    pub(crate) fn still_open(&self) -> Result<(), Refusal> {
+        if self.stopped.load(Ordering::Acquire) {
+            return Err(Refusal::Unavailable("The server is about to stop"));
+        }
+        Ok(())
+    }
+}
+
+/// The value of a header that stands once and is text.
+pub(crate) fn text_header<'a>(
+    headers: &'a HeaderMap,
+    name: &header::HeaderName,
+) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    value.to_str().ok()
+}

@@ -1,0 +1,277 @@
+//! The session era: what a process holds of a session beside its record.
+
+mod requests;
+mod table;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use farport_core::{
+    EventStream, Exchange, Instance, LogLevel, Method, Outbox, Request, RequestId, SessionRecord,
+    StreamLimits, Timestamp,
+};
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use table::Sessions;
+
+use crate::outbox::SessionOutbox;
+
+/// A session as this process knows it: its record, the handler that serves it, and, while
+/// something is going on, its calls and streams.
+pub(crate) struct Session {
+    pub(crate) record: Arc<SessionRecord>,
+    pub(crate) exchange: Exchange,
+    instance: OnceLock<Arc<dyn Instance>>,
+    /// What the server says unasked. Made when it first does, or when somebody first listens.
+    unasked: OnceLock<Arc<EventStream>>,
+    stream_limits: StreamLimits,
+    next: AtomicU64,
+    open: AtomicUsize,
+    state: Mutex<State>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("record", &self.record)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: HashMap<RequestId, CancellationToken>,
+    streams: VecDeque<Resumable>,
+}
+
+/// A call's stream that a client may come back to.
+#[derive(Debug)]
+struct Resumable {
+    number: u64,
+    stream: Arc<EventStream>,
+    /// When it goes; set once it has finished.
+    until: Option<Timestamp>,
+}
+
+/// A call that is going on. It can be cancelled until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Ongoing {
+    session: Arc<Session>,
+    id: RequestId,
+    /// Fires when the client cancels the call.
+    pub(crate) cancel: CancellationToken,
+    /// The call's number in its session.
+    pub(crate) number: u64,
+}
+
+impl Drop for Ongoing {
+    fn drop(&mut self) {
+        self.session.lock().calls.remove(&self.id);
+        self.session.exchange.forget(self.number);
+    }
+}
+
+/// The number of a session's own stream; its calls count from 1.
+pub(crate) const UNASKED: u64 = 0;
+
+impl Session {
+    pub(crate) fn new(
+        record: SessionRecord,
+        replica: Arc<str>,
+        stream_limits: StreamLimits,
+    ) -> Arc<Self> {
+        Self::revive(Arc::new(record), replica, stream_limits)
+    }
+
+    /// A session whose record was there before.
+    pub(crate) fn revive(
+        record: Arc<SessionRecord>,
+        replica: Arc<str>,
+        stream_limits: StreamLimits,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            record,
+            exchange: Exchange::new(replica),
+            instance: OnceLock::new(),
+            unasked: OnceLock::new(),
+            stream_limits,
+            next: AtomicU64::new(UNASKED + 1),
+            open: AtomicUsize::new(0),
+            state: Mutex::default(),
+        })
+    }
+
+    /// Begins a call.
+    ///
+    /// `None` when a call with this id is going on already.
+    pub(crate) fn begin(self: &Arc<Self>, id: &RequestId) -> Option<Ongoing> {
+        let cancel = CancellationToken::new();
+        let number = self.number();
+        let mut state = self.lock();
+        if state.calls.contains_key(id) {
+            return None;
+        }
+        state.calls.insert(id.clone(), cancel.clone());
+        drop(state);
+        Some(Ongoing {
+            session: self.clone(),
+            id: id.clone(),
+            cancel,
+            number,
+        })
+    }
+
+    /// A number that no call of this session has.
+    pub(crate) fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Cancels the call with this id, if it is going on.
+    pub(crate) fn cancel(&self, id: &RequestId) {
+        let cancel = self.lock().calls.get(id).cloned();
+        if let Some(cancel) = cancel {
+            cancel.cancel();
+        }
+    }
+
+    /// The stream of what the server says unasked.
+    pub(crate) fn unasked(&self) -> &Arc<EventStream> {
+        self.unasked
+            .get_or_init(|| Arc::new(EventStream::new(self.stream_limits)))
+    }
+
+    /// Says unasked things on `stream`, which is where a 2024-11-05 session says everything.
+    pub(crate) fn speak_on(&self, stream: Arc<EventStream>) {
+        // A session is given its stream before it says anything.
+        let _ = self.unasked.set(stream);
+    }
+
+    /// An outbox onto the session's own stream.
+    pub(crate) fn outbox(self: &Arc<Self>) -> Arc<dyn Outbox> {
+        let call = self.number();
+        Arc::new(SessionOutbox {
+            session: Arc::downgrade(self),
+            call,
+        })
+    }
+
+    /// Keeps a call's stream, for a client that loses its connection.
+    pub(crate) fn keep(&self, number: u64, stream: Arc<EventStream>, most: usize) {
+        let mut state = self.lock();
+        while state.streams.len() >= most.max(1) {
+            let finished = state
+                .streams
+                .iter()
+                .position(|kept| kept.stream.is_finished());
+            state.streams.remove(finished.unwrap_or(0));
+        }
+        state.streams.push_back(Resumable {
+            number,
+            stream,
+            until: None,
+        });
+    }
+
+    /// The kept stream of this number.
+    pub(crate) fn kept(&self, number: u64) -> Option<Arc<EventStream>> {
+        let state = self.lock();
+        state
+            .streams
+            .iter()
+            .find(|kept| kept.number == number)
+            .map(|kept| kept.stream.clone())
+    }
+
+    /// Lets finished streams go `retention` after they were first seen to be.
+    pub(crate) fn tidy(&self, now: Timestamp, retention: std::time::Duration) {
+        self.lock().streams.retain_mut(|kept| {
+            if kept.until.is_none() && kept.stream.is_finished() {
+                kept.until = Some(now.after(retention));
+            }
+            kept.until.is_none_or(|until| until > now)
+        });
+    }
+
+    /// Whether somebody is connected, or a call is going on.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > 0 || !self.lock().calls.is_empty()
+    }
+
+    /// Counts as a connection until it is dropped.
+    pub(crate) fn connection(self: &Arc<Self>) -> Connection {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Connection(Arc::downgrade(self))
+    }
+
+    /// Ends everything that is going on.
+    pub(crate) fn close(&self) {
+        if let Some(unasked) = self.unasked.get() {
+            unasked.finish(None);
+        }
+        let state = std::mem::take(&mut *self.lock());
+        for cancel in state.calls.values() {
+            cancel.cancel();
+        }
+        for kept in state.streams {
+            kept.stream.finish(None);
+        }
+        self.exchange.close();
+    }
+
+    /// Sends listeners away, who may come back to another process.
+    pub(crate) fn hang_up(&self) {
+        if let Some(unasked) = self.unasked.get() {
+            unasked.detach();
+        }
+    }
+
+    /// The handler that serves the session.
+    pub(crate) fn instance(&self) -> Option<&Arc<dyn Instance>> {
+        self.instance.get()
+    }
+
+    /// Gives the session its handler.
+    pub(crate) fn serve_with(&self, instance: Arc<dyn Instance>) -> &Arc<dyn Instance> {
+        self.instance.get_or_init(|| instance)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The level that a `logging/setLevel` asks for.
+pub(crate) fn level_asked(request: &Request) -> Option<LogLevel> {
+    #[derive(Deserialize)]
+    struct SetLevel {
+        level: LogLevel,
+    }
+    if request.method != Method::SetLevel {
+        return None;
+    }
+    request
+        .params
+        .as_ref()?
+        .parse::<SetLevel>()
+        .ok()
+        .map(|params| params.level)
+}
+
+/// A connection that keeps its session from expiring.
+#[derive(Debug)]
+pub(crate) struct Connection(Weak<Session>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.upgrade() {
+            session.open.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! Messages of a session, over streamable HTTP.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use farport_core::{
+    Call, CallContext, EventStream, InstanceContext, Message, Method, Notification, Notified,
+    Principal, ProtocolVersion, RawJson, Request, RequestId, RequestMeta, RpcError, SessionId,
+    SessionRecord, Sink, Tier, envelope::Rejected, frame, sse::EventId, standard_headers, tier,
+};
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use serde::Deserialize;
+
+use super::{Session, UNASKED};
+use crate::{
+    Body,
+    call::{Served, framed},
+    modern,
+    refusal::Refusal,
+    respond,
+    service::{Caller, Inner, text_header},
+    sse_body::{Held, SseBody},
+};
+
+static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+impl Inner {
+    /// The session that the request names.
+    pub(crate) async fn session_of(
+        &self,
+        headers: &HeaderMap,
+        principal: &Principal,
+    ) -> Result<Arc<Session>, Refusal> {
+        if !headers.contains_key(&standard_headers::SESSION_ID) {
+            return Err(Refusal::NoSession);
+        }
+        let id = text_header(headers, &standard_headers::SESSION_ID).and_then(SessionId::parse);
+        let id = id.ok_or(Refusal::UnknownSession)?;
+        let found = self
+            .sessions
+            .find(id, principal, &*self.dispatch, &*self.runtime)
+            .await?;
+        check_version(headers)?;
+        let span = tracing::Span::current();
+        span.record("session", tracing::field::debug(id));
+        span.record("version", found.record.version().as_str());
+        Ok(found)
+    }
+
+    /// Serves a request of the session era.
+    pub(crate) async fn session_request(
+        &self,
+        request: Request,
+        meta: RequestMeta,
+        caller: Caller,
+    ) -> Result<Response<Body>, Refusal> {
+        if request.method == Method::Initialize {
+            return self.initialize(request, caller).await;
+        }
+        let headers = &caller.parts.headers;
+        let session = self
+            .session_of(headers, &caller.principal)
+            .await
+            .map_err(|refusal| {
+                match refusal {
+                    // The client may tell from the id which of its requests it was.
+                    Refusal::UnknownSession => Refusal::Status(
+                        StatusCode::NOT_FOUND,
+                        Rejected {
+                            id: Some(request.id.clone()),
+                            error: RpcError::session_not_found(),
+                        },
+                    ),
+                    other => other,
+                }
+            })?;
+        let id = request.id.clone();
+        match self.ask(&session, request, &meta, caller).await? {
+            Served::Answer(frame) => Ok(respond::json(StatusCode::OK, frame)),
+            Served::Cancelled => {
+                let ended = Arc::new(EventStream::new(self.config.limits.stream));
+                ended.finish(None);
+                tracing::debug!(%id, "cancelled");
+                Ok(respond::stream(self.events(ended, 0)))
+            }
+            Served::Stream(stream, number) => {
+                session.keep(
+                    number,
+                    stream.clone(),
+                    self.config.limits.streams_per_session,
+                );
+                let body = self.events(stream, 0).numbered(number);
+                Ok(respond::stream(self.held(
+                    body,
+                    &session,
+                    session.record.version(),
+                )))
+            }
+        }
+    }
+
+    /// Takes a notification. Nobody waits for what the handler makes of it.
+    pub(crate) fn notify(&self, session: &Arc<Session>, notification: Notification) {
+        match &notification.method {
+            Method::Cancelled => {
+                if let Some(id) = cancelled_id(notification.params.as_ref()) {
+                    session.cancel(&id);
+                }
+            }
+            Method::Progress => {
+                if let Some(params) = &notification.params
+                    && session.exchange.progress(params)
+                {
+                    return;
+                }
+            }
+            _ => {}
+        }
+        let Some(instance) = session.instance().cloned() else {
+            return;
+        };
+        let notified = Notified {
+            notification,
+            session: session.record.clone(),
+            outbox: session.outbox(),
+        };
+        self.runtime.spawn(instance.notify(notified));
+    }
+
+    /// Opens a session.
+    async fn initialize(
+        &self,
+        request: Request,
+        caller: Caller,
+    ) -> Result<Response<Body>, Refusal> {
+        let id = request.id.clone();
+        if caller
+            .parts
+            .headers
+            .contains_key(&standard_headers::SESSION_ID)
+        {
+            let error = RpcError::invalid_request("initialize must not name a session");
+            return Err(Refusal::of(&id, error));
+        }
+        let session = SessionId::random(&*self.runtime);
+        let (session, answer) = match self.open(session, request, caller, None).await? {
+            Ok(opened) => opened,
+            Err(error) => return Ok(respond::json(StatusCode::OK, framed(&id, Err(error)))),
+        };
+        self.sessions.admit(&session, &*self.runtime).await?;
+        let mut response = respond::json(StatusCode::OK, answer);
+        let name = HeaderValue::from_str(&session.record.id.to_string());
+        let name = name.map_err(|_| Refusal::Internal)?;
+        response
+            .headers_mut()
+            .insert(&standard_headers::SESSION_ID, name);
+        Ok(response)
+    }
+
+    /// Asks the handler to open session `id`. The inner error is the handler's own.
+    pub(crate) async fn open(
+        &self,
+        id: SessionId,
+        request: Request,
+        caller: Caller,
+        stream: Option<Arc<EventStream>>,
+    ) -> Result<Result<(Arc<Session>, Bytes), RpcError>, Refusal> {
+        let request_id = request.id.clone();
+        let params = request
+            .params
+            .clone()
+            .unwrap_or_else(|| RawJson::from("{}".to_owned()));
+        if params.as_bytes().len() > SessionRecord::MAX_INITIALIZE {
+            let error = RpcError::invalid_params("The parameters of initialize are too large");
+            return Err(Refusal::of(&request_id, error));
+        }
+        let context = InstanceContext::new(caller.principal.clone(), Some(id));
+        let instance = self
+            .dispatch
+            .open(&context)
+            .map_err(|error| Refusal::of(&request_id, error))?;
+        // What a handler says while the session opens belongs to the session; so it needs one,
+        // with a revision that is only known afterwards.
+        let version = ProtocolVersion::NEWEST_SESSION;
+        let record = SessionRecord::new(id, caller.principal.clone(), &params);
+        let opening = self.sessions.make(record);
+        if let Some(stream) = stream {
+            opening.speak_on(stream);
+        }
+        let profile = self.dispatch.profile();
+        let tier = tier(
+            version.era(),
+            &request.method,
+            &RequestMeta::default(),
+            profile,
+            opening.record.interactive,
+        );
+        let call = Call {
+            context: CallContext {
+                version,
+                principal: caller.principal.clone(),
+                session: None,
+                cancel: None,
+                sink: match tier {
+                    Tier::Session => Sink::Session(opening.outbox()),
+                    Tier::Plain | Tier::Call => Sink::Silent,
+                },
+                parts: Some(caller.parts),
+                control: None,
+            },
+            request,
+        };
+        let frame = match instance.clone().call(call).await {
+            Ok(frame) => frame,
+            Err(error) => return Ok(Err(error)),
+        };
+        let negotiated = negotiated(&frame).ok_or_else(|| {
+            tracing::error!("the handler negotiated a revision that is not served");
+            Refusal::of(&request_id, RpcError::internal())
+        })?;
+        opening.record.negotiate(negotiated);
+        opening.serve_with(instance);
+        Ok(Ok((opening, frame)))
+    }
+
+    /// GET: listens to what the server says unasked, or comes back to a stream.
+    pub(crate) async fn listen(&self, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+        if is_modern(headers) {
+            return Err(Refusal::Method("POST, OPTIONS"));
+        }
+        crate::negotiate::accepts_events(headers)?;
+        let session = self.session_of(headers, &Principal::Anonymous).await?;
+        self.still_open()?;
+        let last = match headers.contains_key(&LAST_EVENT_ID) {
+            false => None,
+            true => Some(
+                text_header(headers, &LAST_EVENT_ID)
+                    .and_then(EventId::parse)
+                    .ok_or_else(|| {
+                        Refusal::Message(
+                            RpcError::invalid_request("Last-Event-ID is not ours").into(),
+                        )
+                    })?,
+            ),
+        };
+        let (stream, number, after) = match last {
+            Some(EventId { stream, seq }) if stream != UNASKED => match session.kept(stream) {
+                Some(kept) => (kept, stream, seq),
+                // It has been let go, all of it: there is nothing left to say on it.
+                None => return Err(Refusal::UnknownSession),
+            },
+            Some(EventId { seq, .. }) => (session.unasked().clone(), UNASKED, seq),
+            None => (session.unasked().clone(), UNASKED, 0),
+        };
+        let body = self.events(stream, after).numbered(number);
+        let version = session.record.version();
+        Ok(respond::stream(if last.is_none() {
+            self.held(body, &session, version)
+        } else {
+            body.holding(Held::Other(Box::new(session.connection())))
+        }))
+    }
+
+    /// DELETE: ends a session.
+    pub(crate) async fn delete(&self, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+        if is_modern(headers) {
+            return Err(Refusal::Method("POST, OPTIONS"));
+        }
+        let session = self.session_of(headers, &Principal::Anonymous).await?;
+        self.sessions.end(session.record.id).await?;
+        Ok(respond::empty(StatusCode::NO_CONTENT))
+    }
+
+    /// A batch, which only 2025-03-26 has.
+    pub(crate) async fn batch(
+        &self,
+        entries: Vec<Result<Message, Rejected>>,
+        caller: Caller,
+    ) -> Result<Response<Body>, Refusal> {
+        let opens = |entry: &Result<Message, Rejected>| matches!(entry, Ok(Message::Request(request)) if request.method == Method::Initialize);
+        if entries.iter().any(opens) {
+            let error = RpcError::invalid_request("initialize must not be part of a batch");
+            return Err(Refusal::Message(error.into()));
+        }
+        let session = self
+            .session_of(&caller.parts.headers, &caller.principal)
+            .await?;
+        if !session.record.version().allows_batches() {
+            let error = RpcError::invalid_request("This revision has no batches");
+            return Err(Refusal::Message(error.into()));
+        }
+        let answers = self.batch_answers(&session, entries, &caller).await;
+        if answers.is_empty() {
+            return Ok(respond::accepted(""));
+        }
+        let mut frames = Vec::with_capacity(answers.len());
+        let mut streams = Vec::new();
+        for answer in answers {
+            match answer {
+                Served::Answer(frame) => frames.push(frame),
+                Served::Cancelled => {}
+                Served::Stream(stream, _) => streams.push(stream),
+            }
+        }
+        if streams.is_empty() {
+            return Ok(respond::json(StatusCode::OK, frame::batch(&frames)));
+        }
+        let number = session.number();
+        let merged = Arc::new(EventStream::new(self.config.limits.stream));
+        frames.into_iter().for_each(|frame| {
+            merged.push(frame);
+        });
+        self.runtime.spawn(Box::pin(merge(streams, merged.clone())));
+        session.keep(
+            number,
+            merged.clone(),
+            self.config.limits.streams_per_session,
+        );
+        let body = self.events(merged, 0).numbered(number);
+        Ok(respond::stream(self.held(
+            body,
+            &session,
+            session.record.version(),
+        )))
+    }
+
+    /// What the entries of a batch come to; those that are owed nothing come to nothing.
+    pub(crate) async fn batch_answers(
+        &self,
+        session: &Arc<Session>,
+        entries: Vec<Result<Message, Rejected>>,
+        caller: &Caller,
+    ) -> Vec<Served> {
+        let served = entries.into_iter().map(|entry| async move {
+            match entry {
+                Ok(Message::Request(request)) => {
+                    let id = request.id.clone();
+                    let meta = RequestMeta::read(&request.method, request.params.as_ref());
+                    let served = match meta {
+                        Ok(meta) => self.ask(session, request, &meta, caller.clone()).await,
+                        Err(error) => Err(Refusal::of(&id, error)),
+                    };
+                    Some(served.unwrap_or_else(|refusal| Served::Answer(refusal.into_frame(&id))))
+                }
+                Ok(Message::Notification(notification)) => {
+                    self.notify(session, notification);
+                    None
+                }
+                Ok(Message::Response(response)) => {
+                    session.exchange.resolve(response);
+                    None
+                }
+                Err(Rejected { id, error }) => {
+                    Some(Served::Answer(frame::error(id.as_ref(), &error, true)))
+                }
+            }
+        });
+        join_all(served).await.into_iter().flatten().collect()
+    }
+
+    /// A body that follows `stream`.
+    pub(crate) fn events(&self, stream: Arc<EventStream>, after: u64) -> SseBody {
+        SseBody::new(
+            stream,
+            after,
+            self.runtime.clone(),
+            self.config.limits.keep_alive,
+        )
+    }
+
+    /// Primes a stream where the revision has that, and keeps its session from expiring.
+    fn held(&self, body: SseBody, session: &Arc<Session>, version: ProtocolVersion) -> SseBody {
+        let body = if version.primes_streams() {
+            body.primed(self.config.limits.retry)
+        } else {
+            body
+        };
+        body.holding(Held::Other(Box::new(session.connection())))
+    }
+}
+
+/// Copies what several calls say onto one stream, which ends with the last of them.
+async fn merge(streams: Vec<Arc<EventStream>>, into: Arc<EventStream>) {
+    let copies = streams.into_iter().map(|stream| {
+        let into = into.clone();
+        async move {
+            let mut reader = stream.attach(0);
+            while let Some(event) =
+                std::future::poll_fn(|cx| stream.poll_next(&mut reader, cx)).await
+            {
+                into.push(event.data);
+            }
+        }
+    });
+    copies
+        .collect::<FuturesUnordered<_>>()
+        .collect::<()>()
+        .await;
+    into.finish(None);
+}
+
+fn is_modern(headers: &HeaderMap) -> bool {
+    modern::header_version(headers)
+        .is_some_and(|version| version.era() == farport_core::Era::Modern)
+}
+
+/// A revision that nobody knows is refused. One that is known is let pass even if it is not the
+/// session's: clients in the field send their newest after they negotiated an older one.
+fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
+    if !headers.contains_key(&standard_headers::PROTOCOL_VERSION)
+        || modern::header_version(headers).is_some()
+    {
+        return Ok(());
+    }
+    let error = RpcError::invalid_request("MCP-Protocol-Version is not a revision that is served");
+    Err(Refusal::Message(error.into()))
+}
+
+#[derive(Deserialize)]
+struct CancelledParams {
+    #[serde(rename = "requestId")]
+    id: RequestId,
+}
+
+fn cancelled_id(params: Option<&RawJson>) -> Option<RequestId> {
+    params?
+        .parse::<CancelledParams>()
+        .ok()
+        .map(|params| params.id)
+}
+
+fn negotiated(frame: &Bytes) -> Option<ProtocolVersion> {
+    #[derive(Deserialize)]
+    struct Frame {
+        result: Opened,
+    }
+    #[derive(Deserialize)]
+    struct Opened {
+        #[serde(rename = "protocolVersion")]
+        version: Box<str>,
+    }
+    let frame: Frame = serde_json::from_slice(frame).ok()?;
+    ProtocolVersion::parse(&frame.result.version)
+}
