@@ -1,1 +1,49 @@
-//! Under construction.
+//! Makes a Model Context Protocol server remote.
+//!
+//! Give it any rmcp [`ServerHandler`](rmcp::ServerHandler); it serves every MCP client, old or
+//! new, on one port: streamable HTTP at `/mcp` for the revisions 2025-03-26 to 2026-07-28, HTTP+SSE
+//! of 2024-11-05 at `/sse`, and stdio with `--stdio`.
+//!
+//! ```no_run
+//! use rmcp::{ServerHandler, model::ServerConfig};
+//!
+//! struct Greeter;
+//! impl ServerHandler for Greeter {}
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), farport::Error> {
+//!     farport::Server::new(|_| Greeter).run().await
+//! }
+//! ```
+//!
+//! # One handler a session
+//!
+//! The closure makes a handler for each session, and for each request of the stateless revision
+//! 2026-07-28. What one client may not see of another's belongs into the handler; what all share
+//! belongs into the closure, behind an [`Arc`](std::sync::Arc).
+//!
+//! # Settings
+//!
+//! [`Settings`] come from `farport.toml`, from `FARPORT_*` variables, from the builder, and from
+//! the program's flags, each overriding the one before.
+
+mod announce;
+mod connections;
+mod error;
+mod flags;
+mod listen;
+mod logging;
+mod runtime;
+mod server;
+mod settings;
+mod stdio;
+pub mod testing;
+
+pub use announce::Announcement;
+pub use error::Error;
+pub use farport_core::{InstanceContext as Context, Principal, StreamControl};
+pub use farport_http::{Guard, Limits};
+pub use listen::Listeners;
+pub use runtime::TokioRuntime;
+pub use server::{Bound, Server};
+pub use settings::{LogFormat, Settings, VARIABLES, Variable};

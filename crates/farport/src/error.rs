@@ -1,0 +1,48 @@
+//! Why a server does not start, or stops.
+
+use std::{io, path::PathBuf};
+
+/// Why a server does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another program has the port.
+    #[error("port {port} is in use; stop the program that has it, or choose another with --port")]
+    PortInUse {
+        /// The port.
+        port: u16,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {host}:{port}: {source}")]
+    Listen {
+        /// The name or address that was asked for.
+        host: String,
+        /// The port that was asked for.
+        port: u16,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A setting cannot be used; the text names it, and where it comes from.
+    #[error("{0}")]
+    Settings(Box<figment::Error>),
+    /// The file that says that the server is ready cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    ReadyFile {
+        /// Its path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The client on standard input did not open a session.
+    #[error("the client on standard input did not open a session: {0}")]
+    Stdio(String),
+    /// The system failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<figment::Error> for Error {
+    fn from(error: figment::Error) -> Self {
+        Self::Settings(Box::new(error))
+    }
+}

@@ -1,0 +1,252 @@
+//! Settings, and where they come from.
+
+use std::{path::Path, time::Duration};
+
+use farport_core::SessionLimits;
+use farport_http::{Config, Guard, Limits};
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// What can be set of a server: in `farport.toml`, by `FARPORT_*` variables, in code.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The name or address to listen on. `localhost`, unless set, is both loopback addresses.
+    pub host: String,
+    /// The port to listen on; 0 takes a free one. 8787 unless set.
+    pub port: u16,
+    /// Host names, besides loopback's, under which the server may be called. `*` is any.
+    #[serde(deserialize_with = "list")]
+    pub allowed_hosts: Vec<String>,
+    /// Origins, besides loopback's and its own, whose pages may call the server. `*` is any.
+    #[serde(deserialize_with = "list")]
+    pub allowed_origins: Vec<String>,
+    /// The most sessions; one more ends the one that was idle for longest. 10,000 unless set.
+    pub max_sessions: usize,
+    /// After how many idle seconds a session ends. 1,800 unless set.
+    pub session_idle_secs: u64,
+    /// The largest request body, in bytes. 4 MiB unless set.
+    pub max_body_bytes: usize,
+    /// The most connections at a time; more have to wait. 20,000 unless set.
+    pub max_connections: usize,
+    /// How many seconds calls may take to finish when the server is told to stop. 10 unless set.
+    pub shutdown_grace_secs: u64,
+    /// What is logged, as `tracing` filters have it. `info` unless set.
+    pub log: String,
+    /// How it is written. Text unless set.
+    pub log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// An environment variable that the server reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// The setting it overrides; empty for one that is no setting.
+    pub setting: &'static str,
+}
+
+/// Every environment variable that the server reads.
+pub const VARIABLES: &[Variable] = &[
+    Variable {
+        name: "FARPORT_HOST",
+        setting: "host",
+    },
+    Variable {
+        name: "FARPORT_PORT",
+        setting: "port",
+    },
+    Variable {
+        name: "FARPORT_ALLOWED_HOSTS",
+        setting: "allowed_hosts",
+    },
+    Variable {
+        name: "FARPORT_ALLOWED_ORIGINS",
+        setting: "allowed_origins",
+    },
+    Variable {
+        name: "FARPORT_MAX_SESSIONS",
+        setting: "max_sessions",
+    },
+    Variable {
+        name: "FARPORT_SESSION_IDLE_SECS",
+        setting: "session_idle_secs",
+    },
+    Variable {
+        name: "FARPORT_MAX_BODY_BYTES",
+        setting: "max_body_bytes",
+    },
+    Variable {
+        name: "FARPORT_MAX_CONNECTIONS",
+        setting: "max_connections",
+    },
+    Variable {
+        name: "FARPORT_SHUTDOWN_GRACE_SECS",
+        setting: "shutdown_grace_secs",
+    },
+    Variable {
+        name: "FARPORT_LOG",
+        setting: "log",
+    },
+    Variable {
+        name: "FARPORT_LOG_FORMAT",
+        setting: "log_format",
+    },
+    // Set by `farport dev`: a file that is made once connections are accepted.
+    Variable {
+        name: READY_FILE,
+        setting: "",
+    },
+];
+
+/// Names the file that is made once connections are accepted.
+pub(crate) const READY_FILE: &str = "FARPORT_READY_FILE";
+
+/// The file that settings are read from, in the working directory.
+pub(crate) const FILE: &str = "farport.toml";
+
+impl Default for Settings {
+    fn default() -> Self {
+        let (sessions, limits) = (SessionLimits::default(), Limits::default());
+        Self {
+            host: "localhost".into(),
+            port: 8787,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            max_sessions: sessions.most,
+            session_idle_secs: sessions.idle.as_secs(),
+            max_body_bytes: limits.body_bytes,
+            max_connections: 20_000,
+            shutdown_grace_secs: 10,
+            log: "info".into(),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+impl Settings {
+    /// The defaults, overridden by `file` where it is there, and that by the environment.
+    ///
+    /// # Errors
+    /// When a value does not fit its setting, or a key in the file is none; the text says which,
+    /// and where it stands.
+    pub fn load(file: &Path) -> Result<Self, crate::Error> {
+        let known: Vec<&str> = VARIABLES.iter().map(|variable| variable.setting).collect();
+        let figment = Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file_exact(file))
+            .merge(Env::prefixed("FARPORT_").only(&known));
+        Ok(figment.extract()?)
+    }
+
+    pub(crate) fn sessions(&self) -> SessionLimits {
+        SessionLimits {
+            most: self.max_sessions,
+            idle: Duration::from_secs(self.session_idle_secs),
+        }
+    }
+
+    pub(crate) fn http(&self) -> Config {
+        let guard = Guard::default()
+            .allow_hosts(&self.allowed_hosts)
+            .allow_origins(&self.allowed_origins);
+        let mut config = Config {
+            guard,
+            ..Config::default()
+        };
+        config.limits.body_bytes = self.max_body_bytes;
+        config.limits.legacy_connections = self.max_sessions;
+        config
+    }
+}
+
+/// A list, or a string with commas, which is how a variable says it.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum List {
+        Many(Vec<String>),
+        Text(String),
+    }
+    Ok(match List::deserialize(deserializer)? {
+        List::Many(many) => many,
+        List::Text(text) => {
+            let names = text
+                .split(',')
+                .map(str::trim)
+                .filter(|name| !name.is_empty());
+            names.map(str::to_owned).collect()
+        }
+    })
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::result_large_err,
+    reason = "figment's test harness wants its own error"
+)]
+mod tests {
+    use figment::Jail;
+
+    use super::*;
+
+    #[test]
+    fn the_environment_overrides_the_file_which_overrides_the_defaults() {
+        Jail::expect_with(|jail| {
+            jail.create_file(FILE, "port = 1\nmax_sessions = 5\nallowed_hosts = [\"a\"]")?;
+            jail.set_env("FARPORT_PORT", "2");
+            jail.set_env("FARPORT_ALLOWED_ORIGINS", "https://a, https://b");
+            jail.set_env("FARPORT_UNRELATED", "x");
+            let settings = Settings::load(Path::new(FILE)).unwrap();
+            assert_eq!((settings.port, settings.max_sessions), (2, 5));
+            assert_eq!(settings.allowed_hosts, ["a"]);
+            assert_eq!(settings.allowed_origins, ["https://a", "https://b"]);
+            assert_eq!(settings.host, "localhost");
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        for (file, mention) in [
+            ("prot = 1", "prot"),
+            ("port = \"x\"", "port"),
+            ("port = 70000", "port"),
+        ] {
+            Jail::expect_with(|jail| {
+                jail.create_file(FILE, file)?;
+                let error = Settings::load(Path::new(FILE)).unwrap_err().to_string();
+                assert!(error.contains(mention), "{error}");
+                Ok(())
+            });
+        }
+    }
+
+    #[test]
+    fn every_setting_has_its_variable() {
+        let settings = serde_json::to_value(Settings::default()).unwrap();
+        for name in settings.as_object().unwrap().keys() {
+            let variable = format!("FARPORT_{}", name.to_uppercase());
+            assert!(
+                VARIABLES
+                    .iter()
+                    .any(|v| v.name == variable && v.setting == name),
+                "{name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! For the tests of a server: calls through the real HTTP service, without a socket.
+
+use bytes::Bytes;
+use farport_core::ProtocolVersion;
+use farport_http::McpService;
+use http::{Request, header};
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+
+use crate::Server;
+
+/// A client of the newest revision, in the same process.
+///
+/// ```
+/// # use rmcp::{ServerHandler, model::ServerConfig};
+/// # struct Greeter;
+/// # impl ServerHandler for Greeter {}
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let client = farport::testing::Client::new(farport::Server::new(|_| Greeter));
+/// let discovered = client.request("server/discover", serde_json::json!({})).await.unwrap();
+/// assert_eq!(discovered["supportedVersions"][0], "2024-11-05");
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    service: Result<McpService, String>,
+}
+
+/// Why a call did not come to a result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The server answered with an error.
+    #[error("the server answered with error {code}: {message}")]
+    Rpc {
+        /// The JSON-RPC error code.
+        code: i64,
+        /// The error's text.
+        message: String,
+        /// The error's `data`, null when there is none.
+        data: Value,
+    },
+    /// The server did not answer with a JSON-RPC message.
+    #[error("the server answered with HTTP {status} and no message: {body}")]
+    NoMessage {
+        /// The HTTP status.
+        status: u16,
+        /// The body.
+        body: String,
+    },
+    /// The server could not be made.
+    #[error("the server could not be made: {0}")]
+    Server(String),
+}
+
+impl Client {
+    /// A client of `server`.
+    pub fn new(server: Server) -> Self {
+        Self {
+            service: server.service().map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Calls a tool. Answers with the `result` object, which says `isError` where the tool failed.
+    ///
+    /// # Errors
+    /// When the call does not come to a result.
+    pub async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, CallError> {
+        self.request(
+            "tools/call",
+            json!({ "name": name, "arguments": arguments }),
+        )
+        .await
+    }
+
+    /// Sends a request. `params` is an object, to which the metadata is added that every request
+    /// has to carry.
+    ///
+    /// # Errors
+    /// When the request does not come to a result.
+    pub async fn request(&self, method: &str, mut params: Value) -> Result<Value, CallError> {
+        let service = self
+            .service
+            .as_ref()
+            .map_err(|error| CallError::Server(error.clone()))?;
+        let version = ProtocolVersion::V2026_07_28.as_str();
+        let mut request = Request::post("/mcp")
+            .header(header::HOST, "localhost")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "application/json, text/event-stream")
+            .header("mcp-protocol-version", version)
+            .header("mcp-method", method);
+        let name = ["name", "uri", "taskId"]
+            .into_iter()
+            .find_map(|key| params.get(key)?.as_str());
+        if let Some(name) = name {
+            request = request.header("mcp-name", name);
+        }
+        if let Some(params) = params.as_object_mut() {
+            let meta = params.entry("_meta").or_insert_with(|| json!({}));
+            meta["io.modelcontextprotocol/protocolVersion"] = version.into();
+            meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+            meta["io.modelcontextprotocol/clientInfo"] = json!({ "name": "test", "version": "0" });
+        }
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let request = request
+            .body(Full::new(Bytes::from(body.to_string())))
+            .map_err(|error| CallError::Server(error.to_string()))?;
+        let response = service.handle(request).await;
+        let status = response.status().as_u16();
+        let bytes = response
+            .into_body()
+            .collect()
+            .await
+            .map(|body| body.to_bytes());
+        // The body's error is one that cannot happen.
+        let bytes = bytes.unwrap_or_default();
+        answer(&bytes).ok_or_else(|| CallError::NoMessage {
+            status,
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+        })?
+    }
+}
+
+/// The response among what came back: a JSON body, or the last event of a stream.
+fn answer(bytes: &[u8]) -> Option<Result<Value, CallError>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let last = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .next_back();
+    let mut message: Value = serde_json::from_str(last.unwrap_or(text)).ok()?;
+    if let Some(result) = message.get_mut("result") {
+        return Some(Ok(result.take()));
+    }
+    let error = message.get("error")?;
+    Some(Err(CallError::Rpc {
+        code: error.get("code")?.as_i64()?,
+        message: error.get("message")?.as_str()?.to_owned(),
+        data: error.get("data").cloned().unwrap_or_default(),
+    }))
+}

@@ -1,0 +1,4 @@
+//! The facade's tests, over real sockets.
+
+mod calculator;
+mod wire;
