@@ -147,10 +147,11 @@ impl Settings {
     /// and where it stands.
     pub fn load(file: &Path) -> Result<Self, crate::Error> {
         let known: Vec<&str> = VARIABLES.iter().map(|variable| variable.setting).collect();
-        let figment = Figment::from(Serialized::defaults(Self::default()))
-            .merge(Toml::file_exact(file))
-            .merge(Env::prefixed("FARPORT_").only(&known));
-        Ok(figment.extract()?)
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        if file.exists() {
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        Ok(figment.merge(Env::prefixed("FARPORT_").only(&known)).extract()?)
     }
 
     pub(crate) fn sessions(&self) -> SessionLimits {
