@@ -1,0 +1,103 @@
+//! wrk: the load, and what it measured.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::proc;
+use super::target::{CONNECTIONS, LOAD_CORE, Ready, Target, Workload};
+use crate::{process, project};
+
+/// One measurement of one server under one workload.
+#[derive(Clone, Copy)]
+pub(crate) struct Sample {
+    requests: f64,
+    seconds: f64,
+    cpu: Duration,
+    /// Median latency, in microseconds.
+    pub(crate) p50: f64,
+    /// The latency that one request in a hundred exceeds, in microseconds.
+    pub(crate) p99: f64,
+}
+
+impl Sample {
+    /// Requests a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.requests / self.seconds
+    }
+
+    /// The server's processor time, in microseconds a request.
+    pub(crate) fn cpu_per_request(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.requests
+    }
+}
+
+/// Puts a server under load for some seconds.
+///
+/// # Errors
+/// When wrk fails, or any answer was not a success.
+pub(crate) fn measure(
+    target: &Target,
+    workload: &Workload,
+    ready: &Ready,
+    seconds: u32,
+) -> Result<Sample> {
+    let before = proc::cpu_time(target.process())?;
+    let mut wrk = Command::new("taskset");
+    wrk.args([
+        "--cpu-list",
+        LOAD_CORE,
+        "wrk",
+        "--threads",
+        "1",
+        "--connections",
+        &CONNECTIONS.to_string(),
+    ]);
+    wrk.args([
+        "--duration",
+        &format!("{seconds}s"),
+        "--timeout",
+        "5s",
+        "--script",
+    ]);
+    wrk.arg(project::root().join("xtask/bench.lua"))
+        .arg(&ready.url);
+    let headers: String = workload
+        .headers()
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\n"))
+        .collect();
+    wrk.env("BENCH_BODY", workload.body().to_string())
+        .env("BENCH_HEADERS", headers);
+    wrk.env("BENCH_SESSIONS", ready.sessions.join(" "));
+    let log = project::target().join("bench.log");
+    let status = process::run_logged(&mut wrk, &log, Duration::from_secs(u64::from(seconds) + 20))?;
+    let text = fs::read_to_string(&log)?;
+    ensure!(status.success(), "wrk failed: {text}");
+    let cpu = proc::cpu_time(target.process())?.saturating_sub(before);
+    let line = text
+        .lines()
+        .find(|line| line.starts_with('{'))
+        .context("wrk gave no result")?;
+    let result: Value = serde_json::from_str(line)?;
+    let number = |name: &str| {
+        result[name]
+            .as_f64()
+            .with_context(|| format!("wrk gave no {name}"))
+    };
+    ensure!(
+        number("errors")? == 0.0,
+        "{} answered some requests wrongly: {text}",
+        target.name()
+    );
+    Ok(Sample {
+        requests: number("requests")?,
+        seconds: number("microseconds")? / 1e6,
+        cpu,
+        p50: number("p50")?,
+        p99: number("p99")?,
+    })
+}

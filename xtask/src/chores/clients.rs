@@ -1,0 +1,55 @@
+//! `cargo xtask clients`: real MCP clients from npm against the fixture server.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::fixture::{self, Fixture};
+use crate::process;
+use crate::setup::Node;
+use crate::steps::Outcome;
+
+/// Every script of `tests/node` that is a client's test.
+const SCRIPTS: [&str; 3] = ["sdk1.test.mjs", "client2.test.mjs", "mcp-remote.test.mjs"];
+
+/// The longest all scripts together may take.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
+
+/// Runs real MCP clients from npm against the fixture server, over /mcp and /sse.
+///
+/// The scripts are in tests/node: `@modelcontextprotocol/sdk` 1.x, `@modelcontextprotocol/client`
+/// 2.x and `mcp-remote`. rmcp's own client is tested in farport-testkit, with `cargo test`.
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Run only the tests whose name matches this regular expression, for example `resumes`.
+    #[arg(long, value_name = "PATTERN")]
+    only: Option<String>,
+    #[command(flatten)]
+    fixture: fixture::Which,
+}
+
+/// Runs the scripts, one after the other.
+///
+/// # Errors
+/// When the fixture does not start, or a test fails.
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let node = Node::ready()?;
+    let server = Fixture::start(&args.fixture)?;
+    let mut command = node.command("node");
+    command
+        .env("FARPORT_MCP_URL", &server.url)
+        .env("FARPORT_SSE_URL", server.sse_url());
+    command.args([
+        "--test",
+        "--test-concurrency=1",
+        "--test-timeout=60000",
+        "--test-reporter=spec",
+    ]);
+    command.args(
+        args.only
+            .iter()
+            .map(|pattern| format!("--test-name-pattern={pattern}")),
+    );
+    process::run(command.args(SCRIPTS), LIMIT).context("a client's test failed")?;
+    Outcome::passed(format!("{} scripts of tests/node", SCRIPTS.len()))
+}

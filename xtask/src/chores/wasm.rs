@@ -1,0 +1,152 @@
+//! `cargo xtask wasm`: the portable crates compile for WebAssembly, and need nothing of a host
+//! that only an operating system has.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use wasmparser::{Parser, Payload};
+
+use crate::process::{self, BUILD};
+use crate::steps::Outcome;
+use crate::{console, project, setup};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Compiles the portable crates for WebAssembly and checks that they import nothing from `env`.
+///
+/// Where the Rust target wasm32-unknown-unknown is not installed, rustup is asked for it; where
+/// rustup cannot fetch it, Debian's rustc-web compiles the standard library too (some minutes, the
+/// first time). Everything is kept under target/wasm.
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Take Debian's rustc-web even where rustup has the target.
+    #[arg(long)]
+    debian: bool,
+}
+
+/// Builds the probe and looks at its imports.
+///
+/// # Errors
+/// When it does not build, or imports from `env`.
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let (compiler, how) = match !args.debian && has_target() {
+        true => (None, "with rustup's target"),
+        false => match debian() {
+            Ok(compiler) => (Some(compiler), "with Debian's rustc-web"),
+            Err(error) if args.debian => return Err(error),
+            Err(error) => {
+                return Ok(Outcome::Skipped(format!(
+                    "no compiler for {TARGET} here: {error:#}"
+                )));
+            }
+        },
+    };
+    let module = build(compiler.as_deref())?;
+    let imports = imports(&fs::read(&module)?)?;
+    let host: Vec<_> = imports
+        .iter()
+        .filter(|(module, _)| module == "env")
+        .map(|(_, name)| &name[..])
+        .collect();
+    ensure!(
+        host.is_empty(),
+        "the module imports from `env`: {}",
+        host.join(", ")
+    );
+    let size = fs::metadata(&module)?.len() / 1024;
+    Outcome::passed(format!("{size} KiB, nothing imported from `env`, {how}"))
+}
+
+/// Whether the toolchain has the target, after rustup was asked for it if need be.
+fn has_target() -> bool {
+    let there = || {
+        let root = process::output(project::rustc().args([
+            "--print",
+            "target-libdir",
+            "--target",
+            TARGET,
+        ]));
+        root.is_ok_and(|folder| Path::new(folder.trim()).is_dir())
+    };
+    if there() {
+        return true;
+    }
+    let mut add = Command::new("rustup");
+    add.args(["target", "add", TARGET])
+        .current_dir(project::root());
+    match process::run(&mut add, Duration::from_secs(120)) {
+        Ok(()) => there(),
+        Err(error) => {
+            console::note(&format!("rustup has no {TARGET} to give: {error:#}"));
+            false
+        }
+    }
+}
+
+/// Debian's compiler with the source of its library, installed if need be.
+fn debian() -> Result<PathBuf> {
+    setup::apt(&["rustc-web", "rust-web-src"])?;
+    let files = process::output(Command::new("dpkg").args(["--listfiles", "rustc-web"]))?;
+    let compiler = files.lines().find(|file| file.ends_with("/bin/rustc"));
+    compiler
+        .map(PathBuf::from)
+        .context("the package rustc-web holds no rustc")
+}
+
+fn build(compiler: Option<&Path>) -> Result<PathBuf> {
+    let folder = project::target().join("wasm").join(if compiler.is_some() {
+        "debian"
+    } else {
+        "rustup"
+    });
+    let mut build = project::cargo();
+    build.args([
+        "build",
+        "--quiet",
+        "--release",
+        "--locked",
+        "--target",
+        TARGET,
+    ]);
+    build
+        .arg("--manifest-path")
+        .arg(project::root().join("xtask/wasm/Cargo.toml"));
+    build.arg("--target-dir").arg(&folder);
+    build.env(
+        "CARGO_ENCODED_RUSTFLAGS",
+        "--cfg=getrandom_backend=\"wasm_js\"",
+    );
+    if let Some(compiler) = compiler {
+        let sysroot = process::output(project::rustc().args(["--print", "sysroot"]))?;
+        let linker = format!(
+            "lib/rustlib/{}-unknown-linux-gnu/bin/rust-lld",
+            std::env::consts::ARCH
+        );
+        build.arg("-Zbuild-std=std,panic_abort");
+        build.env("RUSTC", compiler).env("RUSTC_BOOTSTRAP", "1");
+        build.env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER",
+            Path::new(sysroot.trim()).join(linker),
+        );
+    }
+    process::run(&mut build, BUILD)
+        .context("the portable crates do not compile for WebAssembly")?;
+    Ok(folder.join(TARGET).join("release/farport_wasm_probe.wasm"))
+}
+
+/// Every import of a module, as the module and the name it is imported from.
+fn imports(wasm: &[u8]) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::ImportSection(section) = payload? {
+            for import in section.into_imports() {
+                let import = import?;
+                found.push((import.module.to_owned(), import.name.to_owned()));
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,151 @@
+//! Programs started by a chore: every one has a limit on its time, and none outlives the chore.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{self, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use wait_timeout::ChildExt;
+
+use crate::console;
+
+/// The longest a build may take.
+pub(crate) const BUILD: Duration = Duration::from_secs(30 * 60);
+/// The longest a set of tests, its build included, may take.
+pub(crate) const TESTS: Duration = Duration::from_secs(30 * 60);
+
+/// Runs `command` with its output going to the terminal.
+///
+/// # Errors
+/// When it cannot be started, fails, or takes longer than `limit`.
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
+    console::command(&shown(command));
+    let status = finish(command, limit)?;
+    if !status.success() {
+        bail!("`{}` ended with {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs `command` with all it prints going to the file `log`, and gives how it ended.
+///
+/// # Errors
+/// When the log cannot be written, or the command cannot be started or takes longer than `limit`.
+pub(crate) fn run_logged(command: &mut Command, log: &Path, limit: Duration) -> Result<ExitStatus> {
+    let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    command.stdout(file.try_clone()?).stderr(file);
+    finish(command, limit).with_context(|| format!("its output is in {}", log.display()))
+}
+
+/// What `command` printed on standard output.
+///
+/// # Errors
+/// When it cannot be started or fails; its standard error is in the message.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let name = shown(command);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot start `{name}`"))?;
+    if !output.status.success() {
+        bail!(
+            "`{name}` ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn finish(command: &mut Command, limit: Duration) -> Result<ExitStatus> {
+    let name = shown(command);
+    let mut child = Child::spawn(command)?;
+    child
+        .0
+        .wait_timeout(limit)?
+        .ok_or_else(|| anyhow!("`{name}` did not end within {} s", limit.as_secs()))
+}
+
+/// A command as one would type it.
+pub(crate) fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    let program = program.file_name().unwrap_or(program.as_os_str());
+    let words = std::iter::once(program).chain(command.get_args());
+    words
+        .map(OsStr::to_string_lossy)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A child process that ends when this value does.
+pub(crate) struct Child(process::Child);
+
+impl Child {
+    /// Starts `command`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
+        let child = command.stdin(Stdio::null()).spawn();
+        child
+            .map(Self)
+            .with_context(|| format!("cannot start `{}`", shown(command)))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // Both fail only for a child that has ended already, which is what is wanted.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A server started for a chore. It is stopped when this value is dropped.
+pub(crate) struct Server {
+    child: Child,
+    /// The URL that it printed.
+    pub(crate) url: String,
+}
+
+impl Server {
+    /// Starts `command` and waits until it prints a line with its URL, which ends in `/mcp`.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends, or has not printed such a line within `limit`.
+    pub(crate) fn start(command: &mut Command, limit: Duration) -> Result<Self> {
+        let name = shown(command);
+        let mut child = Child::spawn(command.stdout(Stdio::piped()))?;
+        let stdout = child.0.stdout.take().context("a piped standard output")?;
+        let (found, url) = mpsc::channel();
+        // The thread reads on after the line it looks for, so that the server never waits for a reader.
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let mut words = line.split_whitespace();
+                if let Some(url) =
+                    words.find(|word| word.starts_with("http://") && word.ends_with("/mcp"))
+                {
+                    // Nobody listens any more once the first such line is there.
+                    let _ = found.send(url.to_owned());
+                }
+            }
+        });
+        let url = url.recv_timeout(limit).map_err(|_| {
+            anyhow!(
+                "`{name}` did not print its /mcp URL within {} s; run it by hand to see why",
+                limit.as_secs()
+            )
+        })?;
+        Ok(Self { child, url })
+    }
+
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.0.id()
+    }
+}

