@@ -32,7 +32,7 @@ pub(crate) fn request(request: &Request) -> Result<Decoded, RpcError> {
             meta_of(params)?,
         ),
         Method::Discover => (
-            DiscoverRequest::new(required(params)?).into(),
+            DiscoverRequest::new(Default::default()).into(),
             meta_of(params)?,
         ),
         Method::ToolsCall => with(params, CallToolRequest::new)?,
