@@ -12,3 +12,4 @@ mod asking;
 mod changes;
 mod client;
 mod logging;
+mod program;

@@ -1,0 +1,106 @@
+//! Serves the conformance fixture.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    str::FromStr,
+};
+
+use clap::Parser;
+use farport::Server;
+use farport_testkit::fixture::{Fixture, FixtureState};
+use tracing_subscriber::EnvFilter;
+
+/// Serves the conformance fixture: an MCP server with one of everything that the official
+/// conformance suite asks for.
+///
+/// Prints `listening on URL` once it is ready, and stops at SIGINT or SIGTERM. FARPORT_LOG sets
+/// what is logged to standard error, for example FARPORT_LOG=farport=debug.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Flags {
+    /// The port of 127.0.0.1 to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8788)]
+    port: u16,
+    /// Where sessions are kept
+    #[arg(long, value_name = "memory", default_value = "memory")]
+    store: Store,
+}
+
+/// Where sessions are kept.
+#[derive(Debug, Clone, Copy)]
+enum Store {
+    Memory,
+}
+
+impl FromStr for Store {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name.split_once(':').map_or(name, |(kind, _)| kind) {
+            "memory" => Ok(Self::Memory),
+            "sqlite" => Err("there is no sqlite store yet; use --store memory"),
+            _ => Err("there is no such store; use --store memory"),
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let filter = EnvFilter::try_from_env("FARPORT_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+    match serve(flags).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                eprintln!("  because: {cause}");
+                source = cause.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
+    let state = FixtureState::new()?;
+    let server = Server::new(move |_| Fixture::new(state.clone()))
+        .host("127.0.0.1")
+        .port(flags.port);
+    let server = match flags.store {
+        // What a server has unless it is told otherwise.
+        Store::Memory => server,
+    };
+    let bound = server.bind().await?;
+    writeln!(
+        io::stdout(),
+        "listening on http://{}/mcp",
+        bound.local_addr()
+    )?;
+    bound.serve_until(told_to_stop()).await?;
+    Ok(())
+}
+
+/// Ready at the first signal to stop. A signal that cannot be waited for ends the process itself.
+async fn told_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                Ok(()) = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    if interrupt.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

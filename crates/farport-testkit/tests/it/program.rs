@@ -1,0 +1,56 @@
+//! The program `farport-fixture`.
+
+#![cfg(feature = "server")]
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
+};
+
+/// Ends the program when a test is over.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().expect("a program that runs");
+        self.0.wait().expect("its end");
+    }
+}
+
+fn fixture() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_farport-fixture"))
+}
+
+#[test]
+fn it_says_where_it_listens() {
+    let program = fixture()
+        .args(["--port", "0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut program = Running(program);
+    let mut line = String::new();
+    let output = program.0.stdout.take().unwrap();
+    BufReader::new(output).read_line(&mut line).unwrap();
+    let port = line
+        .strip_prefix("listening on http://127.0.0.1:")
+        .and_then(|rest| rest.strip_suffix("/mcp\n"))
+        .and_then(|port| port.parse::<u16>().ok())
+        .unwrap_or_else(|| panic!("it said {line:?}"));
+    std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+}
+
+#[test]
+fn a_store_that_does_not_exist_is_refused_with_one_that_does() {
+    for store in ["sqlite:sessions.db", "redis"] {
+        let mut program = fixture()
+            .args(["--store", store])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        assert!(!program.wait().unwrap().success(), "{store}");
+        let mut said = String::new();
+        program.stderr.unwrap().read_to_string(&mut said).unwrap();
+        assert!(said.contains("use --store memory"), "{store}: {said}");
+    }
+}
