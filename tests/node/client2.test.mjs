@@ -74,14 +74,14 @@ test('client 2.x: takes several rounds of questions within one call', async () =
 });
 
 test('client 2.x: resumes a call whose connection was cut', async () => {
-  const proxy = await cuttingProxy('notifications/message');
+  const proxy = await cuttingProxy('notifications/progress');
   const client = await connectWith(new StreamableHTTPClientTransport(new URL(proxy.url)), ANSWERS);
   try {
     const heard = [];
-    CLIENT2.hear(client, 'notifications/message', ({ params }) => heard.push(params.data));
-    const result = await client.callTool({ name: 'test_tool_with_logging', arguments: {} });
-    assert.match(text(result), /logged/);
-    assert.equal(heard.length, 3, `each message arrives once: ${heard}`);
+    const options = { onprogress: ({ progress }) => heard.push(progress) };
+    const result = await client.callTool({ name: 'test_tool_with_progress', arguments: {} }, options);
+    assert.match(text(result), /done/);
+    assert.deepEqual(heard, [0, 50, 100], 'each report arrives once');
     assert.ok(proxy.seen.cut, 'the connection was cut');
     assert.match(proxy.seen.requests, /^last-event-id: \S+/im);
   } finally {

@@ -23,14 +23,14 @@ basics({
 });
 
 test('sdk 1.x: resumes a call whose connection was cut', async () => {
-  const proxy = await cuttingProxy('notifications/message');
+  const proxy = await cuttingProxy('notifications/progress');
   const client = await connectWith(new StreamableHTTPClientTransport(new URL(proxy.url)), ANSWERS);
   try {
     const heard = [];
-    SDK1.hear(client, 'notifications/message', ({ params }) => heard.push(params.data));
-    const result = await SDK1.call(client, { name: 'test_tool_with_logging', arguments: {} });
-    assert.match(text(result), /logged/);
-    assert.equal(heard.length, 3, `each message arrives once: ${heard}`);
+    const options = { onprogress: ({ progress }) => heard.push(progress) };
+    const result = await SDK1.call(client, { name: 'test_tool_with_progress', arguments: {} }, options);
+    assert.match(text(result), /done/);
+    assert.deepEqual(heard, [0, 50, 100], 'each report arrives once');
     assert.ok(proxy.seen.cut, 'the connection was cut');
     assert.match(proxy.seen.requests, /^last-event-id: \S+/im);
   } finally {
