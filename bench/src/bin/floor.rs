@@ -49,9 +49,19 @@ struct Text {
 
 async fn add(Json(call): Json<Call>) -> Json<Answer> {
     let Add { a, b } = call.params.arguments;
-    let text = Text { kind: "text", text: (a + b).to_string() };
-    let result = Outcome { content: [text], is_error: false };
-    Json(Answer { jsonrpc: "2.0", id: call.id, result })
+    let text = Text {
+        kind: "text",
+        text: (a + b).to_string(),
+    };
+    let result = Outcome {
+        content: [text],
+        is_error: false,
+    };
+    Json(Answer {
+        jsonrpc: "2.0",
+        id: call.id,
+        result,
+    })
 }
 
 #[tokio::main]

@@ -31,7 +31,9 @@ struct Add {
 #[tool_router]
 impl Calculator {
     fn new() -> Self {
-        Self { tool_router: Self::tool_router() }
+        Self {
+            tool_router: Self::tool_router(),
+        }
     }
 
     #[tool(description = "Adds two numbers.")]
@@ -43,7 +45,9 @@ impl Calculator {
 #[tool_handler(router = self.tool_router)]
 impl ServerHandler for Calculator {}
 
-fn service(config: StreamableHttpServerConfig) -> StreamableHttpService<Calculator, LocalSessionManager> {
+fn service(
+    config: StreamableHttpServerConfig,
+) -> StreamableHttpService<Calculator, LocalSessionManager> {
     let calculator = Calculator::new();
     StreamableHttpService::new(move || Ok(calculator.clone()), Arc::default(), config)
 }
