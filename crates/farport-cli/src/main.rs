@@ -1,2 +1,53 @@
-//! The `farport` command.
-fn main() {}
+//! The `farport` command: a declaration of its arguments ([`cli`]), what they and the
+//! environment settle on ([`settings`]), and a file for each command ([`commands`]).
+
+mod cli;
+mod commands;
+#[cfg(unix)]
+mod dev;
+mod env_vars;
+mod error;
+mod listen;
+mod scaffold;
+mod settings;
+mod terminal;
+
+use std::process::ExitCode;
+
+use cli::{Cli, Command};
+use error::{Error, FAILURE, SUCCESS, USAGE};
+
+fn main() -> ExitCode {
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(notice) => {
+            // Help and version are asked for; everything else is misuse.
+            let code = if notice.use_stderr() { USAGE } else { SUCCESS };
+            return ExitCode::from(if notice.print().is_ok() {
+                code
+            } else {
+                FAILURE
+            });
+        }
+    };
+    terminal::use_colour(cli.color);
+    match run(cli) {
+        Ok(()) => ExitCode::from(SUCCESS),
+        Err(error) => {
+            error.report();
+            ExitCode::from(FAILURE)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Error> {
+    match cli.command {
+        Command::Demo(args) => commands::demo::run(args),
+        Command::New(args) => commands::new::run(args),
+        #[cfg(unix)]
+        Command::Dev(args) => commands::dev::run(args, cli.color),
+        #[cfg(unix)]
+        Command::Guarded(args) => commands::guarded::run(args),
+        Command::Completions(args) => commands::completions::run(args),
+    }
+}

@@ -11,7 +11,10 @@ fn client() -> Client {
 
 #[tokio::test]
 async fn adds_two_numbers() {
-    let result = client().call_tool("add", json!({"a": 2, "b": 3})).await.unwrap();
+    let result = client()
+        .call_tool("add", json!({"a": 2, "b": 3}))
+        .await
+        .unwrap();
 
     assert_eq!(result["content"], json!([{"type": "text", "text": "5"}]));
 }

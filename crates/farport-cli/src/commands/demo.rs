@@ -1,0 +1,118 @@
+//! `farport demo`.
+
+use std::io::{self, Write};
+
+use farport::Announcement;
+
+use crate::cli::DemoArgs;
+use crate::error::Error;
+use crate::listen;
+use crate::settings::Listen;
+use crate::terminal::{COPY, GOOD, HEADING};
+use calculator::Calculator;
+
+// The very calculator that `farport new` generates.
+#[allow(
+    unreachable_pub,
+    reason = "it is the public part of the generated crate"
+)]
+#[path = "../../../../templates/authless/src/calculator.rs"]
+mod calculator;
+
+/// Serves the calculator until it is told to stop.
+pub(crate) fn run(args: DemoArgs) -> Result<(), Error> {
+    let runtime = tokio::runtime::Runtime::new().map_err(Error::Runtime)?;
+    runtime.block_on(serve(Listen::of_demo(args.listen)))
+}
+
+async fn serve(Listen { host, port }: Listen) -> Result<(), Error> {
+    // Before anybody is told that it is ready, so that whoever hears it may stop it.
+    let stop = stop_signal().map_err(Error::Runtime)?;
+    let server = farport::Server::new(|_| Calculator::new())
+        .host(&host)
+        .port(port);
+    let bound = server.bind().await.map_err(|error| match error {
+        farport::Error::PortInUse { port } => listen::Error::taken(port).into(),
+        farport::Error::Listen { source, .. } => listen::Error::new(&host, port, source).into(),
+        error => Error::Serve(error),
+    })?;
+    let mut out = anstream::stdout();
+    greet(&mut out, &bound.announcement())
+        .and_then(|()| out.flush())
+        .map_err(Error::Output)?;
+    bound.serve_until(stop).await.map_err(Error::Serve)
+}
+
+/// Ready once the process is told to stop. The signals are caught from now on.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ready once the process is told to stop. The signals are caught from now on.
+#[cfg(windows)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
+}
+
+fn greet(out: &mut impl Write, ready: &Announcement) -> io::Result<()> {
+    let mcp = ready.mcp();
+    writeln!(out, "{GOOD}{ready}{GOOD:#}")?;
+    writeln!(out)?;
+    writeln!(out, "{HEADING}Call a tool:{HEADING:#}")?;
+    writeln!(out, "  {COPY}{}{COPY:#}", curl(&mcp))?;
+    writeln!(out, "{HEADING}Look at it in the inspector:{HEADING:#}")?;
+    writeln!(
+        out,
+        "  {COPY}npx @modelcontextprotocol/inspector{COPY:#}   then enter {mcp}"
+    )?;
+    writeln!(
+        out,
+        "{HEADING}Reach it from a client that only speaks stdio:{HEADING:#}"
+    )?;
+    writeln!(out, "  {COPY}npx mcp-remote {mcp}{COPY:#}")?;
+    writeln!(out, "{HEADING}Make it yours:{HEADING:#}")?;
+    writeln!(out, "  {COPY}farport new my-mcp-server{COPY:#}")?;
+    writeln!(out)?;
+    writeln!(out, "Ctrl-c stops it.")
+}
+
+/// A tool call as a line for the shell.
+fn curl(mcp: &str) -> String {
+    let body = serde_json::json!({
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {
+            "name": "add",
+            "arguments": {"a": 2, "b": 3},
+            "_meta": {
+                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                "io.modelcontextprotocol/clientCapabilities": {},
+            },
+        },
+    });
+    let headers = [
+        "Content-Type: application/json",
+        "Accept: application/json, text/event-stream",
+        "MCP-Protocol-Version: 2026-07-28",
+        "Mcp-Method: tools/call",
+        "Mcp-Name: add",
+    ];
+    let headers: String = headers
+        .iter()
+        .map(|header| format!(" -H '{header}'"))
+        .collect();
+    format!("curl -s {mcp}{headers} -d '{body}'")
+}

@@ -1,0 +1,259 @@
+//! Carries out what the machine decides.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use clap::ColorChoice;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::build::{self, Profile};
+use super::machine::{Action, Binary, Change, Event, Id, Machine, Message};
+use super::server::{Server, Stop, Stopping};
+use super::watch::Watcher;
+use super::{Error, Project, messages};
+
+/// How to build.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The binary that was asked for, in a crate that has several.
+    pub(crate) binary: Option<String>,
+    /// Whether to optimize.
+    pub(crate) release: bool,
+    /// When cargo uses colour.
+    pub(crate) color: ColorChoice,
+}
+
+/// What a task reports.
+#[derive(Debug)]
+pub(super) enum Report {
+    Event(Event),
+    Built(Result<Built, Error>),
+}
+
+/// What came of a build.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// The project, when its manifests had changed.
+    project: Option<Project>,
+    /// What was built. Absent when that failed.
+    binary: Option<Binary>,
+}
+
+/// Serves a project until a signal comes. Nothing that was started is left then.
+///
+/// To be run on a thread that lives as long as the process: what it starts ends with that thread.
+pub(crate) async fn run(
+    project: Project,
+    sockets: Vec<TcpListener>,
+    options: Options,
+) -> Result<(), Error> {
+    let mut signals = Signals::new()?;
+    let (stopping, stop) = Stop::channel();
+    let (reports, mut reported) = mpsc::unbounded_channel();
+    let mut driver = Driver {
+        watcher: Watcher::new(&project)?,
+        project: Arc::new(project),
+        sockets,
+        options,
+        tasks: JoinSet::new(),
+        serving: HashMap::new(),
+        reports,
+        stop,
+        since: Instant::now(),
+    };
+    let (mut machine, first) = Machine::new();
+    driver.act(&mut machine, vec![first]);
+    let result = driver
+        .drive(&mut machine, &mut reported, &mut signals)
+        .await;
+
+    // Nobody is left to hear it when all tasks have ended.
+    let _ = stopping.send(Stopping::Asked);
+    loop {
+        tokio::select! {
+            ended = driver.tasks.join_next() => if ended.is_none() { return result },
+            // Asked twice, it does not wait for anybody.
+            () = signals.next() => drop(stopping.send(Stopping::Now)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Driver {
+    project: Arc<Project>,
+    watcher: Watcher,
+    sockets: Vec<TcpListener>,
+    options: Options,
+    /// Builds and servers, each followed to its end.
+    tasks: JoinSet<()>,
+    /// How to retire each server.
+    serving: HashMap<Id, oneshot::Sender<()>>,
+    reports: mpsc::UnboundedSender<Report>,
+    stop: Stop,
+    /// The last change.
+    since: Instant,
+}
+
+impl Driver {
+    /// Goes on until a signal comes.
+    async fn drive(
+        &mut self,
+        machine: &mut Machine,
+        reported: &mut mpsc::UnboundedReceiver<Report>,
+        signals: &mut Signals,
+    ) -> Result<(), Error> {
+        loop {
+            let event = tokio::select! {
+                () = signals.next() => return Ok(()),
+                change = self.watcher.changed(&self.project) => Event::Changed(change?),
+                Some(report) = reported.recv() => match report {
+                    Report::Event(event) => event,
+                    Report::Built(built) => Event::Built(self.built(built?)?),
+                },
+                Some(_) = self.tasks.join_next() => continue,
+            };
+            let actions = machine.advance(event);
+            self.act(machine, actions);
+        }
+    }
+
+    fn built(&mut self, built: Built) -> Result<Option<Binary>, Error> {
+        if let Some(project) = built.project {
+            self.watcher.follow(&project)?;
+            self.project = Arc::new(project);
+        }
+        Ok(built.binary)
+    }
+
+    fn act(&mut self, machine: &mut Machine, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Tell(message) => {
+                    if matches!(message, Message::Changed(_)) {
+                        self.since = Instant::now();
+                    }
+                    messages::tell(&message, &self.project.root, self.since.elapsed());
+                }
+                Action::Build(change) => self.build(change),
+                Action::Start(id, binary) => {
+                    if let Err(error) = self.start(id, &binary) {
+                        let actions = machine.advance(Event::Ended(id, explain(&error)));
+                        self.act(machine, actions);
+                    }
+                }
+                Action::Retire(id) => {
+                    if let Some(retire) = self.serving.remove(&id) {
+                        // It may have ended in this moment.
+                        let _ = retire.send(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn build(&mut self, change: Change) {
+        let (project, options) = (Arc::clone(&self.project), self.options.clone());
+        let (reports, stop) = (self.reports.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let built = rebuild(project, options, change.manifests, stop).await;
+            // Nobody listens any more when everything is being stopped.
+            let _ = reports.send(Report::Built(built));
+        });
+    }
+
+    fn start(&mut self, id: Id, binary: &Binary) -> Result<(), Error> {
+        let server = Server::start(id, binary, &self.project, &self.sockets)?;
+        let (retire, retired) = oneshot::channel();
+        self.serving.insert(id, retire);
+        let (reports, stop) = (self.reports.clone(), self.stop.clone());
+        self.tasks.spawn(server.follow(retired, stop, reports));
+        Ok(())
+    }
+}
+
+/// Builds a project, after asking cargo about it again if its manifests have changed.
+async fn rebuild(
+    mut project: Arc<Project>,
+    options: Options,
+    manifests: bool,
+    mut stop: Stop,
+) -> Result<Built, Error> {
+    let mut changed = None;
+    if manifests {
+        let (root, binary) = (project.root.clone(), options.binary.clone());
+        let loaded = tokio::task::spawn_blocking(move || Project::load(&root, binary.as_deref()));
+        match loaded.await {
+            Ok(Ok(loaded)) => {
+                changed = Some(loaded.clone());
+                project = Arc::new(loaded);
+            }
+            Ok(Err(error)) => {
+                crate::error::Error::from(error).report();
+                return Ok(Built {
+                    project: None,
+                    binary: None,
+                });
+            }
+            // The process is going down.
+            Err(_) => {
+                return Ok(Built {
+                    project: None,
+                    binary: None,
+                });
+            }
+        }
+    }
+    let profile = Profile {
+        release: options.release,
+        color: options.color,
+    };
+    let binary = build::build(&project, profile, &mut stop).await?;
+    Ok(Built {
+        project: changed,
+        binary,
+    })
+}
+
+/// An error and its causes, in one line.
+fn explain(error: &Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}
+
+/// The signals that stop `farport dev`.
+#[derive(Debug)]
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Error> {
+        let of = |kind| signal(kind).map_err(Error::Signals);
+        Ok(Self {
+            interrupt: of(SignalKind::interrupt())?,
+            terminate: of(SignalKind::terminate())?,
+            hangup: of(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}

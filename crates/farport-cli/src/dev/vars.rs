@@ -1,0 +1,79 @@
+//! `.dev.vars`: variables for the server on this machine, secrets among them.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::Error;
+
+/// The file's name, beside `Cargo.toml`.
+pub(super) const FILE: &str = ".dev.vars";
+
+/// The variables of a project's `.dev.vars`, except those that are set already. No file means
+/// no variables.
+pub(super) fn read(root: &Path) -> Result<Vec<(String, String)>, Error> {
+    let path = root.join(FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(Error::Vars { path, source }),
+    };
+    let variables = dotenvy::from_read_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>();
+    match variables {
+        Ok(variables) => Ok(variables
+            .into_iter()
+            .filter(|(name, _)| std::env::var_os(name).is_none())
+            .collect()),
+        Err(dotenvy::Error::Io(source)) => Err(Error::Vars { path, source }),
+        Err(dotenvy::Error::LineParse(bad, _)) => Err(Error::VarsLine {
+            path,
+            line: line(&text, &bad),
+        }),
+        Err(_) => Err(Error::VarsLine { path, line: 1 }),
+    }
+}
+
+/// Where in the file a line is, counted from 1.
+fn line(text: &str, bad: &str) -> usize {
+    let first = bad.lines().next().unwrap_or(bad).trim();
+    text.lines()
+        .position(|line| line.trim() == first)
+        .map_or(1, |index| index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Vec<(String, String)>, Error> {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join(FILE), text).unwrap();
+        read(root.path())
+    }
+
+    #[test]
+    fn variables_are_read_and_the_environment_has_the_last_word() {
+        let text = "# local\nFARPORT_TEST_ID=abc\nPATH=/nowhere\n\nFARPORT_TEST_KEY='a b # c'\n";
+        let expected = [("FARPORT_TEST_ID", "abc"), ("FARPORT_TEST_KEY", "a b # c")];
+        assert_eq!(
+            read_text(text).unwrap(),
+            expected.map(|(k, v)| (k.to_owned(), v.to_owned()))
+        );
+    }
+
+    #[test]
+    fn no_file_means_no_variables() {
+        assert_eq!(read(tempfile::tempdir().unwrap().path()).unwrap(), []);
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_named_and_never_shown() {
+        let error = read_text("A=1\n\nSECRET hunter2\n").unwrap_err();
+        let (shown, debug) = (error.to_string(), format!("{error:?}"));
+        assert!(shown.starts_with("line 3 of "), "{shown}");
+        assert!(
+            !shown.contains("hunter2") && !debug.contains("hunter2"),
+            "{debug}"
+        );
+    }
+}

@@ -1,0 +1,342 @@
+//! Noticing changes. The system's events only say when to look; what changed is told by
+//! comparing what is there with what was there. So it does not matter how an editor saves, and
+//! files that `.gitignore` leaves out never count.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use ignore::{DirEntry, WalkBuilder};
+use notify::event::{AccessKind, AccessMode, EventKind};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use super::machine::Change;
+use super::project::Project;
+use super::{Error, vars};
+
+/// Changes this close together are one.
+const QUIET: Duration = Duration::from_millis(50);
+/// How long to wait for quiet.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Settings a server reads when it starts, beside `Cargo.toml`.
+const SETTINGS: [&str; 2] = ["farport.toml", vars::FILE];
+
+/// Folders of a package that do not go into its binary.
+const NOT_BUILT: [&str; 3] = ["benches", "examples", "tests"];
+
+/// What is there: each file with what changes when it does.
+type Files = BTreeMap<PathBuf, (SystemTime, u64)>;
+
+/// Watches a project's sources.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    watcher: RecommendedWatcher,
+    woken: mpsc::Receiver<()>,
+    watched: BTreeSet<PathBuf>,
+    files: Files,
+}
+
+impl Watcher {
+    /// Starts to watch. Changes from here on are noticed.
+    pub(super) fn new(project: &Project) -> Result<Self, Error> {
+        let (wake, woken) = mpsc::channel(1);
+        let watcher = notify::recommended_watcher(move |event| {
+            if is_worth_a_look(&event) {
+                // When a wake-up is waiting already, it serves for this event too.
+                let _ = wake.try_send(());
+            }
+        })
+        .map_err(Error::Watch)?;
+        let mut watcher = Self {
+            watcher,
+            woken,
+            watched: BTreeSet::new(),
+            files: Files::new(),
+        };
+        watcher.files = watcher.look(project)?;
+        Ok(watcher)
+    }
+
+    /// Watches a project whose manifests have changed. Files that were not watched before do
+    /// not count as changes.
+    pub(super) fn follow(&mut self, project: &Project) -> Result<(), Error> {
+        let mut files = self.look(project)?;
+        for (path, state) in std::mem::take(&mut self.files) {
+            if project
+                .sources
+                .iter()
+                .any(|source| path.starts_with(source))
+            {
+                files.insert(path, state);
+            }
+        }
+        self.files = files;
+        Ok(())
+    }
+
+    /// Waits for a change. When it is cancelled no change is lost: the next call finds it.
+    pub(super) async fn changed(&mut self, project: &Project) -> Result<Change, Error> {
+        loop {
+            let now = self.look(project)?;
+            let change = difference(&self.files, &now, project);
+            if !change.paths.is_empty() {
+                self.files = now;
+                return Ok(change);
+            }
+            // The sender lives in the watcher, which lives in `self`: there is an answer.
+            let _ = self.woken.recv().await;
+            let deadline = Instant::now() + PATIENCE;
+            while Instant::now() < deadline && timeout(QUIET, self.woken.recv()).await.is_ok() {}
+        }
+    }
+
+    /// Looks at all files, and watches the folders they are in.
+    fn look(&mut self, project: &Project) -> Result<Files, Error> {
+        let (files, folders) = scan(project);
+        if folders == self.watched {
+            return Ok(files);
+        }
+        for folder in self.watched.difference(&folders) {
+            // It fails when the folder is gone, which the system has noticed by itself.
+            let _ = self.watcher.unwatch(folder);
+        }
+        for folder in folders.difference(&self.watched) {
+            match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
+                Err(error) if folder.is_dir() => return Err(Error::Watch(error)),
+                // Watched, or gone again.
+                _ => {}
+            }
+        }
+        self.watched = folders;
+        // Once more, for files that came before their folder was watched.
+        Ok(scan(project).0)
+    }
+}
+
+/// Whether an event may mean a change. Reading is no change, and looking is reading.
+fn is_worth_a_look(event: &notify::Result<notify::Event>) -> bool {
+    match event {
+        Ok(event) => match event.kind {
+            EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
+            _ => true,
+        },
+        // Events were lost.
+        Err(_) => true,
+    }
+}
+
+/// All files that count, and the folders to watch for them.
+fn scan(project: &Project) -> (Files, BTreeSet<PathBuf>) {
+    let mut files = Files::new();
+    let mut folders = BTreeSet::from([project.root.clone(), project.workspace.clone()]);
+    for source in &project.sources {
+        let walk = WalkBuilder::new(source)
+            .require_git(false)
+            .filter_entry(is_source)
+            .build();
+        // What cannot be read now is not there; when it comes back, that is a change.
+        for entry in walk.flatten() {
+            match entry.file_type() {
+                Some(kind) if kind.is_dir() => drop(folders.insert(entry.into_path())),
+                _ => note(&mut files, entry.into_path()),
+            }
+        }
+    }
+    // These count also when `.gitignore` leaves them out.
+    for name in SETTINGS {
+        note(&mut files, project.root.join(name));
+    }
+    for name in ["Cargo.toml", "Cargo.lock"] {
+        note(&mut files, project.workspace.join(name));
+    }
+    (files, folders)
+}
+
+fn note(files: &mut Files, path: PathBuf) {
+    if let Ok(metadata) = fs::metadata(&path)
+        && let Ok(modified) = metadata.modified()
+        && metadata.is_file()
+    {
+        files.insert(path, (modified, metadata.len()));
+    }
+}
+
+/// Whether something below a package's folder may go into what is built.
+fn is_source(entry: &DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy();
+    if !entry.file_type().is_some_and(|kind| kind.is_dir()) {
+        return !name.ends_with('~');
+    }
+    if entry.depth() == 0 {
+        return true;
+    }
+    let beside_manifest = entry.depth() == 1;
+    let holds = |file: &str| entry.path().join(file).exists();
+    !(name == "target"
+        || name == "node_modules"
+        || beside_manifest && NOT_BUILT.contains(&&*name)
+        // Another package, watched by itself if it matters.
+        || holds("Cargo.toml")
+        // Build output, wherever it is.
+        || holds("CACHEDIR.TAG"))
+}
+
+fn difference(before: &Files, now: &Files, project: &Project) -> Change {
+    let changed = now
+        .iter()
+        .filter(|(path, state)| before.get(*path) != Some(state));
+    let gone = before.keys().filter(|path| !now.contains_key(*path));
+    let paths: Vec<PathBuf> = changed.map(|(path, _)| path).chain(gone).cloned().collect();
+    let is_named = |path: &Path, name: &str| path.file_name().is_some_and(|file| file == name);
+    Change {
+        settings: SETTINGS
+            .iter()
+            .any(|name| paths.contains(&project.root.join(name))),
+        manifests: paths.iter().any(|path| is_named(path, "Cargo.toml")),
+        paths,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project(root: &Path) -> Project {
+        Project {
+            name: "a".into(),
+            root: root.to_owned(),
+            binary: "a".into(),
+            sources: vec![root.to_owned()],
+            workspace: root.to_owned(),
+        }
+    }
+
+    fn write(root: &Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn what_counts_is_what_may_go_into_the_server() {
+        let root = tempfile::tempdir().unwrap();
+        let counts = [
+            "Cargo.lock",
+            "Cargo.toml",
+            ".dev.vars",
+            "assets/page.html",
+            "build.rs",
+            "farport.toml",
+            "src/deep/tests/mod.rs",
+            "src/main.rs",
+        ];
+        let does_not = [
+            ".git/HEAD",
+            ".farport/state",
+            "benches/a.rs",
+            "examples/a.rs",
+            "ignored.txt",
+            "node_modules/a/index.js",
+            "other/CACHEDIR.TAG",
+            "other/debug/a",
+            "package/Cargo.toml",
+            "package/src/lib.rs",
+            "src/.main.rs.swp",
+            "src/main.rs~",
+            "target/debug/a",
+            "tests/a.rs",
+        ];
+        write(
+            root.path(),
+            ".gitignore",
+            "ignored.txt\nCargo.lock\n.dev.vars\n",
+        );
+        for path in counts.iter().chain(&does_not) {
+            write(root.path(), path, "");
+        }
+
+        let (files, _) = scan(&project(root.path()));
+
+        let seen: BTreeSet<_> = files
+            .keys()
+            .map(|path| path.strip_prefix(root.path()).unwrap())
+            .collect();
+        assert_eq!(seen, counts.iter().map(Path::new).collect());
+    }
+
+    /// What is done, how, and what has changed then.
+    type Step<'a> = (&'a str, &'a dyn Fn(), &'a [&'a str]);
+
+    #[tokio::test]
+    async fn every_kind_of_change_is_noticed() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        for path in ["Cargo.toml", "src/main.rs", "src/old.rs"] {
+            write(root, path, "");
+        }
+        let project = project(root);
+        let mut watcher = Watcher::new(&project).unwrap();
+        let steps: [Step; 6] = [
+            (
+                "written",
+                &|| write(root, "src/main.rs", "fn main() {}"),
+                &["src/main.rs"],
+            ),
+            (
+                "removed",
+                &|| fs::remove_file(root.join("src/old.rs")).unwrap(),
+                &["src/old.rs"],
+            ),
+            (
+                "in a new folder",
+                &|| write(root, "src/a/b/c.rs", ""),
+                &["src/a/b/c.rs"],
+            ),
+            (
+                "in that folder",
+                &|| write(root, "src/a/b/d.rs", ""),
+                &["src/a/b/d.rs"],
+            ),
+            (
+                "moved over",
+                &|| {
+                    write(root, "other", "[package]");
+                    fs::rename(root.join("other"), root.join("Cargo.toml")).unwrap();
+                },
+                &["Cargo.toml"],
+            ),
+            (
+                "settings",
+                &|| write(root, ".dev.vars", "A=1"),
+                &[".dev.vars"],
+            ),
+        ];
+        for (step, act, expected) in steps {
+            act();
+            let change = timeout(Duration::from_secs(20), watcher.changed(&project)).await;
+            let change = change.expect(step).unwrap();
+            let expected: Vec<_> = expected.iter().map(|path| root.join(path)).collect();
+            assert_eq!(change.paths, expected, "{step}");
+            assert_eq!(change.manifests, step == "moved over", "{step}");
+            assert_eq!(change.settings, step == "settings", "{step}");
+        }
+    }
+
+    #[tokio::test]
+    async fn reading_and_looking_are_no_changes() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "src/main.rs", "");
+        let project = project(root.path());
+        let mut watcher = Watcher::new(&project).unwrap();
+
+        fs::read(root.path().join("src/main.rs")).unwrap();
+        write(root.path(), "target/a", "");
+
+        let change = timeout(Duration::from_millis(300), watcher.changed(&project)).await;
+        assert!(change.is_err(), "{change:?}");
+    }
+}

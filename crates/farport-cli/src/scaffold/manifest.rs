@@ -1,0 +1,211 @@
+//! The template's `Cargo.toml`: its name, and what it depends on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value, value};
+
+use super::Error;
+use super::crate_name::CrateName;
+use super::files::{Content, Files};
+
+const MANIFEST: &str = "Cargo.toml";
+
+/// How the new crate depends on farport.
+#[derive(Debug)]
+pub(super) enum Dependencies {
+    /// By version.
+    Released,
+    /// By path, on the `crates` folder of a checkout.
+    Checkout(PathBuf),
+}
+
+impl Dependencies {
+    /// On the checkout this command was built from.
+    pub(super) fn on_checkout() -> Result<Self, Error> {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        match here.parent().map(fs::canonicalize) {
+            Some(Ok(crates)) if crates.join("farport").join(MANIFEST).is_file() => {
+                Ok(Self::Checkout(crates))
+            }
+            _ => Err(Error::NoCheckout),
+        }
+    }
+}
+
+/// The version of farport that this command generates for: `major.minor`.
+fn released() -> String {
+    format!(
+        "{}.{}",
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        env!("CARGO_PKG_VERSION_MINOR")
+    )
+}
+
+fn parse(files: &Files) -> Result<Option<DocumentMut>, Error> {
+    let Some(Content::File { bytes, .. }) = files.get(Path::new(MANIFEST)) else {
+        return Ok(None);
+    };
+    let Ok(text) = str::from_utf8(bytes) else {
+        return Ok(None);
+    };
+    text.parse().map(Some).map_err(|source| Error::Manifest {
+        source: Box::new(source),
+    })
+}
+
+/// The template's own name.
+pub(super) fn name(files: &Files, template: &str) -> Result<String, Error> {
+    let manifest = parse(files)?;
+    let name = manifest
+        .as_ref()
+        .and_then(|manifest| manifest.get("package")?.get("name")?.as_str());
+    match name {
+        Some(name) if !name.is_empty() => Ok(name.to_owned()),
+        _ => Err(Error::NotACrate {
+            template: template.to_owned(),
+        }),
+    }
+}
+
+/// Makes the template's manifest the new crate's. `files` have had their texts renamed.
+pub(super) fn adapt(
+    files: &mut Files,
+    old: &str,
+    new: &CrateName,
+    dependencies: &Dependencies,
+    own_workspace: bool,
+) -> Result<(), Error> {
+    let Some(mut manifest) = parse(files)? else {
+        return Ok(());
+    };
+    rename(manifest.as_table_mut(), old, new);
+    for_each_dependency(manifest.as_table_mut(), &mut |name, dependency| {
+        if same_crate(name, new.as_str()) {
+            return Err(Error::NameOfDependency {
+                name: name.to_owned(),
+            });
+        }
+        redirect(name, dependency, dependencies);
+        Ok(())
+    })?;
+    if own_workspace && !manifest.contains_key("workspace") {
+        let mut workspace = Table::new();
+        workspace
+            .decor_mut()
+            .set_prefix("\n# The workspace around this folder does not take it in.\n");
+        manifest.insert("workspace", Item::Table(workspace));
+    }
+    let bytes = manifest.to_string().into_bytes();
+    files.insert(
+        MANIFEST.into(),
+        Content::File {
+            bytes,
+            executable: false,
+        },
+    );
+    Ok(())
+}
+
+/// Gives package, library and binaries the new name, where they had the old one.
+fn rename(manifest: &mut Table, old: &str, new: &CrateName) {
+    let put = |item: Option<&mut Item>| {
+        let Some(Item::Value(Value::String(name))) = item else {
+            return;
+        };
+        let renamed = match name.value() {
+            text if text == old => new.as_str().to_owned(),
+            text if *text == old.replace('-', "_") => new.ident(),
+            _ => return,
+        };
+        let decor = name.decor().clone();
+        *name = toml_edit::Formatted::new(renamed);
+        *name.decor_mut() = decor;
+    };
+    if let Some(package) = manifest.get_mut("package") {
+        put(package.get_mut("name"));
+        put(package.get_mut("default-run"));
+    }
+    put(manifest.get_mut("lib").and_then(|lib| lib.get_mut("name")));
+    if let Some(Item::ArrayOfTables(bins)) = manifest.get_mut("bin") {
+        bins.iter_mut().for_each(|bin| put(bin.get_mut("name")));
+    }
+}
+
+/// Visits every dependency of every table that has some.
+fn for_each_dependency(
+    table: &mut dyn TableLike,
+    visit: &mut dyn FnMut(&str, &mut Item) -> Result<(), Error>,
+) -> Result<(), Error> {
+    for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
+        if let Some(dependencies) = table.get_mut(kind).and_then(Item::as_table_like_mut) {
+            for (name, dependency) in dependencies.iter_mut() {
+                visit(name.get(), dependency)?;
+            }
+        }
+    }
+    if let Some(targets) = table.get_mut("target").and_then(Item::as_table_like_mut) {
+        for (_, target) in targets.iter_mut() {
+            if let Some(target) = target.as_table_like_mut() {
+                for_each_dependency(target, visit)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Points a dependency on one of farport's crates to where the new crate finds it. In a template
+/// it may be a path into the repository the template lives in.
+fn redirect(name: &str, dependency: &mut Item, dependencies: &Dependencies) {
+    let crates = match dependencies {
+        Dependencies::Checkout(crates) if crates.join(name).join(MANIFEST).is_file() => {
+            Some(crates)
+        }
+        _ if name == "farport" || name.starts_with("farport-") => None,
+        _ => return,
+    };
+    // `farport = "0.1"` has no table to change.
+    if dependency.is_str() {
+        if let Some(crates) = crates {
+            let mut table = toml_edit::InlineTable::new();
+            table.insert("path", path_value(&crates.join(name)));
+            *dependency = value(table);
+        }
+        return;
+    }
+    let Some(table) = dependency.as_table_like_mut() else {
+        return;
+    };
+    let was_path = table.remove("path").is_some();
+    match crates {
+        Some(crates) => {
+            for elsewhere in ["version", "git", "branch", "tag", "rev", "registry"] {
+                table.remove(elsewhere);
+            }
+            table.insert("path", value(path_value(&crates.join(name))));
+        }
+        None => {
+            if was_path && !table.contains_key("version") && !table.contains_key("git") {
+                table.insert("version", value(released()));
+            }
+            if table.len() == 1
+                && let Some(version) = table.get("version").and_then(Item::as_str)
+            {
+                *dependency = value(version.to_owned());
+                return;
+            }
+        }
+    }
+    if let Some(table) = dependency.as_inline_table_mut() {
+        table.fmt();
+    }
+}
+
+fn path_value(path: &Path) -> Value {
+    path.display().to_string().into()
+}
+
+/// Whether two names are the same to Rust code.
+fn same_crate(a: &str, b: &str) -> bool {
+    a.replace('-', "_") == b.replace('-', "_")
+}

@@ -1,0 +1,249 @@
+//! Where a template comes from.
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use super::builtin::{self, Builtin};
+use super::files::{self, Files};
+use super::{Error, git};
+
+/// Where a template comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The command itself.
+    Builtin(&'static Builtin),
+    /// A folder here.
+    Folder(PathBuf),
+    /// A git repository.
+    Git(GitSource),
+}
+
+/// A folder of a branch of a git repository.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct GitSource {
+    /// The repository's address.
+    pub(super) url: String,
+    /// The branch or tag; the repository's own choice when absent.
+    pub(super) branch: Option<String>,
+    /// The folder; the whole repository when absent.
+    pub(super) subfolder: Option<PathBuf>,
+}
+
+impl Source {
+    /// Reads what `--template` says.
+    pub(super) fn parse(template: &str) -> Result<Self, Error> {
+        if let Some(builtin) = builtin::find(template) {
+            Ok(Self::Builtin(builtin))
+        } else if let Some(git) = GitSource::parse(template)? {
+            Ok(Self::Git(git))
+        } else if Path::new(template).is_dir() {
+            Ok(Self::Folder(template.into()))
+        } else {
+            Err(Error::NoTemplate {
+                template: template.to_owned(),
+            })
+        }
+    }
+
+    /// Reads the template's files, fetching them first when they are elsewhere.
+    pub(super) fn read(&self) -> Result<Files, Error> {
+        match self {
+            Self::Builtin(builtin) => Ok(builtin.read()),
+            Self::Folder(folder) => files::read(folder),
+            Self::Git(source) => {
+                let clone = git::clone(source)?;
+                let Some(subfolder) = &source.subfolder else {
+                    return files::read(clone.path());
+                };
+                let missing = || Error::NoSubfolder {
+                    subfolder: subfolder.display().to_string(),
+                };
+                // A link on the way would lead out of the clone.
+                let root = clone
+                    .path()
+                    .canonicalize()
+                    .map_err(Error::io("find", clone.path()))?;
+                let folder = root.join(subfolder);
+                match folder.canonicalize() {
+                    Ok(real) if real == folder && real.is_dir() => files::read(&folder),
+                    _ => Err(missing()),
+                }
+            }
+        }
+    }
+}
+
+/// As it was asked for, without credentials.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(builtin) => f.write_str(builtin.name),
+            Self::Folder(folder) => folder.display().fmt(f),
+            Self::Git(source) => source.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for GitSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&without_credentials(&self.url))?;
+        match (&self.branch, &self.subfolder) {
+            (None, None) => Ok(()),
+            (branch, subfolder) => {
+                write!(f, "#{}", branch.as_deref().unwrap_or_default())?;
+                subfolder
+                    .as_ref()
+                    .map_or(Ok(()), |subfolder| write!(f, ":{}", subfolder.display()))
+            }
+        }
+    }
+}
+
+/// An address without the user and password in it. `git` in `git@host:path` is no secret.
+fn without_credentials(url: &str) -> String {
+    match url.split_once("://") {
+        Some((protocol, rest)) => {
+            let authority_end = rest.find('/').unwrap_or(rest.len());
+            let host = rest[..authority_end].rfind('@').map_or(0, |at| at + 1);
+            format!("{protocol}://{}", &rest[host..])
+        }
+        None => url.to_owned(),
+    }
+}
+
+impl GitSource {
+    /// Reads `URL#branch:subfolder`. `None` when this is no git address.
+    fn parse(template: &str) -> Result<Option<Self>, Error> {
+        let (url, rest) = template.split_once('#').unwrap_or((template, ""));
+        match url.split_once("://") {
+            Some(("https" | "ssh" | "file", _)) => {}
+            Some((protocol, _)) => {
+                return Err(Error::Protocol {
+                    protocol: protocol.to_owned(),
+                });
+            }
+            None if is_scp_like(url) => {}
+            None => return Ok(None),
+        }
+        let (branch, subfolder) = rest.split_once(':').unwrap_or((rest, ""));
+        // git has its own rules for branches; what it must never see is an option.
+        if branch.starts_with('-') || branch.contains(|c: char| c.is_whitespace() || c.is_control())
+        {
+            return Err(Error::Branch {
+                branch: branch.to_owned(),
+            });
+        }
+        let plain = |part| matches!(part, Component::Normal(name) if name != ".git");
+        if !Path::new(subfolder).components().all(plain) {
+            return Err(Error::Subfolder {
+                subfolder: subfolder.to_owned(),
+            });
+        }
+        let given = |part: &str| !part.is_empty();
+        Ok(Some(Self {
+            url: url.to_owned(),
+            branch: Some(branch.to_owned()).filter(|branch| given(branch)),
+            subfolder: given(subfolder).then(|| Path::new(subfolder).components().collect()),
+        }))
+    }
+}
+
+/// Whether this is `user@host:path`, ssh in git's short form.
+fn is_scp_like(url: &str) -> bool {
+    url.split_once(':').is_some_and(|(host, path)| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        host.split_once('@').is_some_and(|(user, host)| {
+            [user, host].iter().all(|part| {
+                part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.chars().all(plain)
+            })
+        }) && !path.is_empty()
+            && !path.starts_with(':')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn git(url: &str, branch: Option<&str>, subfolder: Option<&str>) -> Source {
+        Source::Git(GitSource {
+            url: url.to_owned(),
+            branch: branch.map(str::to_owned),
+            subfolder: subfolder.map(PathBuf::from),
+        })
+    }
+
+    #[test]
+    fn addresses_name_a_repository_a_branch_and_a_folder() {
+        let url = "https://example.com/a.git";
+        for (template, expected) in [
+            ("https://example.com/a.git", git(url, None, None)),
+            ("https://example.com/a.git#", git(url, None, None)),
+            (
+                "https://example.com/a.git#main",
+                git(url, Some("main"), None),
+            ),
+            (
+                "https://example.com/a.git#f/x:rust/a",
+                git(url, Some("f/x"), Some("rust/a")),
+            ),
+            (
+                "https://example.com/a.git#:rust/a/",
+                git(url, None, Some("rust/a")),
+            ),
+            (
+                "file:///srv/a#v1:b",
+                git("file:///srv/a", Some("v1"), Some("b")),
+            ),
+            (
+                "ssh://git@example.com/a",
+                git("ssh://git@example.com/a", None, None),
+            ),
+            (
+                "git@example.com:a/b.git#:c",
+                git("git@example.com:a/b.git", None, Some("c")),
+            ),
+        ] {
+            assert_eq!(Source::parse(template).unwrap(), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_could_run_or_reach_anything_else_are_refused() {
+        for template in [
+            "http://example.com/a.git",
+            "git://example.com/a.git",
+            "ext://sh -c id",
+            "ext::sh -c id",
+            "fd::17",
+            "--upload-pack=id",
+            "-oProxyCommand=id@host:path",
+            "user@-oProxyCommand=id:path",
+            "https://example.com/a.git#--upload-pack=id",
+            "https://example.com/a.git#a b",
+            "https://example.com/a.git#main:../..",
+            "https://example.com/a.git#main:/etc",
+            "https://example.com/a.git#main:a/../../b",
+            "https://example.com/a.git#main:.git/hooks",
+            "no-such-template",
+            "",
+        ] {
+            assert!(Source::parse(template).is_err(), "{template}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        for (template, shown) in [
+            (
+                "https://me:s3cret@example.com/a#b:c",
+                "https://example.com/a#b:c",
+            ),
+            ("https://token@example.com", "https://example.com"),
+            ("https://example.com/a@b#:c", "https://example.com/a@b#:c"),
+            ("git@example.com:a", "git@example.com:a"),
+        ] {
+            assert_eq!(Source::parse(template).unwrap().to_string(), shown);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `farport demo`, with what it prints taken at its word.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::support::{Running, SOON, agent, call, farport, hermetic, run, succeed};
+
+fn demo() -> Running {
+    Running::start(&mut farport(Path::new("/"), ["demo", "--port", "0"]))
+}
+
+#[test]
+fn a_free_port_is_printed_and_serves_the_calculator() {
+    let mut demo = demo();
+    let origin = demo.origin(SOON);
+    assert!(!origin.ends_with(":0"), "{origin}");
+    assert!(
+        demo.wait_for("/sse", SOON)
+            .contains(&format!("{origin}/sse"))
+    );
+
+    for (tool, arguments, text) in [
+        ("add", serde_json::json!({"a": 2, "b": 0.5}), "2.5"),
+        (
+            "calculate",
+            serde_json::json!({"operation": "divide", "a": 7, "b": 2}),
+            "3.5",
+        ),
+        (
+            "calculate",
+            serde_json::json!({"operation": "divide", "a": 7, "b": 0}),
+            "Error: Cannot divide by zero",
+        ),
+    ] {
+        assert_eq!(call(&origin, tool, arguments).unwrap(), text);
+    }
+    let sse = agent().get(format!("{origin}/sse")).call().unwrap();
+    assert_eq!(sse.status(), 200);
+    assert_eq!(sse.headers()["content-type"], "text/event-stream");
+}
+
+#[test]
+fn the_curl_line_works_as_printed() {
+    let mut demo = demo();
+    demo.origin(SOON);
+    let line = demo.wait_for("curl ", SOON);
+    let answer = succeed(hermetic("sh").args(["-c", &line])).stdout;
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["result"]["content"][0]["text"], "5", "{answer}");
+}
+
+#[test]
+fn it_says_what_to_try_next() {
+    let mut demo = demo();
+    let origin = demo.origin(SOON);
+    demo.wait_for("Ctrl-c stops it.", SOON);
+    let said = demo.seen.join("\n");
+    for part in [
+        "npx @modelcontextprotocol/inspector".to_owned(),
+        format!("npx mcp-remote {origin}/mcp"),
+        "farport new my-mcp-server".to_owned(),
+    ] {
+        assert!(said.contains(&part), "{part}\n{said}");
+    }
+}
+
+#[test]
+fn signals_end_it_in_good_order() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut demo = demo();
+        let origin = demo.origin(SOON);
+        demo.signal(signal);
+        let (status, said) = demo.end(SOON);
+        assert_eq!(status.code(), Some(0), "{signal:?} {said:#?}");
+        assert!(agent().get(format!("{origin}/health")).call().is_err());
+    }
+}
+
+#[test]
+fn a_taken_port_is_told_with_who_has_it_and_what_to_do() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    let ended = run(&mut farport(
+        Path::new("/"),
+        ["demo", "--port", &port.to_string()],
+    ));
+    assert_eq!(ended.code, Some(1));
+    let pid = std::process::id();
+    assert!(
+        ended.stderr.contains(&format!("port {port} is taken by `")),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains(&format!("(process {pid})")),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("--port 0"), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "", "nothing is promised");
+}

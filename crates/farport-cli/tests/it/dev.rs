@@ -1,0 +1,287 @@
+//! `farport dev`. Its first test runs always; the others build a whole crate.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::{
+    BUILD, Running, SOON, add_tool_of_readme, agent, ask, build_folder, call, eventually, farport,
+    generate, run, slow, write,
+};
+
+fn dev(made: &Path) -> Running {
+    Running::start(farport(made, ["dev", "--port", "0"]).env("CARGO_TARGET_DIR", build_folder()))
+}
+
+/// Changes a file of a crate.
+fn edit(path: PathBuf, from: &str, to: &str) {
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{path:?} has no {from}");
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+/// Asks a server again and again, with a new connection each time, until it is told to stop.
+struct Poller {
+    stop: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+    failures: thread::JoinHandle<Vec<String>>,
+}
+
+impl Poller {
+    fn start(origin: &str) -> Self {
+        let (stop, asked) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        let (told, count, origin) = (Arc::clone(&stop), Arc::clone(&asked), origin.to_owned());
+        let failures = thread::spawn(move || {
+            let agent = agent();
+            let mut failures = Vec::new();
+            while !told.load(Ordering::Relaxed) {
+                match agent.get(format!("{origin}/health")).call() {
+                    Ok(answer) if answer.status() == 200 => {}
+                    Ok(answer) => failures.push(answer.status().to_string()),
+                    Err(error) => failures.push(error.to_string()),
+                }
+                if let Err(error) = call(
+                    &origin,
+                    "calculate",
+                    json!({"operation": "add", "a": 2, "b": 2}),
+                ) {
+                    failures.push(error);
+                }
+                count.fetch_add(2, Ordering::Relaxed);
+            }
+            failures
+        });
+        Self {
+            stop,
+            asked,
+            failures,
+        }
+    }
+
+    fn end(self) -> (usize, Vec<String>) {
+        self.stop.store(true, Ordering::Relaxed);
+        let failures = self.failures.join().unwrap();
+        (self.asked.load(Ordering::Relaxed), failures)
+    }
+}
+
+#[test]
+fn a_taken_port_is_told_before_anything_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path().join("Cargo.toml"), "this would stop cargo");
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    let ended = run(&mut farport(
+        folder.path(),
+        ["dev", "--port", &port.to_string()],
+    ));
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.contains(&format!("port {port} is taken by `")),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.contains("--port 0"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_change_is_served_without_a_connection_refused() {
+    let Some(_slow) = slow("a_change_is_served_without_a_connection_refused") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let made = generate(folder.path(), "swapped-server");
+    let mut dev = dev(&made);
+    let origin = dev.origin(BUILD);
+    dev.wait_for("Watching", SOON);
+    assert!(call(&origin, "power", json!({"base": 2, "exponent": 10})).is_err());
+
+    let poller = Poller::start(&origin);
+    add_tool_of_readme(&made);
+    dev.wait_for("Changed src/calculator.rs", SOON);
+    dev.wait_for("Reloaded in", BUILD);
+    assert_eq!(
+        call(&origin, "power", json!({"base": 2, "exponent": 10})).unwrap(),
+        "1024"
+    );
+
+    // A build error: shown once, and what served goes on.
+    edit(made.join("src/calculator.rs"), "a + b", "a + unheard_of");
+    dev.wait_for(
+        "Build failed; the server from before goes on answering",
+        BUILD,
+    );
+    assert_eq!(
+        call(&origin, "power", json!({"base": 2, "exponent": 3})).unwrap(),
+        "8"
+    );
+    assert_eq!(call(&origin, "add", json!({"a": 2, "b": 3})).unwrap(), "5");
+    let (asked, failures) = poller.end();
+    assert_eq!(failures, Vec::<String>::new(), "of {asked}");
+    assert!(asked > 20, "{asked}");
+    dev.signal(Signal::INT);
+    let (status, said) = dev.end(SOON);
+    assert_eq!(status.code(), Some(0));
+    for (part, times) in [
+        ("could not compile", 1),
+        ("error[E0425]", 2),
+        ("Build failed", 1),
+    ] {
+        let lines = said.iter().filter(|line| line.contains(part)).count();
+        // The sum is written at two places.
+        assert_eq!(lines, times, "{part}\n{said:#?}");
+    }
+    assert!(
+        TcpStream::connect(origin.trim_start_matches("http://")).is_err(),
+        "nothing is left"
+    );
+}
+
+#[test]
+fn a_server_that_cannot_start_leaves_the_old_one_and_settings_restart_it() {
+    let Some(_slow) = slow("a_server_that_cannot_start_leaves_the_old_one_and_settings_restart_it")
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let made = generate(folder.path(), "stubborn-server");
+    edit(
+        made.join("src/main.rs"),
+        "    farport::Server",
+        "    let key = std::env::var(\"UPSTREAM_KEY\").unwrap_or_default();\n    \
+         println!(\"key is {key}\");\n    \
+         if key == \"bad\" {\n        std::process::exit(3);\n    }\n    farport::Server",
+    );
+    write(made.join(".dev.vars"), "UPSTREAM_KEY=first\n");
+    let mut dev = dev(&made);
+    dev.wait_for("key is first", BUILD);
+    let origin = dev.origin(SOON);
+    dev.wait_for("Watching", SOON);
+
+    write(made.join(".dev.vars"), "UPSTREAM_KEY=bad\n");
+    dev.wait_for("Changed .dev.vars", SOON);
+    let line = dev.wait_for("The new server ended before it was ready", BUILD);
+    assert!(
+        line.contains("exit status: 3") && line.contains("goes on answering"),
+        "{line}"
+    );
+    assert!(ask(&origin, "tools/list", None, json!({})).is_ok());
+
+    write(made.join(".dev.vars"), "no assignment, hunter2\n");
+    let line = dev.wait_for("The new server ended before it was ready", BUILD);
+    assert!(
+        line.contains("line 1 of") && !line.contains("hunter2"),
+        "{line}"
+    );
+    assert!(ask(&origin, "tools/list", None, json!({})).is_ok());
+
+    write(made.join(".dev.vars"), "UPSTREAM_KEY='second one'\n");
+    dev.wait_for("key is second one", BUILD);
+    dev.wait_for("Reloaded in", SOON);
+
+    // A file that is not part of the server.
+    write(made.join("notes.txt"), "remember");
+    dev.wait_for("Nothing to reload", BUILD);
+
+    // Killed outright, it takes its server along.
+    dev.signal(Signal::KILL);
+    let address = origin.trim_start_matches("http://").to_owned();
+    eventually("the server is gone", SOON, || {
+        TcpStream::connect(&address).is_err()
+    });
+}
+
+#[test]
+fn a_server_that_ends_is_back_after_the_next_change() {
+    let Some(_slow) = slow("a_server_that_ends_is_back_after_the_next_change") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let made = generate(folder.path(), "fragile-server");
+    edit(
+        made.join("src/calculator.rs"),
+        "(a + b).to_string()",
+        "std::process::exit(a as i32 + b as i32)",
+    );
+    let mut dev = dev(&made);
+    let origin = dev.origin(BUILD);
+    dev.wait_for("Watching", SOON);
+
+    assert!(call(&origin, "add", json!({"a": 3, "b": 4})).is_err());
+    let line = dev.wait_for("The server ended", SOON);
+    assert!(line.contains("exit status: 7"), "{line}");
+
+    // Who comes meanwhile waits, and is served.
+    let waiting = {
+        let origin = origin.clone();
+        thread::spawn(move || {
+            let agent = ureq::Agent::config_builder()
+                .timeout_global(Some(BUILD))
+                .build()
+                .new_agent();
+            agent
+                .get(format!("{origin}/health"))
+                .call()
+                .map(|answer| answer.status().as_u16())
+        })
+    };
+    thread::sleep(Duration::from_millis(100));
+    assert!(!waiting.is_finished());
+    edit(
+        made.join("src/calculator.rs"),
+        "std::process::exit(a as i32 + b as i32)",
+        "(a + b).to_string()",
+    );
+    dev.wait_for("Reloaded in", BUILD);
+    assert_eq!(waiting.join().unwrap().unwrap(), 200);
+    assert_eq!(call(&origin, "add", json!({"a": 3, "b": 4})).unwrap(), "7");
+
+    dev.signal(Signal::TERM);
+    let (status, _) = dev.end(SOON);
+    assert_eq!(status.code(), Some(0));
+    assert!(
+        TcpStream::connect(origin.trim_start_matches("http://")).is_err(),
+        "nothing is left"
+    );
+}
+
+#[test]
+fn ctrl_c_during_a_build_leaves_nothing_running() {
+    let Some(_slow) = slow("ctrl_c_during_a_build_leaves_nothing_running") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let made = generate(folder.path(), "waiting-server");
+    // A build that says that it has begun, and would take forever.
+    let pid_file = folder.path().join("pid");
+    write(
+        made.join("build.rs"),
+        &format!(
+            "fn main() {{\n    std::fs::write({pid_file:?}, std::process::id().to_string()).unwrap();\n    \
+             loop {{ std::thread::park(); }}\n}}\n"
+        ),
+    );
+    let dev = dev(&made);
+    eventually("the build has begun", BUILD, || {
+        fs::read(&pid_file).is_ok_and(|pid| !pid.is_empty())
+    });
+    let pid = fs::read_to_string(&pid_file).unwrap();
+
+    dev.signal(Signal::INT);
+    let (status, said) = dev.end(SOON);
+
+    assert_eq!(status.code(), Some(0), "{said:#?}");
+    eventually("the build is gone", SOON, || {
+        !Path::new("/proc").join(&pid).join("exe").exists()
+    });
+}

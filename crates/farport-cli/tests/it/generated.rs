@@ -1,0 +1,129 @@
+//! A generated crate: it builds, its tests pass, it serves over HTTP and over stdio, and its
+//! README tells the truth. These tests build a whole crate.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    BUILD, Running, SOON, add_tool_of_readme, build_folder, call, code_blocks, generate, hermetic,
+    slow, succeed,
+};
+
+fn cargo(made: &Path, args: &[&str]) -> Command {
+    let mut cargo = hermetic(env!("CARGO"));
+    cargo
+        .args(args)
+        .current_dir(made)
+        .env("CARGO_TARGET_DIR", build_folder());
+    cargo
+}
+
+#[test]
+fn it_builds_passes_its_tests_and_is_clean_as_generated() {
+    let Some(_slow) = slow("it_builds_passes_its_tests_and_is_clean_as_generated") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let made = generate(folder.path(), "fresh-server");
+    succeed(&mut cargo(&made, &["build"]));
+    let tests = succeed(&mut cargo(&made, &["test"])).stdout;
+    assert!(tests.contains("adds_two_numbers ... ok"), "{tests}");
+    succeed(&mut cargo(&made, &["fmt", "--check"]));
+    succeed(&mut cargo(
+        &made,
+        &["clippy", "--all-targets", "--", "--deny", "warnings"],
+    ));
+}
+
+#[test]
+fn its_readme_tells_the_truth() {
+    let Some(_slow) = slow("its_readme_tells_the_truth") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let made = generate(folder.path(), "true-server");
+    add_tool_of_readme(&made);
+    let mut server = Running::start(&mut cargo(&made, &["run", "--", "--port", "0"]));
+    let origin = server.origin(BUILD);
+    assert_eq!(
+        call(&origin, "power", json!({"base": 2, "exponent": 10})).unwrap(),
+        "1024"
+    );
+
+    let readme = std::fs::read_to_string(made.join("README.md")).unwrap();
+    let blocks = code_blocks(&readme, "sh");
+    let curl = blocks
+        .iter()
+        .find(|block| block.starts_with("curl "))
+        .unwrap();
+    let curl = curl.replace("http://localhost:8787", &origin);
+    let answer = succeed(hermetic("sh").args(["-c", &curl])).stdout;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["result"]["content"][0]["text"], "5", "{answer}");
+
+    for block in code_blocks(&readme, "json") {
+        serde_json::from_str::<Value>(&block).unwrap();
+    }
+}
+
+#[test]
+fn it_serves_stdio_when_it_is_asked_to() {
+    let Some(_slow) = slow("it_serves_stdio_when_it_is_asked_to") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let made = generate(folder.path(), "stdio-server");
+    succeed(&mut cargo(&made, &["build"]));
+    let mut server = hermetic(build_folder().join("debug/stdio-server"))
+        .arg("--stdio")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = server.stdin.take().unwrap();
+    let mut output = BufReader::new(server.stdout.take().unwrap()).lines();
+    let mut ask = |message: Value| {
+        writeln!(input, "{message}").unwrap();
+        serde_json::from_str::<Value>(&output.next().unwrap().unwrap()).unwrap()
+    };
+
+    let hello = ask(
+        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
+        }}),
+    );
+    assert_eq!(
+        hello["result"]["serverInfo"]["name"], "Authless Calculator",
+        "{hello}"
+    );
+    assert_eq!(hello["result"]["serverInfo"]["version"], "1.0.0", "{hello}");
+    writeln!(
+        input,
+        "{}",
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"})
+    )
+    .unwrap();
+    writeln!(
+        input,
+        "{}",
+        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {
+            "name": "calculate", "arguments": {"operation": "divide", "a": 1, "b": 0},
+        }})
+    )
+    .unwrap();
+    let divided: Value = serde_json::from_str(&output.next().unwrap().unwrap()).unwrap();
+    assert_eq!(divided["result"]["isError"], true, "{divided}");
+    assert_eq!(
+        divided["result"]["content"][0]["text"], "Error: Cannot divide by zero",
+        "{divided}"
+    );
+
+    // The end of its input is its end.
+    drop(input);
+    crate::support::eventually("the server ends", SOON, || {
+        server.try_wait().unwrap().is_some()
+    });
+}

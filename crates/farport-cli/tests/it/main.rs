@@ -1,0 +1,18 @@
+//! The `farport` command as its users have it: run as a program, judged by what it prints,
+//! leaves behind and serves.
+
+#![cfg(unix)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy knows functions marked as tests, not those that tests call"
+)]
+
+mod demo;
+mod dev;
+mod generated;
+mod git_template;
+mod new;
+mod support;
+mod usage;

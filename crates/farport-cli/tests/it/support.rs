@@ -1,0 +1,336 @@
+//! Running `farport`, and asking what it serves.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+/// How long anything that does not build may take.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+/// How long a build may take, on a slow machine that has nothing built yet.
+pub(crate) const BUILD: Duration = Duration::from_secs(900);
+
+/// A command that sees neither the user's settings nor their git configuration.
+pub(crate) fn hermetic(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("FARPORT_")
+            || name.starts_with("GIT_")
+            || name.starts_with("CARGO_PKG_")
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .stdin(Stdio::null());
+    command
+}
+
+/// `farport` with arguments, in a folder.
+pub(crate) fn farport<S: AsRef<OsStr>>(
+    folder: &Path,
+    args: impl IntoIterator<Item = S>,
+) -> Command {
+    let mut command = hermetic(env!("CARGO_BIN_EXE_farport"));
+    command.current_dir(folder).args(args);
+    command
+}
+
+/// What a program that has ended left.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(command: &mut Command) -> Ended {
+    command.output().unwrap().into()
+}
+
+/// Runs a program that has to succeed.
+#[track_caller]
+pub(crate) fn succeed(command: &mut Command) -> Ended {
+    let ended = run(command);
+    assert_eq!(
+        ended.code,
+        Some(0),
+        "{command:?}\n{}\n{}",
+        ended.stdout,
+        ended.stderr
+    );
+    ended
+}
+
+/// A program that goes on. Dropped, it is killed.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    /// All it has printed that was read so far, on both streams.
+    pub(crate) seen: Vec<String>,
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = channel();
+        let streams: [Box<dyn Read + Send>; 2] = [
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        ];
+        for stream in streams {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    if sender.send(line).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        Self {
+            child,
+            lines,
+            seen: Vec::new(),
+        }
+    }
+
+    /// Reads on to a line with this in it.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, part: &str, patience: Duration) -> String {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if line.contains(part) {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("no `{part}` in {patience:?}: {:#?}", self.seen)
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("it ended without `{part}`: {:#?}", self.seen)
+                }
+            }
+        }
+    }
+
+    /// The address of the first `Ready on` line, without its path.
+    #[track_caller]
+    pub(crate) fn origin(&mut self, patience: Duration) -> String {
+        let line = self.wait_for("Ready on http://", patience);
+        let start = line.find("http://").unwrap();
+        let end = line.find("/mcp").unwrap();
+        line[start..end].to_owned()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn end(mut self, patience: Duration) -> (ExitStatus, Vec<String>) {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                self.seen.extend(self.lines.try_iter());
+                return (status, std::mem::take(&mut self.seen));
+            }
+            assert!(Instant::now() < deadline, "it goes on: {:#?}", self.seen);
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub(crate) fn eventually(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + patience;
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not in {patience:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// An agent that makes a connection for every request.
+pub(crate) fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .timeout_global(Some(SOON))
+        .max_idle_connections(0)
+        .http_status_as_error(false)
+        .build()
+        .new_agent()
+}
+
+/// Asks a server of the stateless revision. The answer is its `result`.
+pub(crate) fn ask(
+    origin: &str,
+    method: &str,
+    name: Option<&str>,
+    mut params: Value,
+) -> Result<Value, String> {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+    let mut request = agent()
+        .post(format!("{origin}/mcp"))
+        .header("Content-Type", "application/json")
+        .header("Accept", "application/json, text/event-stream")
+        .header("MCP-Protocol-Version", "2026-07-28")
+        .header("Mcp-Method", method);
+    if let Some(name) = name {
+        request = request.header("Mcp-Name", name);
+    }
+    let mut response = request
+        .send(body.to_string())
+        .map_err(|error| error.to_string())?;
+    let text = response
+        .body_mut()
+        .read_to_string()
+        .map_err(|error| error.to_string())?;
+    // A stream when the server had something to say meanwhile: the answer comes last.
+    let last = text
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("data: "))
+        .unwrap_or(&text);
+    let answer: Value =
+        serde_json::from_str(last).map_err(|_| format!("{} {text}", response.status()))?;
+    match answer.get("result") {
+        Some(result) => Ok(result.clone()),
+        None => Err(answer.to_string()),
+    }
+}
+
+/// Calls a tool. The answer is the text of its result.
+pub(crate) fn call(origin: &str, tool: &str, arguments: Value) -> Result<String, String> {
+    let params = json!({"name": tool, "arguments": arguments});
+    let result = ask(origin, "tools/call", Some(tool), params)?;
+    result["content"][0]["text"]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| result.to_string())
+}
+
+/// Writes a file, and the folders it is in.
+pub(crate) fn write(path: impl AsRef<Path>, text: &str) {
+    let path = path.as_ref();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// All that is in a folder: paths, and what the files hold.
+pub(crate) fn everything_in(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+    let mut found = Vec::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let entry = entry.unwrap();
+            let path = entry.path();
+            if entry.file_type().unwrap().is_dir() {
+                waiting.push(path.clone());
+                found.push((path, None));
+            } else {
+                let bytes = std::fs::read(&path).ok();
+                found.push((path, bytes));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// One at a time: tests that build a whole crate.
+static SLOW: Mutex<()> = Mutex::new(());
+
+/// Whether tests that build a whole crate are wanted. They are when `FARPORT_SLOW_TESTS` is 1.
+/// Keep what it returns for as long as the test builds.
+pub(crate) fn slow(test: &str) -> Option<MutexGuard<'static, ()>> {
+    if std::env::var_os("FARPORT_SLOW_TESTS").is_some_and(|value| value == "1") {
+        return Some(SLOW.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+    // Not `eprintln!`, which the test runner hides when the test passes.
+    let notice = format!("left out: {test} (it builds a crate; set FARPORT_SLOW_TESTS=1)\n");
+    std::io::stderr().write_all(notice.as_bytes()).unwrap();
+    None
+}
+
+/// Where tests build, so that the crates they generate share what they depend on.
+pub(crate) fn build_folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated")
+}
+
+/// Generates a crate that depends on this checkout.
+pub(crate) fn generate(folder: &Path, name: &str) -> PathBuf {
+    succeed(&mut farport(
+        folder,
+        ["new", name, "--no-git", "--path-deps"],
+    ));
+    folder.join(name)
+}
+
+/// The code blocks of a text in Markdown that are in this language.
+pub(crate) fn code_blocks(text: &str, language: &str) -> Vec<String> {
+    let opening = format!("```{language}\n");
+    text.split(&opening)
+        .skip(1)
+        .map(|block| block.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+/// Adds the tool that the generated README teaches to add, as it teaches it.
+pub(crate) fn add_tool_of_readme(made: &Path) {
+    let readme = std::fs::read_to_string(made.join("README.md")).unwrap();
+    let [tool, parameters]: [String; 2] = code_blocks(&readme, "rust").try_into().unwrap();
+    let path = made.join("src/calculator.rs");
+    let tools = std::fs::read_to_string(&path).unwrap();
+    let (before, after) = tools
+        .split_once("#[tool_router]\nimpl Calculator {\n")
+        .unwrap();
+    let tools =
+        format!("{before}{parameters}\n#[tool_router]\nimpl Calculator {{\n{tool}\n{after}");
+    std::fs::write(path, tools).unwrap();
+}
