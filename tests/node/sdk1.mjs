@@ -37,7 +37,6 @@ export async function connectWith(transport, handlers) {
 
 export const SDK1 = {
   modern: false,
-  rootsTool: 'test_list_roots',
   call: (client, params, options) => client.callTool(params, undefined, options),
   hear: (client, method, listener) => client.setNotificationHandler(NOTIFICATIONS[method], listener),
 };
