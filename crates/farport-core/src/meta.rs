@@ -19,6 +19,9 @@ pub struct RequestMeta {
     pub log_level: Option<crate::LogLevel>,
     /// The value that `Mcp-Name` has to repeat, for the methods that have one.
     pub subject: Option<Box<str>>,
+    /// Whether the parameters name a `protocolVersion` of their own, as those of a real
+    /// `initialize` do.
+    pub negotiates: bool,
     /// The `arguments` of `tools/call`.
     pub arguments: Option<RawJson>,
 }
@@ -60,6 +63,8 @@ struct Params<'a> {
     task_id: Option<&'a RawValue>,
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,
+    #[serde(borrow, rename = "protocolVersion")]
+    protocol_version: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +91,10 @@ impl RequestMeta {
         let params: Params<'_> = raw
             .read()
             .map_err(|_| RpcError::invalid_params("params has a member twice"))?;
-        let mut read = Self::default();
+        let mut read = Self {
+            negotiates: params.protocol_version.is_some(),
+            ..Self::default()
+        };
         let subject = SubjectField::of(method).and_then(|field| match field {
             SubjectField::Name => params.name,
             SubjectField::Uri => params.uri,

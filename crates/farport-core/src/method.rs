@@ -84,3 +84,17 @@ methods! {
     /// The client's roots have changed.
     RootsListChanged = "notifications/roots/list_changed",
 }
+
+impl Method {
+    /// Whether the method went with the session era: 2026-07-28 does not have it.
+    pub const fn is_session_only(&self) -> bool {
+        matches!(
+            self,
+            Self::Initialize
+                | Self::Ping
+                | Self::SetLevel
+                | Self::ResourcesSubscribe
+                | Self::ResourcesUnsubscribe
+        )
+    }
+}

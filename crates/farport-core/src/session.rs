@@ -61,7 +61,10 @@ impl SessionRecord {
 
     /// The revision that was negotiated; the newest there is while that is still going on.
     pub fn version(&self) -> ProtocolVersion {
-        self.version.get().copied().unwrap_or(ProtocolVersion::NEWEST_SESSION)
+        self.version
+            .get()
+            .copied()
+            .unwrap_or(ProtocolVersion::NEWEST_SESSION)
     }
 
     /// Remembers what was negotiated. It stays: a session has one revision.

@@ -208,7 +208,7 @@ mod tests {
             ("mcp-param-count", "4 2"),
             ("mcp-param-flag", "True"),
         ] {
-            let error = check(
+            let error = both(
                 &with(&[replace]),
                 &Method::ToolsCall,
                 &body(all.clone()),
@@ -218,7 +218,7 @@ mod tests {
         }
         let absent = json!({"region": null});
         assert!(
-            check(
+            both(
                 &headers(&base),
                 &Method::ToolsCall,
                 &body(absent.clone()),

@@ -70,7 +70,8 @@ struct State {
     bytes: usize,
     last: u64,
     ended: bool,
-    detached: bool,
+    /// The last event that the present reader still gets, once it has been sent away.
+    detached: Option<u64>,
     ticket: u64,
     waker: Option<Waker>,
 }
@@ -111,7 +112,7 @@ impl EventStream {
     /// Sends the present reader away; the stream goes on, for a reader that comes back.
     pub fn detach(&self) {
         let mut state = self.lock();
-        state.detached = true;
+        state.detached = Some(state.last);
         wake(state);
     }
 
@@ -123,8 +124,9 @@ impl EventStream {
     /// A reader of what comes after event `after`, in place of the one there was.
     pub fn attach(&self, after: u64) -> Reader {
         let mut state = self.lock();
+        // A handler may close before anybody has begun to read; then the first reader is sent away.
+        state.detached = state.detached.filter(|_| state.ticket == 0);
         state.ticket += 1;
-        state.detached = false;
         let ticket = state.ticket;
         wake(state);
         Reader { ticket, after }
@@ -140,11 +142,13 @@ impl EventStream {
         let oldest = state.log.front().map_or(next, |event| event.seq);
         // Events that the bounds have pushed out are gone; go on with the oldest there is.
         let index = usize::try_from(next.saturating_sub(oldest)).unwrap_or(usize::MAX);
-        if let Some(event) = state.log.get(index).cloned() {
+        let event = state.log.get(index);
+        let last = state.detached.unwrap_or(u64::MAX);
+        if let Some(event) = event.filter(|event| event.seq <= last).cloned() {
             reader.after = event.seq;
             return Poll::Ready(Some(event));
         }
-        if state.ended || state.detached {
+        if state.ended || state.detached.is_some() {
             return Poll::Ready(None);
         }
         park(&mut state, cx);
@@ -155,11 +159,11 @@ impl EventStream {
     pub fn poll_first(&self, cx: &mut Context<'_>) -> Poll<First> {
         let mut state = self.lock();
         match (state.ended, state.log.front()) {
-            (true, Some(event)) if state.last == 1 && !state.detached => {
+            (true, Some(event)) if state.last == 1 && state.detached.is_none() => {
                 Poll::Ready(First::Only(event.data.clone()))
             }
-            (true, None) if !state.detached => Poll::Ready(First::Nothing),
-            (false, None) if !state.detached => {
+            (true, None) if state.detached.is_none() => Poll::Ready(First::Nothing),
+            (false, None) if state.detached.is_none() => {
                 park(&mut state, cx);
                 Poll::Pending
             }
@@ -259,6 +263,16 @@ mod tests {
         let mut back = stream.attach(0);
         stream.finish(Some(data("result")));
         assert_eq!(drain(&stream, &mut back), (vec![1], true));
+    }
+
+    #[test]
+    fn a_stream_closed_before_it_was_read_sends_its_first_reader_away() {
+        let stream = EventStream::new(StreamLimits::default());
+        stream.detach();
+        stream.finish(Some(data("result")));
+        let mut first = stream.attach(0);
+        assert_eq!(drain(&stream, &mut first), (vec![], true));
+        assert_eq!(drain(&stream, &mut stream.attach(0)), (vec![1], true));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Body,
     call::framed,
+    negotiate,
     outbox::ModernOutbox,
     refusal::Refusal,
     respond,
@@ -24,10 +25,10 @@ use crate::{
 };
 
 /// Whether a request goes the modern way: it says so of itself, or its header does, or its method
-/// exists nowhere else. `initialize` opens a session whatever else it carries.
+/// exists nowhere else. An `initialize` that negotiates opens a session whatever else it carries.
 pub(crate) fn is_modern(method: &Method, meta: &RequestMeta, headers: &HeaderMap) -> bool {
     match method {
-        Method::Initialize => false,
+        Method::Initialize => meta.protocol_version.is_some() && !meta.negotiates,
         Method::Discover | Method::SubscriptionsListen => true,
         _ => {
             meta.protocol_version.is_some()
@@ -58,6 +59,7 @@ impl Inner {
             Refusal::Status(StatusCode::BAD_REQUEST, rejected)
         };
         let headers = &caller.parts.headers;
+        let form = negotiate::preferred(headers);
         let context = InstanceContext::new(caller.principal.clone(), None);
         if meta.protocol_version.is_none() {
             return Err(refuse(RpcError::invalid_params(
@@ -67,6 +69,12 @@ impl Inner {
         standard_headers::check(headers, &request.method, &meta).map_err(refuse)?;
         let profile = self.dispatch.profile();
         let version = meta.modern_version(&profile.versions).map_err(refuse)?;
+        if request.method.is_session_only() {
+            return Err(Refusal::of(
+                &request.id,
+                RpcError::method_not_found(request.method.as_str()),
+            ));
+        }
         let instance = self
             .dispatch
             .open(&context)
@@ -96,7 +104,8 @@ impl Inner {
             // Dropped with the connection, which is how a modern client cancels.
             let reply = instance.call(Call { request, context }).await;
             drop(gone);
-            return Ok(respond::json(status_of(&reply), framed(&id, reply)));
+            let status = status_of(&reply);
+            return Ok(respond::message(status, form, framed(&id, reply)));
         }
         let stream = Arc::new(EventStream::new(self.config.limits.stream));
         let outbox = ModernOutbox {
@@ -120,7 +129,7 @@ impl Inner {
         match first {
             First::Only(frame) => {
                 let status = status.get().copied().unwrap_or(StatusCode::OK);
-                Ok(respond::json(status, frame))
+                Ok(respond::message(status, form, frame))
             }
             // The driver always finishes with a frame.
             First::Nothing => Err(Refusal::Internal),

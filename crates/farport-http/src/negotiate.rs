@@ -17,6 +17,30 @@ pub(crate) fn accepts_both(headers: &HeaderMap) -> Result<(), Refusal> {
     ))
 }
 
+/// How a client likes an answer that can be given either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As a JSON body.
+    Json,
+    /// As an event stream.
+    Events,
+}
+
+/// The form that the client names first: that of the two which it would rather have.
+pub(crate) fn preferred(headers: &HeaderMap) -> Form {
+    let values = headers.get_all(header::ACCEPT).iter();
+    let ranges = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|range| range.split(';').next().unwrap_or_default().trim());
+    let mut named = ranges.filter_map(|range| match range {
+        _ if range.eq_ignore_ascii_case(JSON) => Some(Form::Json),
+        _ if range.eq_ignore_ascii_case(EVENTS) => Some(Form::Events),
+        _ => None,
+    });
+    named.next().unwrap_or(Form::Json)
+}
+
 /// A GET has to take an event stream.
 pub(crate) fn accepts_events(headers: &HeaderMap) -> Result<(), Refusal> {
     if accepts(headers, EVENTS) {
@@ -101,6 +125,26 @@ mod tests {
         ] {
             assert_eq!(
                 accepts_both(&headers(header::ACCEPT, values)).is_ok(),
+                expect,
+                "{values:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_takes_the_form_that_is_named_first() {
+        for (values, expect) in [
+            (&["application/json, text/event-stream"][..], Form::Json),
+            (&["text/event-stream, application/json"], Form::Events),
+            (
+                &["text/event-stream;q=0.9", "application/json"],
+                Form::Events,
+            ),
+            (&["*/*"], Form::Json),
+            (&["*/*, Text/Event-Stream"], Form::Events),
+        ] {
+            assert_eq!(
+                preferred(&headers(header::ACCEPT, values)),
                 expect,
                 "{values:?}"
             );

@@ -1,9 +1,10 @@
 //! Responses.
 
 use bytes::Bytes;
+use farport_core::sse;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::{Body, sse_body::SseBody};
+use crate::{Body, negotiate::Form, sse_body::SseBody};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -13,6 +14,16 @@ pub(crate) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
+}
+
+/// One message: a JSON body, or, for a client that would rather have that, a stream of one event.
+pub(crate) fn message(status: StatusCode, form: Form, frame: Bytes) -> Response<Body> {
+    if form == Form::Json || status != StatusCode::OK {
+        return json(status, frame);
+    }
+    let mut event = Vec::new();
+    sse::message(&mut event, None, &frame);
+    as_stream(Body::full(Bytes::from(event)))
 }
 
 /// No body.
@@ -31,7 +42,11 @@ pub(crate) fn accepted(text: &'static str) -> Response<Body> {
 
 /// A stream of server-sent events, which nothing on the way may hold back or keep.
 pub(crate) fn stream(body: SseBody) -> Response<Body> {
-    let mut response = Response::new(Body::stream(body));
+    as_stream(Body::stream(body))
+}
+
+fn as_stream(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,

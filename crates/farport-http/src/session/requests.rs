@@ -16,7 +16,7 @@ use super::{Session, UNASKED};
 use crate::{
     Body,
     call::{Served, framed},
-    modern,
+    modern, negotiate,
     refusal::Refusal,
     respond,
     service::{Caller, Inner, text_header},
@@ -76,8 +76,9 @@ impl Inner {
                 }
             })?;
         let id = request.id.clone();
+        let form = negotiate::preferred(headers);
         match self.ask(&session, request, &meta, caller).await? {
-            Served::Answer(frame) => Ok(respond::json(StatusCode::OK, frame)),
+            Served::Answer(frame) => Ok(respond::message(StatusCode::OK, form, frame)),
             Served::Cancelled => {
                 let ended = Arc::new(EventStream::new(self.config.limits.stream));
                 ended.finish(None);
