@@ -7,78 +7,87 @@ use crate::{RawJson, RequestId, RpcError};
 
 const OPEN: &[u8] = br#"{"jsonrpc":"2.0","id":"#;
 
+/// What a modern result says of the server that gave it.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerInfo<'a> {
+    /// The JSON of an `Implementation`.
+    pub json: &'a RawJson,
+    /// Whether the result is known to have no `_meta` of its own, which then need not be looked
+    /// for.
+    pub alone: bool,
+}
+
 /// A response with `result`, which is serialised straight into the frame.
 ///
-/// `server_info`, when given, is the JSON of an `Implementation` that stands in the result's
-/// `_meta` (2026-07-28, "Result metadata"); a `serverInfo` that the result already carries stays.
+/// `server_info` stands in the result's `_meta` (2026-07-28, "Result metadata"); a `serverInfo`
+/// that the result already carries stays.
 ///
 /// # Errors
 /// When `result` does not serialise.
 pub fn response<T: Serialize + ?Sized>(
     id: &RequestId,
     result: &T,
-    server_info: Option<&RawJson>,
+    server_info: Option<ServerInfo<'_>>,
 ) -> Result<Bytes, serde_json::Error> {
-    let mut frame = Vec::with_capacity(256);
+    let mut frame = Vec::with_capacity(512);
     frame.extend_from_slice(OPEN);
     serde_json::to_writer(&mut frame, id)?;
     frame.extend_from_slice(br#","result":"#);
-    let start = frame.len();
-    serde_json::to_writer(&mut frame, result)?;
-    if let Some(info) = server_info {
-        stamp(&mut frame, start, info)?;
+    match server_info {
+        None => serde_json::to_writer(&mut frame, result)?,
+        Some(info) if info.alone => with_meta_before(&mut frame, result, info.json)?,
+        Some(info) => with_meta_among(&mut frame, result, info.json)?,
     }
     frame.push(b'}');
     Ok(Bytes::from(frame))
 }
 
-const META: &[u8] = br#"{"_meta":{"io.modelcontextprotocol/serverInfo":"#;
-const META_KEY: &[u8] = br#""_meta""#;
-
-/// Puts the server's name into the `_meta` of the object that starts at `start`.
-fn stamp(frame: &mut Vec<u8>, start: usize, info: &RawJson) -> Result<(), serde_json::Error> {
-    let result = frame.get(start..).unwrap_or_default();
-    if result.first() != Some(&b'{') {
-        return Ok(());
-    }
-    if result
-        .windows(META_KEY.len())
-        .any(|window| window == META_KEY)
-    {
-        return stamp_beside(frame, start, info);
-    }
-    let empty = result.get(1) == Some(&b'}');
-    let rest = frame.split_off(start + 1);
-    frame.truncate(start);
-    frame.reserve(META.len() + info.as_bytes().len() + rest.len() + 4);
-    frame.extend_from_slice(META);
+/// Writes `_meta`, then the members of a result that has none.
+fn with_meta_before<T: Serialize + ?Sized>(
+    frame: &mut Vec<u8>,
+    result: &T,
+    info: &RawJson,
+) -> Result<(), serde_json::Error> {
+    let whole = frame.len();
+    frame.extend_from_slice(br#"{"_meta":{"io.modelcontextprotocol/serverInfo":"#);
     frame.extend_from_slice(info.as_bytes());
     frame.push(b'}');
-    if !empty {
-        frame.push(b',');
+    let start = frame.len();
+    serde_json::to_writer(&mut *frame, result)?;
+    match frame.get_mut(start..) {
+        Some([b'{', b'}']) => frame.truncate(start),
+        Some([open @ b'{', ..]) => {
+            *open = b',';
+            return Ok(());
+        }
+        // A result that is no object has no place for metadata.
+        _ => {
+            frame.drain(whole..start);
+            return Ok(());
+        }
     }
-    frame.extend_from_slice(&rest);
+    frame.push(b'}');
     Ok(())
 }
 
-/// The same for a result that has a `_meta`, its own or one further down.
-fn stamp_beside(
+/// Adds the server to the `_meta` of a result that may have one.
+fn with_meta_among<T: Serialize + ?Sized>(
     frame: &mut Vec<u8>,
-    start: usize,
+    result: &T,
     info: &RawJson,
 ) -> Result<(), serde_json::Error> {
     use serde_json::{Map, Value, map::Entry};
-    let mut result: Map<String, Value> =
-        serde_json::from_slice(frame.get(start..).unwrap_or_default())?;
-    let meta = result
-        .entry("_meta")
-        .or_insert_with(|| Value::Object(Map::new()));
-    if let Value::Object(meta) = meta
-        && let Entry::Vacant(vacant) = meta.entry("io.modelcontextprotocol/serverInfo")
-    {
-        vacant.insert(info.parse()?);
+    let mut result = serde_json::to_value(result)?;
+    if let Value::Object(members) = &mut result {
+        let meta = members
+            .entry("_meta")
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(meta) = meta
+            && let Entry::Vacant(vacant) = meta.entry("io.modelcontextprotocol/serverInfo")
+        {
+            vacant.insert(info.parse()?);
+        }
     }
-    frame.truncate(start);
     serde_json::to_writer(frame, &result)
 }
 
@@ -177,11 +186,26 @@ mod tests {
                 json!({"io.modelcontextprotocol/serverInfo": {"name": "own"}}),
             ),
         ] {
-            let frame = response(&RequestId::Integer(1), &result, Some(&info)).unwrap();
+            let has_meta = result.get("_meta").is_some();
+            let both = if has_meta {
+                &[false][..]
+            } else {
+                &[false, true]
+            };
+            for &alone in both {
+                let info = ServerInfo { json: &info, alone };
+                let frame = response(&RequestId::Integer(1), &result, Some(info)).unwrap();
+                let frame: Value = serde_json::from_slice(&frame).unwrap();
+                assert_eq!(frame["result"]["_meta"], meta, "{result}");
+                assert_eq!(frame["result"].get("a"), result.get("a"));
+                assert_eq!(frame["id"], 1);
+            }
+        }
+        for alone in [false, true] {
+            let info = ServerInfo { json: &info, alone };
+            let frame = response(&RequestId::Integer(1), &[1], Some(info)).unwrap();
             let frame: Value = serde_json::from_slice(&frame).unwrap();
-            assert_eq!(frame["result"]["_meta"], meta, "{result}");
-            assert_eq!(frame["result"].get("a"), result.get("a"));
-            assert_eq!(frame["id"], 1);
+            assert_eq!(frame["result"], json!([1]));
         }
     }
 

@@ -24,7 +24,6 @@ use crate::{
     respond,
     service::{Caller, Inner},
     session::Session,
-    sse_body::Held,
 };
 
 /// The open 2024-11-05 connections.
@@ -118,7 +117,7 @@ impl Inner {
         let mut endpoint = Vec::new();
         sse::endpoint(&mut endpoint, &format!("/sse/message?sessionId={id}"));
         let body = self.events(stream, 0).preceded(endpoint);
-        Ok(respond::stream(body.holding(Held::Other(Box::new(leave)))))
+        Ok(respond::stream(body.holding(leave)))
     }
 
     /// POST /sse/message: takes a message; what it comes to goes onto the stream.

@@ -11,7 +11,6 @@ use farport_core::{
     standard_headers, tier,
 };
 use http::{HeaderMap, Response, StatusCode};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     Body,
@@ -21,7 +20,7 @@ use crate::{
     refusal::Refusal,
     respond,
     service::{Caller, Inner},
-    sse_body::{Held, SseBody},
+    sse_body::SseBody,
 };
 
 /// Whether a request goes the modern way: it says so of itself, or its header does, or its method
@@ -84,17 +83,11 @@ impl Inner {
             standard_headers::check_params(headers, &meta, &params).map_err(refuse)?;
         }
         let tier = tier(Era::Modern, &request.method, &meta, profile, false);
-        // A subscription ends with its response; the server's end is told to it, too.
-        let cancel = match request.method {
-            Method::SubscriptionsListen => self.stopping.child_token(),
-            _ => CancellationToken::new(),
-        };
-        let gone = cancel.clone().drop_guard();
         let mut context = CallContext {
             version,
             principal: caller.principal,
             session: None,
-            cancel: Some(cancel),
+            cancel: None,
             sink: Sink::Silent,
             parts: Some(caller.parts),
             control: None,
@@ -103,9 +96,12 @@ impl Inner {
         if tier == Tier::Plain {
             // Dropped with the connection, which is how a modern client cancels.
             let reply = instance.call(Call { request, context }).await;
-            drop(gone);
             let status = status_of(&reply);
             return Ok(respond::message(status, form, framed(&id, reply)));
+        }
+        if request.method == Method::SubscriptionsListen {
+            // It would go on for ever; the server's end is told to it, too.
+            context.cancel = Some(self.stopping.child_token());
         }
         let stream = Arc::new(EventStream::new(self.config.limits.stream));
         let outbox = ModernOutbox {
@@ -135,8 +131,7 @@ impl Inner {
             First::Nothing => Err(Refusal::Internal),
             First::Stream => {
                 let keep_alive = self.config.limits.keep_alive;
-                let body = SseBody::new(stream, 0, self.runtime.clone(), keep_alive)
-                    .holding(Held::Cancel(gone));
+                let body = SseBody::new(stream, 0, self.runtime.clone(), keep_alive);
                 Ok(respond::stream(if running {
                     body.driven(driver)
                 } else {

@@ -25,12 +25,13 @@ impl Inner {
         let headers = &caller.parts.headers;
         match envelope::parse(&body)? {
             Envelope::Single(Message::Request(request)) => {
-                let span = tracing::Span::current();
-                span.record("method", request.method.as_str());
                 let meta = RequestMeta::read(&request.method, request.params.as_ref())
                     .map_err(|error| Refusal::of(&request.id, error))?;
-                if let Some(subject) = &meta.subject {
-                    span.record("tool", &**subject);
+                if caller.traced {
+                    let span = tracing::Span::current();
+                    span.record("method", request.method.as_str());
+                    span.record("tool", meta.subject.as_deref());
+                    span.record("version", meta.protocol_version.as_deref());
                 }
                 if modern::is_modern(&request.method, &meta, headers) {
                     return self.modern(request, meta, caller).await;

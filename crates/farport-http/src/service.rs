@@ -41,6 +41,8 @@ pub(crate) struct Inner {
 pub(crate) struct Caller {
     pub(crate) principal: Principal,
     pub(crate) parts: Box<Parts>,
+    /// Whether somebody wants to know what is asked.
+    pub(crate) traced: bool,
 }
 
 impl fmt::Debug for McpService {
@@ -194,6 +196,7 @@ impl Inner {
             Caller {
                 principal: Principal::Anonymous,
                 parts: Box::new(parts),
+                traced: tracing::enabled!(tracing::Level::DEBUG),
             },
             body,
         ))

@@ -12,7 +12,6 @@ use farport_core::{
     BoxFuture, EventStream, Reader, Runtime,
     sse::{self, EventId},
 };
-use tokio_util::sync::DropGuard;
 
 /// Events that are ready together leave together, up to about this many bytes.
 const CHUNK: usize = 32 * 1024;
@@ -32,15 +31,7 @@ pub(crate) struct SseBody {
     /// The work that fills the stream, where it lives and dies with the response.
     driver: Option<BoxFuture<'static, ()>>,
     /// What ends when the response does.
-    held: Vec<Held>,
-}
-
-/// Something that a response keeps until it ends.
-pub(crate) enum Held {
-    /// A cancellation that fires.
-    Cancel(#[expect(dead_code, reason = "works by being dropped")] DropGuard),
-    /// Anything else.
-    Other(#[expect(dead_code, reason = "works by being dropped")] Box<dyn std::any::Any + Send>),
+    _held: Option<Box<dyn Send>>,
 }
 
 impl fmt::Debug for SseBody {
@@ -69,7 +60,7 @@ impl SseBody {
             spoke: false,
             runtime,
             driver: None,
-            held: Vec::new(),
+            _held: None,
         }
     }
 
@@ -102,8 +93,8 @@ impl SseBody {
     }
 
     /// Keeps `held` until the response ends.
-    pub(crate) fn holding(mut self, held: Held) -> Self {
-        self.held.push(held);
+    pub(crate) fn holding(mut self, held: impl Send + 'static) -> Self {
+        self._held = Some(Box::new(held));
         self
     }
 

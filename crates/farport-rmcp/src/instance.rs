@@ -5,17 +5,19 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use bytes::Bytes;
 use farport_core::{
-    BoxFuture, Call, CallContext, Era, Instance, Method, Notified, Outbox, ProtocolVersion,
-    RawJson, Reply, RequestId, RpcError, SessionRecord, Sink, frame, standard_headers::ParamHeader,
+    BoxFuture, Call, CallContext, Era, Instance, Method, Notified, Outbox, Principal,
+    ProtocolVersion, RawJson, Reply, RequestId, RpcError, SessionRecord, Sink,
+    frame::{self, ServerInfo},
+    standard_headers::ParamHeader,
 };
 use futures_util::FutureExt;
 use rmcp::{
     ErrorData, Peer, RoleServer, ServerHandler, Service,
     model::{
-        ClientRequest, InitializeRequestParams, InitializeResult, JsonRpcMessage, NumberOrString,
-        RequestMetaObject, ServerResult,
+        CallToolRequestParams, CallToolResponse, ClientCapabilities, ClientRequest, ErrorCode,
+        InitializeRequestParams, JsonRpcMessage, NumberOrString, RequestMetaObject, ServerResult,
+        TASKS_EXTENSION_ID,
     },
     service::RequestContext,
 };
@@ -102,11 +104,13 @@ impl<H: ServerHandler> RmcpInstance<H> {
     }
 
     fn silent(&self, session: Option<&SessionRecord>) -> Peer<RoleServer> {
-        let silent = self.silent.get_or_init(|| match session {
-            Some(session) => self.shared.silent.of(session),
+        match session {
             None => self.shared.silent.modern(),
-        });
-        silent.peer.clone()
+            Some(session) => {
+                let silent = self.silent.get_or_init(|| self.shared.silent.of(session));
+                silent.peer.clone()
+            }
+        }
     }
 
     /// The session's peer. One that does not stay comes with word of when it is done.
@@ -138,15 +142,16 @@ impl<H: ServerHandler> RmcpInstance<H> {
             mut context,
         } = call;
         let (request, meta) = decode::request(&envelope)?;
-        let opening = match &request {
-            ClientRequest::InitializeRequest(request) => Some(request.params.clone()),
-            _ => None,
-        };
         let peer = self.peer_for(&context, &request, &meta);
         let mut rmcp = RequestContext::new(rmcp_id(&envelope.id), peer.peer().clone());
-        if let Some(cancel) = context.cancel.take() {
-            rmcp.ct = cancel;
-        }
+        // Where nobody else can cancel the call, dropping it does.
+        let _gone = match context.cancel.take() {
+            Some(cancel) => {
+                rmcp.ct = cancel;
+                None
+            }
+            None => Some(rmcp.ct.clone().drop_guard()),
+        };
         rmcp.meta = meta;
         if let Some(parts) = context.parts.take() {
             rmcp.extensions.insert(*parts);
@@ -154,22 +159,64 @@ impl<H: ServerHandler> RmcpInstance<H> {
         if let Some(control) = context.control.take() {
             rmcp.extensions.insert(control);
         }
-        rmcp.extensions.insert(context.principal.clone());
-        let served = AssertUnwindSafe(Service::handle_request(&*self.handler, request, rmcp));
+        if context.principal != Principal::Anonymous {
+            rmcp.extensions.insert(context.principal.clone());
+        }
+        let modern = context.version.era() == Era::Modern;
+        let served = AssertUnwindSafe(async {
+            match request {
+                ClientRequest::CallToolRequest(request) if modern => {
+                    self.call_tool(request.params, rmcp).await
+                }
+                ClientRequest::InitializeRequest(request) => {
+                    let opening = request.params.clone();
+                    let request = ClientRequest::InitializeRequest(request);
+                    let served = Service::handle_request(&*self.handler, request, rmcp).await;
+                    self.negotiate(opening, served?, &peer)
+                }
+                request => Service::handle_request(&*self.handler, request, rmcp).await,
+            }
+        });
         let Ok(served) = served.catch_unwind().await else {
             tracing::error!(method = envelope.method.as_str(), "the handler panicked");
             return Err(RpcError::internal());
         };
-        let mut result = served.map_err(error)?;
-        if let (Some(opening), ServerResult::InitializeResult(result)) = (opening, &mut result) {
-            self.negotiate(opening, result, &peer)?;
+        let result = served.map_err(error)?;
+        let info = modern.then(|| ServerInfo {
+            json: &self.shared.server_info,
+            alone: matches!(&result, ServerResult::CallToolResult(result) if result.meta.is_none()),
+        });
+        frame::response(&envelope.id, &result, info).map_err(|error| {
+            tracing::error!(%error, "a result does not serialise");
+            RpcError::internal()
+        })
+    }
+
+    /// A modern tool call, without the general dispatch, which would read the request's metadata
+    /// four times over. It adds what that adds for a tool: a task is only for a client that
+    /// declared them, and an unknown resource has the revision's own code.
+    async fn call_tool(
+        &self,
+        params: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        let takes_tasks = declares_tasks(&context.meta);
+        match self.handler.call_tool(params, context).await {
+            Ok(CallToolResponse::Task(task)) => {
+                if !takes_tasks {
+                    let needed = ClientCapabilities::builder().enable_tasks().build();
+                    return Err(ErrorData::missing_required_client_capability(needed));
+                }
+                Ok(ServerResult::CreateTaskResult(task))
+            }
+            Ok(response) => Ok(ServerResult::from(response)),
+            Err(mut error) => {
+                if error.code == ErrorCode::RESOURCE_NOT_FOUND {
+                    error.code = ErrorCode::INVALID_PARAMS;
+                }
+                Err(error)
+            }
         }
-        write(
-            &envelope.id,
-            &result,
-            context.version,
-            &self.shared.server_info,
-        )
     }
 
     /// Holds the handler's answer to `initialize` against what it says it supports, and tells its
@@ -177,29 +224,27 @@ impl<H: ServerHandler> RmcpInstance<H> {
     fn negotiate(
         &self,
         mut opening: InitializeRequestParams,
-        result: &mut InitializeResult,
+        served: ServerResult,
         peer: &CallPeer<H>,
-    ) -> Result<(), RpcError> {
+    ) -> Result<ServerResult, ErrorData> {
+        let ServerResult::InitializeResult(mut result) = served else {
+            return Ok(served);
+        };
         let supported = Service::supported_protocol_versions(&*self.handler);
         let asked = &opening.protocol_version;
         if asked.has_initialize() && supported.contains(asked) {
             result.protocol_version = asked.clone();
         } else if !result.protocol_version.has_initialize() {
-            let newest = supported
-                .iter()
-                .filter(|version| version.has_initialize())
-                .last();
+            // The list is oldest first.
+            let newest = supported.iter().rfind(|version| version.has_initialize());
             let newest = newest.ok_or_else(|| {
-                error(ErrorData::unsupported_protocol_version(
-                    asked.clone(),
-                    &supported,
-                ))
+                ErrorData::unsupported_protocol_version(asked.clone(), &supported)
             })?;
             result.protocol_version = newest.clone();
         }
         opening.protocol_version = result.protocol_version.clone();
         peer.peer().set_peer_info(opening);
-        Ok(())
+        Ok(ServerResult::InitializeResult(result))
     }
 }
 
@@ -263,24 +308,18 @@ fn modern_client(
     Some(params)
 }
 
+/// Whether a modern request's client declares the tasks extension, without reading all it declares.
+fn declares_tasks(meta: &RequestMetaObject) -> bool {
+    let declared = meta.get("io.modelcontextprotocol/clientCapabilities");
+    let extensions = declared.and_then(|declared| declared.get("extensions"));
+    extensions.is_some_and(|extensions| extensions.get(TASKS_EXTENSION_ID).is_some())
+}
+
 fn rmcp_id(id: &RequestId) -> NumberOrString {
     match id {
         RequestId::Integer(id) => NumberOrString::Number(*id),
         RequestId::String(id) => NumberOrString::String(id.as_ref().into()),
     }
-}
-
-fn write(
-    id: &RequestId,
-    result: &ServerResult,
-    version: ProtocolVersion,
-    server_info: &RawJson,
-) -> Result<Bytes, RpcError> {
-    let info = (version.era() == Era::Modern).then_some(server_info);
-    frame::response(id, result, info).map_err(|error| {
-        tracing::error!(%error, "a result does not serialise");
-        RpcError::internal()
-    })
 }
 
 fn error(error: ErrorData) -> RpcError {

@@ -1,6 +1,6 @@
 //! Peers: what a handler speaks to its client with.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use farport_core::{Outbox, ProtocolVersion, SessionRecord};
@@ -134,7 +134,7 @@ impl Silent {
 /// A silent peer writes nowhere, so sharing it gives nobody a way into another's stream; and those
 /// who share it would be told the same of their client by one of their own.
 pub(crate) struct SilentPeers {
-    modern: Mutex<Option<Arc<Silent>>>,
+    modern: OnceLock<Silent>,
     sessions: Mutex<LruCache<(ProtocolVersion, Bytes), Arc<Silent>>>,
 }
 
@@ -145,7 +145,7 @@ const KINDS: usize = 64;
 impl Default for SilentPeers {
     fn default() -> Self {
         Self {
-            modern: Mutex::default(),
+            modern: OnceLock::new(),
             sessions: Mutex::new(LruCache::unbounded()),
         }
     }
@@ -153,11 +153,8 @@ impl Default for SilentPeers {
 
 impl SilentPeers {
     /// The silent peer of modern calls: what a handler asks of its client is in the request.
-    pub(crate) fn modern(&self) -> Arc<Silent> {
-        let mut modern = self.modern.lock().unwrap_or_else(PoisonError::into_inner);
-        modern
-            .get_or_insert_with(|| Arc::new(Silent::new(None)))
-            .clone()
+    pub(crate) fn modern(&self) -> Peer<RoleServer> {
+        self.modern.get_or_init(|| Silent::new(None)).peer.clone()
     }
 
     /// The silent peer of sessions whose client opened them like this.

@@ -10,10 +10,13 @@ pub const MAX_MEMBERS: usize = 65_536;
 
 /// Refuses a body that nests too deep or has too many members.
 ///
-/// A body too short to break either rule costs nothing. The scan knows strings and escapes; it
-/// does not check the JSON, which the parser does next.
+/// The scan knows strings and escapes; it does not check the JSON, which the parser does next.
 pub(super) fn check(body: &[u8]) -> Result<(), RpcError> {
-    if body.len() < 2 * MAX_DEPTH {
+    // Counting is quicker than following the structure, and settles nearly every body.
+    let count = |wanted: fn(u8) -> bool| body.iter().filter(|&&byte| wanted(byte)).count();
+    if count(|byte| matches!(byte, b'[' | b'{')) <= MAX_DEPTH
+        && count(|byte| byte == b':') <= MAX_MEMBERS
+    {
         return Ok(());
     }
     let (mut depth, mut members) = (0usize, 0usize);

@@ -20,7 +20,7 @@ use crate::{
     refusal::Refusal,
     respond,
     service::{Caller, Inner, text_header},
-    sse_body::{Held, SseBody},
+    sse_body::SseBody,
 };
 
 static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -259,7 +259,7 @@ impl Inner {
         Ok(respond::stream(if last.is_none() {
             self.held(body, &session, version)
         } else {
-            body.holding(Held::Other(Box::new(session.connection())))
+            body.holding(session.connection())
         }))
     }
 
@@ -377,7 +377,7 @@ impl Inner {
         } else {
             body
         };
-        body.holding(Held::Other(Box::new(session.connection())))
+        body.holding(session.connection())
     }
 }
 
