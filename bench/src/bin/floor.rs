@@ -18,6 +18,15 @@ struct Call {
 #[derive(Deserialize)]
 struct CallParams {
     arguments: Add,
+    #[serde(rename = "_meta")]
+    meta: Option<CallMeta>,
+}
+
+/// What a 2026-07-28 request says of itself.
+#[derive(Deserialize)]
+struct CallMeta {
+    #[serde(rename = "io.modelcontextprotocol/protocolVersion")]
+    protocol_version: String,
 }
 
 #[derive(Deserialize)]
@@ -35,9 +44,26 @@ struct Answer {
 
 #[derive(Serialize)]
 struct Outcome {
+    #[serde(rename = "resultType", skip_serializing_if = "Option::is_none")]
+    result_type: Option<&'static str>,
     content: [Text; 1],
     #[serde(rename = "isError")]
     is_error: bool,
+    #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
+    meta: Option<AnswerMeta>,
+}
+
+/// What a 2026-07-28 answer says of itself.
+#[derive(Serialize)]
+struct AnswerMeta {
+    #[serde(rename = "io.modelcontextprotocol/serverInfo")]
+    server_info: ServerInfo,
+}
+
+#[derive(Serialize)]
+struct ServerInfo {
+    name: &'static str,
+    version: &'static str,
 }
 
 #[derive(Serialize)]
@@ -53,9 +79,16 @@ async fn add(Json(call): Json<Call>) -> Json<Answer> {
         kind: "text",
         text: (a + b).to_string(),
     };
+    let server_info = ServerInfo {
+        name: "floor",
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let modern = (call.params.meta).is_some_and(|meta| meta.protocol_version == "2026-07-28");
     let result = Outcome {
+        result_type: modern.then_some("complete"),
         content: [text],
         is_error: false,
+        meta: modern.then_some(AnswerMeta { server_info }),
     };
     Json(Answer {
         jsonrpc: "2.0",

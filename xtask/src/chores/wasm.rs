@@ -150,3 +150,19 @@ fn imports(wasm: &[u8]) -> Result<Vec<(String, String)>> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::imports;
+
+    #[test]
+    fn imports_are_read_from_a_module() {
+        // (module (type (func)) (import "env" "now" (func (type 0))))
+        let module = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x0b\x01\x03env\x03now\0\0";
+        assert_eq!(
+            imports(module).unwrap(),
+            [("env".to_owned(), "now".to_owned())]
+        );
+        assert!(imports(b"no module").is_err());
+    }
+}
