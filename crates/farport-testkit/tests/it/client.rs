@@ -8,11 +8,13 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig,
         CreateMessageRequestParams, CreateMessageResult, ElicitRequestParams, ElicitResult,
-        ElicitationAction, Implementation, LoggingMessageNotificationParam, ProtocolVersion,
-        ResourceUpdatedNotificationParam, SamplingMessage,
+        ElicitationAction, Implementation, ListRootsResult, LoggingMessageNotificationParam,
+        ProgressNotificationParam, ProtocolVersion, ResourceUpdatedNotificationParam, Root,
+        SamplingMessage,
     },
     serve_client_with_lifecycle,
     service::{NotificationContext, RequestContext, RunningService},
+    transport::IntoTransport,
 };
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::timeout};
@@ -21,6 +23,8 @@ use tokio::{sync::mpsc, time::timeout};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Heard {
     Log(String),
+    /// So many percent are done.
+    Progress(u8),
     Tools,
     Prompts,
     Resources,
@@ -70,6 +74,19 @@ impl Client {
             let running = server.serve(far).await.expect("the handshake");
             running.waiting().await.expect("the server's loop");
         });
+        Self::over(near, era, capabilities).await
+    }
+
+    /// Connects a client over any transport.
+    pub(crate) async fn over<T, E, A>(
+        transport: T,
+        era: Era,
+        capabilities: ClientCapabilities,
+    ) -> Self
+    where
+        T: IntoTransport<RoleClient, E, A>,
+        E: std::error::Error + Send + Sync + 'static,
+    {
         let (sender, heard) = mpsc::unbounded_channel();
         let ears = Ears {
             capabilities,
@@ -81,7 +98,7 @@ impl Client {
                 preferred_versions: vec![ProtocolVersion::V_2026_07_28],
             },
         };
-        let service = serve_client_with_lifecycle(ears, near, lifecycle)
+        let service = serve_client_with_lifecycle(ears, transport, lifecycle)
             .await
             .expect("the handshake");
         Self { service, heard }
@@ -188,6 +205,21 @@ impl ClientHandler for Ears {
         self.note(Heard::Log(
             message.data.as_str().expect("a text").to_owned(),
         ));
+    }
+
+    async fn list_roots(
+        &self,
+        _: RequestContext<RoleClient>,
+    ) -> Result<ListRootsResult, ErrorData> {
+        Ok(ListRootsResult::new(vec![Root::new("file:///home/ada")]))
+    }
+
+    async fn on_progress(
+        &self,
+        report: ProgressNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        self.note(Heard::Progress(report.progress as u8));
     }
 
     async fn on_resource_updated(

@@ -1,5 +1,5 @@
-//! The fixture as a client meets it, over a pipe in memory: what the official suite does not ask
-//! about.
+//! The fixture as a client meets it, over a pipe in memory and over HTTP: what the official suite
+//! does not ask about.
 
 #![cfg(feature = "fixture")]
 #![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
@@ -13,3 +13,7 @@ mod changes;
 mod client;
 mod logging;
 mod program;
+#[cfg(feature = "server")]
+mod proxy;
+#[cfg(feature = "server")]
+mod rmcp_client;

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Ends the program when a test is over.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -21,8 +21,8 @@ fn fixture() -> Command {
     Command::new(env!("CARGO_BIN_EXE_farport-fixture"))
 }
 
-#[test]
-fn it_says_where_it_listens() {
+/// Starts the program on a free port, and gives `127.0.0.1:PORT`.
+pub(crate) fn start() -> (Running, String) {
     let program = fixture()
         .args(["--port", "0"])
         .stdout(Stdio::piped())
@@ -32,12 +32,18 @@ fn it_says_where_it_listens() {
     let mut line = String::new();
     let output = program.0.stdout.take().unwrap();
     BufReader::new(output).read_line(&mut line).unwrap();
-    let port = line
-        .strip_prefix("listening on http://127.0.0.1:")
+    let address = line
+        .strip_prefix("listening on http://")
         .and_then(|rest| rest.strip_suffix("/mcp\n"))
-        .and_then(|port| port.parse::<u16>().ok())
         .unwrap_or_else(|| panic!("it said {line:?}"));
-    std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+    (program, address.to_owned())
+}
+
+#[test]
+fn it_says_where_it_listens() {
+    let (_program, address) = start();
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    std::net::TcpStream::connect(address).unwrap();
 }
 
 #[test]
