@@ -177,6 +177,10 @@ fn not_json(error: serde_json::Error) -> Rejected {
 }
 
 fn message(body: &Bytes, text: &[u8]) -> Result<Message, Rejected> {
+    // An array would be taken for the members in their order.
+    if text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(RpcError::invalid_request("Not a JSON-RPC 2.0 message").into());
+    }
     let wire: Wire<'_> = serde_json::from_slice(text).map_err(not_json)?;
     let id = match wire.id.0.map(read_id) {
         Some(Ok(id)) => Some(id),
@@ -401,6 +405,14 @@ mod tests {
         let one = r#"{"jsonrpc":"2.0","method":"x"}"#;
         assert!(parse_text(&format!("[{}]", vec![one; MAX_BATCH].join(","))).is_ok());
         assert!(parse_text(&format!("[{}]", vec![one; MAX_BATCH + 1].join(","))).is_err());
+    }
+
+    #[test]
+    fn an_array_is_no_message() {
+        let Ok(Body::Batch(entries)) = parse_text(r#"[["2.0",1,"ping",{},null,null]]"#) else {
+            panic!("not a batch")
+        };
+        assert!(matches!(&entries[0], Err(rejected) if rejected.error.code.0 == -32600));
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! What a request says of itself in `params._meta`.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use crate::{Method, ProtocolVersion, RawJson, RpcError};
@@ -54,7 +59,7 @@ impl SubjectField {
 #[derive(Deserialize)]
 struct Params<'a> {
     #[serde(borrow, rename = "_meta")]
-    meta: Option<&'a RawValue>,
+    meta: Option<Meta<'a>>,
     #[serde(borrow)]
     name: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -67,16 +72,63 @@ struct Params<'a> {
     protocol_version: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Meta<'a> {
-    #[serde(borrow, rename = "io.modelcontextprotocol/protocolVersion")]
     protocol_version: Option<&'a RawValue>,
-    #[serde(borrow, rename = "io.modelcontextprotocol/clientCapabilities")]
     client_capabilities: Option<&'a RawValue>,
-    #[serde(borrow, rename = "io.modelcontextprotocol/logLevel")]
     log_level: Option<&'a RawValue>,
-    #[serde(borrow, rename = "progressToken")]
     progress_token: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+enum MetaKey {
+    #[serde(rename = "io.modelcontextprotocol/protocolVersion")]
+    ProtocolVersion,
+    #[serde(rename = "io.modelcontextprotocol/clientCapabilities")]
+    ClientCapabilities,
+    #[serde(rename = "io.modelcontextprotocol/logLevel")]
+    LogLevel,
+    #[serde(rename = "progressToken")]
+    ProgressToken,
+    #[serde(other)]
+    Other,
+}
+
+/// An object and nothing else: a derived implementation would take an array too.
+impl<'de: 'a, 'a> Deserialize<'de> for Meta<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MetaVisitor)
+    }
+}
+
+struct MetaVisitor;
+
+impl<'de> Visitor<'de> for MetaVisitor {
+    type Value = Meta<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Meta<'de>, A::Error> {
+        let mut meta = Meta::default();
+        while let Some(key) = map.next_key()? {
+            let slot = match key {
+                MetaKey::ProtocolVersion => &mut meta.protocol_version,
+                MetaKey::ClientCapabilities => &mut meta.client_capabilities,
+                MetaKey::LogLevel => &mut meta.log_level,
+                MetaKey::ProgressToken => &mut meta.progress_token,
+                MetaKey::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            if slot.replace(map.next_value()?).is_some() {
+                return Err(A::Error::custom("a member stands twice"));
+            }
+        }
+        Ok(meta)
+    }
 }
 
 impl RequestMeta {
@@ -90,7 +142,7 @@ impl RequestMeta {
         };
         let params: Params<'_> = raw
             .read()
-            .map_err(|_| RpcError::invalid_params("params has a member twice"))?;
+            .map_err(|_| RpcError::invalid_params("params or its _meta is malformed"))?;
         let mut read = Self {
             negotiates: params.protocol_version.is_some(),
             ..Self::default()
@@ -107,8 +159,6 @@ impl RequestMeta {
         let Some(meta) = params.meta else {
             return Ok(read);
         };
-        let meta: Meta<'_> = serde_json::from_str(meta.get())
-            .map_err(|_| RpcError::invalid_params("_meta must be an object without repetitions"))?;
         if let Some(version) = meta.protocol_version {
             let version = serde_json::from_str(version.get())
                 .map_err(|_| RpcError::invalid_params("protocolVersion must be a string"))?;
@@ -185,6 +235,7 @@ mod tests {
             r#"{"name":"a","name":"b"}"#,
             r#"{"_meta":{},"_meta":{}}"#,
             r#"{"_meta":[]}"#,
+            r#"{"_meta":["2026-07-28",{},"info",1]}"#,
             r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":1}}"#,
             r#"{"_meta":{"io.modelcontextprotocol/logLevel":"loud"}}"#,
             r#"{"_meta":{"progressToken":1,"progressToken":2}}"#,

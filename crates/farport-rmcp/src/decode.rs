@@ -4,13 +4,13 @@
 
 use farport_core::{Method, Notification, RawJson, Request, RpcError};
 use rmcp::model::{
-    CallToolRequest, CancelTaskRequest, CancelledNotification, ClientNotification, ClientRequest,
-    CompleteRequest, CustomNotification, CustomRequest, DiscoverRequest, GetPromptRequest,
-    GetSkillRequest, GetTaskRequest, InitializeRequest, ListPromptsRequest,
-    ListResourceTemplatesRequest, ListResourcesRequest, ListSkillsRequest, ListToolsRequest,
-    ProgressNotification, ReadResourceDirectoryRequest, ReadResourceRequest, RequestMetaObject,
-    RequestParamsMeta, SetLevelRequest, SubscribeRequest, SubscriptionsListenRequest,
-    UnsubscribeRequest, UpdateTaskRequest,
+    CallToolRequest, CallToolRequestParams, CancelTaskRequest, CancelledNotification,
+    ClientNotification, ClientRequest, CompleteRequest, CustomNotification, CustomRequest,
+    DiscoverRequest, GetPromptRequest, GetSkillRequest, GetTaskRequest, InitializeRequest,
+    ListPromptsRequest, ListResourceTemplatesRequest, ListResourcesRequest, ListSkillsRequest,
+    ListToolsRequest, ProgressNotification, ReadResourceDirectoryRequest, ReadResourceRequest,
+    RequestMetaObject, RequestParamsMeta, SetLevelRequest, SubscribeRequest,
+    SubscriptionsListenRequest, UnsubscribeRequest, UpdateTaskRequest,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -69,6 +69,18 @@ pub(crate) fn request(request: &Request) -> Result<Decoded, RpcError> {
             return Err(RpcError::method_not_found(notification.as_str()));
         }
     })
+}
+
+/// Reads a tool call, which needs no union to travel in.
+///
+/// # Errors
+/// -32602 when the parameters are not those of a tool call.
+pub(crate) fn tool_call(
+    request: &Request,
+) -> Result<(CallToolRequestParams, RequestMetaObject), RpcError> {
+    let mut params: CallToolRequestParams = required(request.params.as_ref())?;
+    let meta = params.meta.take().unwrap_or_default();
+    Ok((params, meta))
 }
 
 /// Reads a notification by its method.

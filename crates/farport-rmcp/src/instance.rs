@@ -7,7 +7,7 @@ use std::{
 
 use farport_core::{
     BoxFuture, Call, CallContext, Era, Instance, Method, Notified, Outbox, Principal,
-    ProtocolVersion, RawJson, Reply, RequestId, RpcError, SessionRecord, Sink,
+    ProtocolVersion, RawJson, Reply, Request, RequestId, RpcError, SessionRecord, Sink,
     frame::{self, ServerInfo},
     standard_headers::ParamHeader,
 };
@@ -15,13 +15,13 @@ use futures_util::FutureExt;
 use rmcp::{
     ErrorData, Peer, RoleServer, ServerHandler, Service,
     model::{
-        CallToolRequestParams, CallToolResponse, ClientCapabilities, ClientRequest, ErrorCode,
-        InitializeRequestParams, JsonRpcMessage, NumberOrString, RequestMetaObject, ServerResult,
-        TASKS_EXTENSION_ID,
+        CallToolResponse, ClientCapabilities, ClientRequest, ErrorCode, InitializeRequestParams,
+        JsonRpcMessage, NumberOrString, RequestMetaObject, ServerResult, TASKS_EXTENSION_ID,
     },
     service::RequestContext,
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::DropGuard;
 
 use crate::{
     decode,
@@ -78,14 +78,14 @@ impl<H: ServerHandler> RmcpInstance<H> {
     fn peer_for(
         &self,
         context: &CallContext,
-        request: &ClientRequest,
+        method: &Method,
         meta: &RequestMetaObject,
     ) -> CallPeer<H> {
         let client = || match context.version.era() {
             Era::Session => context.session.as_deref().and_then(client_of),
             Era::Modern => modern_client(context.version, meta),
         };
-        match (&context.sink, request) {
+        match (&context.sink, method) {
             (Sink::Call(outbox), _) => {
                 let (done, _) = mpsc::unbounded_channel();
                 let service = Notifications {
@@ -96,9 +96,7 @@ impl<H: ServerHandler> RmcpInstance<H> {
             }
             (Sink::Session(outbox), _) => CallPeer::Session(self.session_peer(outbox, client()).0),
             // `initialize` writes the client into its peer, which must then be nobody else's.
-            (Sink::Silent, ClientRequest::InitializeRequest(_)) => {
-                CallPeer::Fresh(Silent::new(None))
-            }
+            (Sink::Silent, Method::Initialize) => CallPeer::Fresh(Silent::new(None)),
             (Sink::Silent, _) => CallPeer::Shared(self.silent(context.session.as_deref())),
         }
     }
@@ -137,84 +135,76 @@ impl<H: ServerHandler> RmcpInstance<H> {
     }
 
     async fn serve(self: Arc<Self>, call: Call) -> Reply {
-        let Call {
-            request: envelope,
-            mut context,
-        } = call;
-        let (request, meta) = decode::request(&envelope)?;
-        let peer = self.peer_for(&context, &request, &meta);
-        let mut rmcp = RequestContext::new(rmcp_id(&envelope.id), peer.peer().clone());
-        // Where nobody else can cancel the call, dropping it does.
-        let _gone = match context.cancel.take() {
-            Some(cancel) => {
-                rmcp.ct = cancel;
-                None
-            }
-            None => Some(rmcp.ct.clone().drop_guard()),
-        };
-        rmcp.meta = meta;
-        if let Some(parts) = context.parts.take() {
-            rmcp.extensions.insert(*parts);
-        }
-        if let Some(control) = context.control.take() {
-            rmcp.extensions.insert(control);
-        }
-        if context.principal != Principal::Anonymous {
-            rmcp.extensions.insert(context.principal.clone());
-        }
+        let Call { request, context } = call;
         let modern = context.version.era() == Era::Modern;
         let served = AssertUnwindSafe(async {
-            match request {
-                ClientRequest::CallToolRequest(request) if modern => {
-                    self.call_tool(request.params, rmcp).await
-                }
-                ClientRequest::InitializeRequest(request) => {
-                    let opening = request.params.clone();
-                    let request = ClientRequest::InitializeRequest(request);
-                    let served = Service::handle_request(&*self.handler, request, rmcp).await;
-                    self.negotiate(opening, served?, &peer)
-                }
-                request => Service::handle_request(&*self.handler, request, rmcp).await,
+            if modern && request.method == Method::ToolsCall {
+                self.serve_tool(&request, context).await
+            } else {
+                self.serve_any(&request, context).await
             }
         });
         let Ok(served) = served.catch_unwind().await else {
-            tracing::error!(method = envelope.method.as_str(), "the handler panicked");
+            tracing::error!(method = request.method.as_str(), "the handler panicked");
             return Err(RpcError::internal());
         };
-        let result = served.map_err(error)?;
+        let result = served?;
         let info = modern.then(|| ServerInfo {
             json: &self.shared.server_info,
             alone: matches!(&result, ServerResult::CallToolResult(result) if result.meta.is_none()),
         });
-        frame::response(&envelope.id, &result, info).map_err(|error| {
+        frame::response(&request.id, &result, info).map_err(|error| {
             tracing::error!(%error, "a result does not serialise");
             RpcError::internal()
         })
     }
 
+    async fn serve_any(
+        &self,
+        envelope: &Request,
+        context: CallContext,
+    ) -> Result<ServerResult, RpcError> {
+        let (request, meta) = decode::request(envelope)?;
+        let opening = match &request {
+            ClientRequest::InitializeRequest(request) => Some(request.params.clone()),
+            _ => None,
+        };
+        let peer = self.peer_for(&context, &envelope.method, &meta);
+        let (rmcp, _gone) = rmcp_context(envelope, context, &peer, meta);
+        let result = Service::handle_request(&*self.handler, request, rmcp).await;
+        let result = result.map_err(error)?;
+        match opening {
+            Some(opening) => self.negotiate(opening, result, &peer).map_err(error),
+            None => Ok(result),
+        }
+    }
+
     /// A modern tool call, without the general dispatch, which would read the request's metadata
     /// four times over. It adds what that adds for a tool: a task is only for a client that
     /// declared them, and an unknown resource has the revision's own code.
-    async fn call_tool(
+    async fn serve_tool(
         &self,
-        params: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<ServerResult, ErrorData> {
-        let takes_tasks = declares_tasks(&context.meta);
-        match self.handler.call_tool(params, context).await {
+        envelope: &Request,
+        context: CallContext,
+    ) -> Result<ServerResult, RpcError> {
+        let (params, meta) = decode::tool_call(envelope)?;
+        let takes_tasks = declares_tasks(&meta);
+        let peer = self.peer_for(&context, &envelope.method, &meta);
+        let (rmcp, _gone) = rmcp_context(envelope, context, &peer, meta);
+        match self.handler.call_tool(params, rmcp).await {
             Ok(CallToolResponse::Task(task)) => {
                 if !takes_tasks {
                     let needed = ClientCapabilities::builder().enable_tasks().build();
-                    return Err(ErrorData::missing_required_client_capability(needed));
+                    return Err(error(ErrorData::missing_required_client_capability(needed)));
                 }
                 Ok(ServerResult::CreateTaskResult(task))
             }
             Ok(response) => Ok(ServerResult::from(response)),
-            Err(mut error) => {
-                if error.code == ErrorCode::RESOURCE_NOT_FOUND {
-                    error.code = ErrorCode::INVALID_PARAMS;
+            Err(mut failed) => {
+                if failed.code == ErrorCode::RESOURCE_NOT_FOUND {
+                    failed.code = ErrorCode::INVALID_PARAMS;
                 }
-                Err(error)
+                Err(error(failed))
             }
         }
     }
@@ -306,6 +296,35 @@ fn modern_client(
     let mut params = InitializeRequestParams::new(capabilities, client);
     params.protocol_version = rmcp_version(version);
     Some(params)
+}
+
+/// What rmcp hands a handler along with a request. The guard cancels the call when it is dropped,
+/// where nobody else can.
+fn rmcp_context<H: ServerHandler>(
+    envelope: &Request,
+    context: CallContext,
+    peer: &CallPeer<H>,
+    meta: RequestMetaObject,
+) -> (RequestContext<RoleServer>, Option<DropGuard>) {
+    let mut rmcp = RequestContext::new(rmcp_id(&envelope.id), peer.peer().clone());
+    let gone = match context.cancel {
+        Some(cancel) => {
+            rmcp.ct = cancel;
+            None
+        }
+        None => Some(rmcp.ct.clone().drop_guard()),
+    };
+    rmcp.meta = meta;
+    if let Some(parts) = context.parts {
+        rmcp.extensions.insert(*parts);
+    }
+    if let Some(control) = context.control {
+        rmcp.extensions.insert(control);
+    }
+    if context.principal != Principal::Anonymous {
+        rmcp.extensions.insert(context.principal);
+    }
+    (rmcp, gone)
 }
 
 /// Whether a modern request's client declares the tasks extension, without reading all it declares.

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     future::{Future, pending, ready},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
@@ -38,7 +38,7 @@ impl OutboxTransport {
         let (inbox, incoming) = mpsc::unbounded_channel();
         let answers = Arc::new(Answers {
             inbox: inbox.clone(),
-            tokens: Mutex::default(),
+            asked: Mutex::default(),
         });
         (
             Self {
@@ -57,11 +57,15 @@ impl OutboxTransport {
                     return Err(Undeliverable::NoRequests);
                 };
                 let name = self.outbox.expect(local, self.answers.clone())?;
+                let name: Arc<str> = name.into();
                 self.rename(local, &name, &mut request.request);
-                request.id = NumberOrString::String(name.into());
+                request.id = NumberOrString::String(name);
                 self.write(&JsonRpcMessage::<_, (), ()>::Request(request), None)
             }
-            JsonRpcMessage::Notification(notification) => {
+            JsonRpcMessage::Notification(mut notification) => {
+                if !self.take_back(&mut notification.notification) {
+                    return Ok(());
+                }
                 let level = level_of(&notification.notification);
                 self.write(
                     &JsonRpcMessage::<(), (), _>::Notification(notification),
@@ -74,17 +78,31 @@ impl OutboxTransport {
     }
 
     /// Two calls of one session would both count their progress tokens from zero.
-    fn rename(&self, local: i64, name: &str, request: &mut ServerRequest) {
+    fn rename(&self, local: i64, name: &Arc<str>, request: &mut ServerRequest) {
         let meta = request.get_meta_mut();
-        if let Some(token) = meta.get_progress_token() {
-            let mut tokens = self
-                .answers
-                .tokens
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            tokens.insert(local, token);
-            meta.set_progress_token(ProgressToken(NumberOrString::String(name.into())));
+        let token = meta.get_progress_token();
+        if token.is_some() {
+            meta.set_progress_token(ProgressToken(NumberOrString::String(name.clone())));
         }
+        let name = name.clone();
+        self.answers.asked().insert(local, Asked { name, token });
+    }
+
+    /// Names the request that is given up as the client knows it. False when there is none: it was
+    /// answered meanwhile.
+    fn take_back(&self, notification: &mut ServerNotification) -> bool {
+        let ServerNotification::CancelledNotification(cancelled) = notification else {
+            return true;
+        };
+        let Some(NumberOrString::Number(local)) = cancelled.params.request_id else {
+            return true;
+        };
+        let Some(asked) = self.answers.asked().remove(&local) else {
+            return false;
+        };
+        self.outbox.retract(local);
+        cancelled.params.request_id = Some(NumberOrString::String(asked.name));
+        true
     }
 
     fn write<M: serde::Serialize>(
@@ -144,10 +162,23 @@ impl Transport<RoleServer> for OutboxTransport {
 /// Brings the client's answers to the loop that waits for them.
 struct Answers {
     inbox: Inbox,
-    tokens: Mutex<HashMap<i64, ProgressToken>>,
+    /// The requests that are not answered yet.
+    asked: Mutex<HashMap<i64, Asked>>,
+}
+
+/// A request to the client.
+struct Asked {
+    /// Its id on the wire, and its progress token there.
+    name: Arc<str>,
+    /// The handler's own progress token.
+    token: Option<ProgressToken>,
 }
 
 impl Answers {
+    fn asked(&self) -> MutexGuard<'_, HashMap<i64, Asked>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn deliver(&self, message: RxJsonRpcMessage<RoleServer>) {
         // The loop has gone with its call; nobody waits any more.
         let _ = self.inbox.send(message);
@@ -156,10 +187,7 @@ impl Answers {
 
 impl ReplyTo for Answers {
     fn reply(&self, local: i64, outcome: Outcome) {
-        self.tokens
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&local);
+        self.asked().remove(&local);
         let id = NumberOrString::Number(local);
         let unreadable = |error: serde_json::Error| {
             ErrorData::internal_error(format!("the client's answer does not parse: {error}"), None)
@@ -177,10 +205,10 @@ impl ReplyTo for Answers {
     }
 
     fn progress(&self, local: i64, params: RawJson) {
-        let token = {
-            let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-            tokens.get(&local).cloned()
-        };
+        let token = self
+            .asked()
+            .get(&local)
+            .and_then(|asked| asked.token.clone());
         let (Some(token), Ok(mut params)) = (token, params.parse::<ProgressNotificationParam>())
         else {
             return;
