@@ -86,7 +86,7 @@ const MODES: &[Mode] = &[
         name: "0.2.0 for 2025-11-25",
         release: Release::V0_2,
         args: &["--requirements", "2025-11-25"],
-        least: 83,
+        least: 84,
         unscored: &[
             "server-session-lifecycle",
             "server-sse-polling",

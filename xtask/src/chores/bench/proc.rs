@@ -50,8 +50,10 @@ pub(crate) fn machine() -> Result<String> {
         .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("an unnamed processor", |(_, model)| model.trim());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    // What a distribution appends to the version says nothing about speed.
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
     let cores = std::thread::available_parallelism()?;
-    Ok(format!("{model}, {cores} cores, Linux {}", kernel.trim()))
+    Ok(format!("{model}, {cores} cores, Linux {kernel}"))
 }
 
 #[cfg(test)]
