@@ -91,6 +91,11 @@ impl Exchange {
         true
     }
 
+    /// Forgets request `local` of call number `call`.
+    pub fn retract(&self, call: u64, local: i64) {
+        self.lock().remove(&(call, local));
+    }
+
     /// Forgets what call number `call` still waits for.
     pub fn forget(&self, call: u64) {
         self.lock().retain(|(owner, _), _| *owner != call);
@@ -169,6 +174,8 @@ mod tests {
         }
         let refused = exchange.expect(1, 999, seen.clone());
         assert_eq!(refused, Err(Undeliverable::TooManyRequests));
+        exchange.retract(1, 0);
+        assert!(exchange.expect(1, 999, seen.clone()).is_ok());
         exchange.close();
         assert_eq!(seen.0.lock().unwrap().len(), Exchange::MOST);
     }

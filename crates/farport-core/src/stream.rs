@@ -34,6 +34,8 @@ pub struct Event {
     pub seq: u64,
     /// The JSON-RPC message.
     pub data: Bytes,
+    /// Whether somebody is owed it: it answers a request.
+    pub answer: bool,
 }
 
 /// Where a reader is in a stream. Only the newest reader of a stream is served; an older one is
@@ -42,6 +44,13 @@ pub struct Event {
 pub struct Reader {
     ticket: u64,
     after: u64,
+}
+
+impl Reader {
+    /// The event after which the reader goes on; 0 at the start.
+    pub fn after(&self) -> u64 {
+        self.after
+    }
 }
 
 /// How a call's first sign of life looks.
@@ -55,7 +64,8 @@ pub enum First {
     Stream,
 }
 
-/// The log of one stream. Writers never wait: when the bounds are reached, the oldest event goes.
+/// The log of one stream. Writers never wait: when the bounds are reached, the oldest event goes,
+/// yet no answer before a reader was given it.
 ///
 /// The end of the stream is told to the reader once it has seen everything before it.
 #[derive(Debug)]
@@ -69,12 +79,17 @@ struct State {
     log: VecDeque<Event>,
     bytes: usize,
     last: u64,
+    /// The newest event that any reader was given.
+    given: u64,
     ended: bool,
     /// The last event that the present reader still gets, once it has been sent away.
     detached: Option<u64>,
     ticket: u64,
     waker: Option<Waker>,
 }
+
+/// How many times the bounds the answers on a stream may be before its reader is too slow.
+const OVERRUN: usize = 8;
 
 impl EventStream {
     /// An empty stream.
@@ -91,9 +106,23 @@ impl EventStream {
         if state.ended {
             return false;
         }
-        self.append(&mut state, data);
+        self.append(&mut state, data, false);
         wake(state);
         true
+    }
+
+    /// Appends an answer to a request. False when the answers that wait for a reader are many times
+    /// what the stream may keep: whoever reads it is too slow to be served.
+    pub fn answer(&self, data: Bytes) -> bool {
+        let mut state = self.lock();
+        if state.ended {
+            return true;
+        }
+        self.append(&mut state, data, true);
+        let fits = state.log.len() <= self.limits.events.saturating_mul(OVERRUN)
+            && state.bytes <= self.limits.bytes.saturating_mul(OVERRUN);
+        wake(state);
+        fits
     }
 
     /// Appends the last message, if there is one, and ends the stream.
@@ -103,7 +132,7 @@ impl EventStream {
             return;
         }
         if let Some(data) = data {
-            self.append(&mut state, data);
+            self.append(&mut state, data, true);
         }
         state.ended = true;
         wake(state);
@@ -121,9 +150,12 @@ impl EventStream {
         self.lock().ended
     }
 
-    /// A reader of what comes after event `after`, in place of the one there was.
-    pub fn attach(&self, after: u64) -> Reader {
+    /// A reader in place of the one there was: of what comes after event `after`, or, without one,
+    /// of what nobody was given yet.
+    pub fn attach(&self, after: Option<u64>) -> Reader {
         let mut state = self.lock();
+        // An event that is still to come was one of an earlier life of the stream.
+        let after = after.unwrap_or(state.given).min(state.last);
         // A handler may close before anybody has begun to read; then the first reader is sent away.
         state.detached = state.detached.filter(|_| state.ticket == 0);
         state.ticket += 1;
@@ -138,14 +170,13 @@ impl EventStream {
         if state.ticket != reader.ticket {
             return Poll::Ready(None);
         }
-        let next = reader.after.saturating_add(1);
-        let oldest = state.log.front().map_or(next, |event| event.seq);
         // Events that the bounds have pushed out are gone; go on with the oldest there is.
-        let index = usize::try_from(next.saturating_sub(oldest)).unwrap_or(usize::MAX);
+        let index = state.log.partition_point(|event| event.seq <= reader.after);
         let event = state.log.get(index);
         let last = state.detached.unwrap_or(u64::MAX);
         if let Some(event) = event.filter(|event| event.seq <= last).cloned() {
             reader.after = event.seq;
+            state.given = state.given.max(event.seq);
             return Poll::Ready(Some(event));
         }
         if state.ended || state.detached.is_some() {
@@ -171,19 +202,28 @@ impl EventStream {
         }
     }
 
-    fn append(&self, state: &mut State, data: Bytes) {
+    fn append(&self, state: &mut State, data: Bytes, answer: bool) {
         state.last += 1;
         state.bytes += data.len();
         state.log.push_back(Event {
             seq: state.last,
             data,
+            answer,
         });
         while state.log.len() > self.limits.events.max(1)
             || (state.bytes > self.limits.bytes && state.log.len() > 1)
         {
-            if let Some(event) = state.log.pop_front() {
-                state.bytes -= event.data.len();
-            }
+            let (given, last) = (state.given, state.last);
+            let may_go = |event: &Event| event.seq != last && (!event.answer || event.seq <= given);
+            let Some(event) = state
+                .log
+                .iter()
+                .position(may_go)
+                .and_then(|index| state.log.remove(index))
+            else {
+                break;
+            };
+            state.bytes -= event.data.len();
         }
     }
 
@@ -233,7 +273,7 @@ mod tests {
     #[test]
     fn a_reader_sees_everything_then_the_end() {
         let stream = EventStream::new(StreamLimits::default());
-        let mut reader = stream.attach(0);
+        let mut reader = stream.attach(None);
         assert!(stream.push(data("a")));
         assert_eq!(drain(&stream, &mut reader), (vec![1], false));
         stream.push(data("b"));
@@ -245,11 +285,11 @@ mod tests {
     #[test]
     fn a_reader_that_comes_back_gets_what_it_missed_and_replaces_the_old_one() {
         let stream = EventStream::new(StreamLimits::default());
-        let mut old = stream.attach(0);
+        let mut old = stream.attach(None);
         for text in ["a", "b", "c"] {
             stream.push(data(text));
         }
-        let mut new = stream.attach(1);
+        let mut new = stream.attach(Some(1));
         assert_eq!(drain(&stream, &mut old), (vec![], true));
         assert_eq!(drain(&stream, &mut new), (vec![2, 3], false));
     }
@@ -257,10 +297,10 @@ mod tests {
     #[test]
     fn a_detached_reader_ends_and_the_next_one_goes_on() {
         let stream = EventStream::new(StreamLimits::default());
-        let mut reader = stream.attach(0);
+        let mut reader = stream.attach(None);
         stream.detach();
         assert_eq!(drain(&stream, &mut reader), (vec![], true));
-        let mut back = stream.attach(0);
+        let mut back = stream.attach(None);
         stream.finish(Some(data("result")));
         assert_eq!(drain(&stream, &mut back), (vec![1], true));
     }
@@ -270,9 +310,9 @@ mod tests {
         let stream = EventStream::new(StreamLimits::default());
         stream.detach();
         stream.finish(Some(data("result")));
-        let mut first = stream.attach(0);
+        let mut first = stream.attach(None);
         assert_eq!(drain(&stream, &mut first), (vec![], true));
-        assert_eq!(drain(&stream, &mut stream.attach(0)), (vec![1], true));
+        assert_eq!(drain(&stream, &mut stream.attach(None)), (vec![1], true));
     }
 
     #[test]
@@ -285,15 +325,67 @@ mod tests {
             stream.push(data("x"));
         }
         assert_eq!(
-            drain(&stream, &mut stream.attach(0)),
+            drain(&stream, &mut stream.attach(None)),
             (vec![8, 9, 10], false)
         );
         stream.push(data("far too long"));
-        assert_eq!(drain(&stream, &mut stream.attach(0)), (vec![11], false));
+        assert_eq!(drain(&stream, &mut stream.attach(None)), (vec![11], false));
+    }
+
+    #[test]
+    fn a_reader_without_a_place_gets_what_nobody_was_given() {
+        let stream = EventStream::new(StreamLimits::default());
+        stream.push(data("a"));
+        let mut first = stream.attach(None);
+        assert_eq!(drain(&stream, &mut first), (vec![1], false));
+        stream.push(data("b"));
+        let mut second = stream.attach(None);
+        assert_eq!(second.after(), 1);
+        assert_eq!(drain(&stream, &mut second), (vec![2], false));
+        // Coming back for more changes nothing for the next one.
         assert_eq!(
-            drain(&stream, &mut stream.attach(u64::MAX)),
-            (vec![], false)
+            drain(&stream, &mut stream.attach(Some(0))),
+            (vec![1, 2], false)
         );
+        assert_eq!(drain(&stream, &mut stream.attach(None)), (vec![], false));
+    }
+
+    #[test]
+    fn a_place_that_is_still_to_come_is_the_end_of_what_there_is() {
+        let stream = EventStream::new(StreamLimits::default());
+        stream.push(data("a"));
+        let mut reader = stream.attach(Some(u64::MAX));
+        assert_eq!(drain(&stream, &mut reader), (vec![], false));
+        stream.push(data("b"));
+        assert_eq!(drain(&stream, &mut reader), (vec![2], false));
+    }
+
+    #[test]
+    fn an_answer_stays_until_it_was_given_to_somebody() {
+        let limits = StreamLimits {
+            events: 3,
+            bytes: 1000,
+        };
+        let stream = EventStream::new(limits);
+        let mut reader = stream.attach(None);
+        assert!(stream.answer(data("one")));
+        for _ in 0..10 {
+            stream.push(data("x"));
+        }
+        assert!(stream.answer(data("two")));
+        assert_eq!(drain(&stream, &mut reader), (vec![1, 11, 12], false));
+        for _ in 0..3 {
+            stream.push(data("x"));
+        }
+        assert_eq!(
+            drain(&stream, &mut stream.attach(Some(0))),
+            (vec![13, 14, 15], false)
+        );
+        let most = 3 * OVERRUN;
+        let taken = (0..2 * most)
+            .take_while(|_| stream.answer(data("a")))
+            .count();
+        assert_eq!(taken, most, "then the reader is too slow");
     }
 
     #[test]

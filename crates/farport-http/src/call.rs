@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -12,6 +12,8 @@ use farport_core::{
     BoxFuture, Call, CallContext, Era, EventStream, First, Instance, Reply, Request, RequestId,
     RequestMeta, RpcError, Runtime, Sink, StreamControl, Tier, frame, tier,
 };
+
+use futures_util::future::{Either, select};
 
 use crate::{
     outbox::CallOutbox,
@@ -95,10 +97,13 @@ impl Inner {
             drop(ongoing);
             reply
         };
-        let reply = RunsOn::new(Box::pin(work), self.runtime.clone()).await;
-        Ok(match cancel.is_cancelled() {
-            true => Served::Cancelled,
-            false => Served::Answer(framed(&id, reply)),
+        let work = RunsOn::new(Box::pin(work), self.runtime.clone());
+        // A handler that does not heed its cancellation runs on; its client does not wait for it.
+        Ok(match select(work, pin!(cancel.cancelled())).await {
+            Either::Left((reply, _)) if !cancel.is_cancelled() => {
+                Served::Answer(framed(&id, reply))
+            }
+            Either::Left(_) | Either::Right(_) => Served::Cancelled,
         })
     }
 
@@ -119,12 +124,22 @@ impl Inner {
             stream: stream.clone(),
             call: number,
         }));
-        context.control = Some(StreamControl::new(stream.clone()));
+        let polls = session.record.version().primes_streams();
+        context.control = polls.then(|| StreamControl::new(stream.clone()));
         let (id, filled) = (request.id.clone(), stream.clone());
         self.runtime.spawn(Box::pin(async move {
-            let reply = instance.call(Call { request, context }).await;
-            let wanted = !ongoing.cancel.is_cancelled();
-            filled.finish(wanted.then(|| framed(&id, reply)));
+            let cancel = ongoing.cancel.clone();
+            let work = instance.call(Call { request, context });
+            match select(work, pin!(cancel.cancelled())).await {
+                Either::Left((reply, _)) => {
+                    let wanted = !cancel.is_cancelled();
+                    filled.finish(wanted.then(|| framed(&id, reply)));
+                }
+                Either::Right(((), work)) => {
+                    filled.finish(None);
+                    work.await.ok();
+                }
+            }
             drop(ongoing);
         }));
         match poll_fn(|cx| stream.poll_first(cx)).await {

@@ -40,6 +40,16 @@ struct Connection {
     session: OnceLock<Arc<Session>>,
 }
 
+impl Connection {
+    /// Writes an answer, or ends a stream that is not read.
+    fn answer(&self, frame: Bytes) {
+        if !self.stream.answer(frame) {
+            tracing::debug!(session = ?self.id, "the client does not read its stream");
+            self.stream.finish(None);
+        }
+    }
+}
+
 impl LegacyConnections {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
@@ -116,7 +126,7 @@ impl Inner {
         };
         let mut endpoint = Vec::new();
         sse::endpoint(&mut endpoint, &format!("/sse/message?sessionId={id}"));
-        let body = self.events(stream, 0).preceded(endpoint);
+        let body = self.events(stream, None).preceded(endpoint);
         Ok(respond::stream(body.holding(leave)))
     }
 
@@ -145,9 +155,7 @@ impl Inner {
                     match entry {
                         Ok(message) => self.legacy_take(&connection, message, caller.clone()),
                         Err(Rejected { id, error }) => {
-                            connection
-                                .stream
-                                .push(frame::error(id.as_ref(), &error, true));
+                            connection.answer(frame::error(id.as_ref(), &error, true));
                         }
                     }
                 }
@@ -178,7 +186,7 @@ impl Inner {
                         Ok(None) => return,
                         Err(refusal) => refusal.into_frame(&id),
                     };
-                    connection.stream.push(frame);
+                    connection.answer(frame);
                 }));
             }
             Message::Notification(notification) => {

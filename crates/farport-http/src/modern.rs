@@ -131,7 +131,7 @@ impl Inner {
             First::Nothing => Err(Refusal::Internal),
             First::Stream => {
                 let keep_alive = self.config.limits.keep_alive;
-                let body = SseBody::new(stream, 0, self.runtime.clone(), keep_alive);
+                let body = SseBody::new(stream, None, self.runtime.clone(), keep_alive);
                 Ok(respond::stream(if running {
                     body.driven(driver)
                 } else {

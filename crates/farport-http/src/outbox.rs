@@ -38,6 +38,12 @@ impl Outbox for CallOutbox {
         let session = self.session.upgrade().ok_or(Undeliverable::Ended)?;
         session.exchange.expect(self.call, local, to)
     }
+
+    fn retract(&self, local: i64) {
+        if let Some(session) = self.session.upgrade() {
+            session.exchange.retract(self.call, local);
+        }
+    }
 }
 
 /// Onto a session's own stream.
@@ -68,6 +74,12 @@ impl Outbox for SessionOutbox {
         let session = self.session.upgrade().ok_or(Undeliverable::Ended)?;
         session.exchange.expect(self.call, local, to)
     }
+
+    fn retract(&self, local: i64) {
+        if let Some(session) = self.session.upgrade() {
+            session.exchange.retract(self.call, local);
+        }
+    }
 }
 
 /// Onto the response stream of a modern request, which carries no requests.
@@ -95,4 +107,6 @@ impl Outbox for ModernOutbox {
     fn expect(&self, _: i64, _: Arc<dyn ReplyTo>) -> Result<String, Undeliverable> {
         Err(Undeliverable::NoRequests)
     }
+
+    fn retract(&self, _: i64) {}
 }

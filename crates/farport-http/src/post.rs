@@ -1,5 +1,7 @@
 //! POST /mcp: a message, or a batch of them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use farport_core::{
     Message, RequestMeta, RpcError,
@@ -18,7 +20,7 @@ use crate::{
 impl Inner {
     /// Serves the body of a POST to the MCP endpoint.
     pub(crate) async fn post(
-        &self,
+        self: &Arc<Self>,
         caller: Caller,
         body: Bytes,
     ) -> Result<Response<Body>, Refusal> {

@@ -1,5 +1,6 @@
 //! The session era: what a process holds of a session beside its record.
 
+mod batch;
 mod requests;
 mod table;
 

@@ -43,10 +43,10 @@ impl fmt::Debug for SseBody {
 }
 
 impl SseBody {
-    /// Follows `stream` from after event `after`.
+    /// Follows `stream` from after event `after`, or from what nobody was given yet.
     pub(crate) fn new(
         stream: Arc<EventStream>,
-        after: u64,
+        after: Option<u64>,
         runtime: Arc<dyn Runtime>,
         keep_alive: Duration,
     ) -> Self {
@@ -70,13 +70,14 @@ impl SseBody {
         self
     }
 
-    /// Opens with an event to resume from.
+    /// Opens with an event to resume from: it stands for all that goes before.
     pub(crate) fn primed(self, retry: Duration) -> Self {
         let Some(stream) = self.numbered else {
             return self;
         };
+        let seq = self.reader.after();
         let mut preface = Vec::new();
-        sse::priming(&mut preface, EventId { stream, seq: 0 }, retry);
+        sse::priming(&mut preface, EventId { stream, seq }, retry);
         self.preceded(preface)
     }
 

@@ -46,6 +46,9 @@ pub trait Outbox: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the client cannot be asked.
     fn expect(&self, local: i64, to: Arc<dyn ReplyTo>) -> Result<String, Undeliverable>;
+
+    /// Forgets a request that was announced: its answer is no longer waited for.
+    fn retract(&self, local: i64);
 }
 
 /// Takes the client's answers to requests of the server.

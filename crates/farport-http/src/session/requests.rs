@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use farport_core::{
-    Call, CallContext, EventStream, InstanceContext, Message, Method, Notification, Notified,
+    Call, CallContext, EventStream, InstanceContext, Method, Notification, Notified,
     Principal, ProtocolVersion, RawJson, Request, RequestId, RequestMeta, RpcError, SessionId,
-    SessionRecord, Sink, Tier, envelope::Rejected, frame, sse::EventId, standard_headers, tier,
+    SessionRecord, Sink, Tier, envelope::Rejected, sse::EventId, standard_headers, tier,
 };
-use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Deserialize;
 
@@ -80,25 +79,31 @@ impl Inner {
         match self.ask(&session, request, &meta, caller).await? {
             Served::Answer(frame) => Ok(respond::message(StatusCode::OK, form, frame)),
             Served::Cancelled => {
-                let ended = Arc::new(EventStream::new(self.config.limits.stream));
-                ended.finish(None);
                 tracing::debug!(%id, "cancelled");
-                Ok(respond::stream(self.events(ended, 0)))
+                Ok(self.nothing())
             }
-            Served::Stream(stream, number) => {
-                session.keep(
-                    number,
-                    stream.clone(),
-                    self.config.limits.streams_per_session,
-                );
-                let body = self.events(stream, 0).numbered(number);
-                Ok(respond::stream(self.held(
-                    body,
-                    &session,
-                    session.record.version(),
-                )))
-            }
+            Served::Stream(stream, number) => Ok(self.resumable(&session, stream, number)),
         }
+    }
+
+    /// A stream that ends without a word: nobody wants what was asked for any more.
+    pub(crate) fn nothing(&self) -> Response<Body> {
+        let ended = Arc::new(EventStream::new(self.config.limits.stream));
+        ended.finish(None);
+        respond::stream(self.events(ended, None))
+    }
+
+    /// What calls of a session say, on a stream that the client can come back to.
+    pub(crate) fn resumable(
+        &self,
+        session: &Arc<Session>,
+        stream: Arc<EventStream>,
+        number: u64,
+    ) -> Response<Body> {
+        let most = self.config.limits.streams_per_session;
+        session.keep(number, stream.clone(), most);
+        let body = self.events(stream, None).numbered(number);
+        respond::stream(self.held(body, session, session.record.version()))
     }
 
     /// Takes a notification. Nobody waits for what the handler makes of it.
@@ -232,7 +237,6 @@ impl Inner {
         }
         crate::negotiate::accepts_events(headers)?;
         let session = self.session_of(headers, &Principal::Anonymous).await?;
-        self.still_open()?;
         let last = match headers.contains_key(&LAST_EVENT_ID) {
             false => None,
             true => Some(
@@ -247,14 +251,16 @@ impl Inner {
         };
         let (stream, number, after) = match last {
             Some(EventId { stream, seq }) if stream != UNASKED => match session.kept(stream) {
-                Some(kept) => (kept, stream, seq),
+                Some(kept) => (kept, stream, Some(seq)),
                 // It has been let go, all of it: there is nothing left to say on it.
                 None => return Err(Refusal::UnknownSession),
             },
-            Some(EventId { seq, .. }) => (session.unasked().clone(), UNASKED, seq),
-            None => (session.unasked().clone(), UNASKED, 0),
+            Some(EventId { seq, .. }) => (session.unasked().clone(), UNASKED, Some(seq)),
+            None => (session.unasked().clone(), UNASKED, None),
         };
         let body = self.events(stream, after).numbered(number);
+        // Who stops the server after this sees the listener and sends it away.
+        self.still_open()?;
         let version = session.record.version();
         Ok(respond::stream(if last.is_none() {
             self.held(body, &session, version)
@@ -273,95 +279,8 @@ impl Inner {
         Ok(respond::empty(StatusCode::NO_CONTENT))
     }
 
-    /// A batch, which only 2025-03-26 has.
-    pub(crate) async fn batch(
-        &self,
-        entries: Vec<Result<Message, Rejected>>,
-        caller: Caller,
-    ) -> Result<Response<Body>, Refusal> {
-        let opens = |entry: &Result<Message, Rejected>| matches!(entry, Ok(Message::Request(request)) if request.method == Method::Initialize);
-        if entries.iter().any(opens) {
-            let error = RpcError::invalid_request("initialize must not be part of a batch");
-            return Err(Refusal::Message(error.into()));
-        }
-        let session = self
-            .session_of(&caller.parts.headers, &caller.principal)
-            .await?;
-        if !session.record.version().allows_batches() {
-            let error = RpcError::invalid_request("This revision has no batches");
-            return Err(Refusal::Message(error.into()));
-        }
-        let answers = self.batch_answers(&session, entries, &caller).await;
-        if answers.is_empty() {
-            return Ok(respond::accepted(""));
-        }
-        let mut frames = Vec::with_capacity(answers.len());
-        let mut streams = Vec::new();
-        for answer in answers {
-            match answer {
-                Served::Answer(frame) => frames.push(frame),
-                Served::Cancelled => {}
-                Served::Stream(stream, _) => streams.push(stream),
-            }
-        }
-        if streams.is_empty() {
-            return Ok(respond::json(StatusCode::OK, frame::batch(&frames)));
-        }
-        let number = session.number();
-        let merged = Arc::new(EventStream::new(self.config.limits.stream));
-        frames.into_iter().for_each(|frame| {
-            merged.push(frame);
-        });
-        self.runtime.spawn(Box::pin(merge(streams, merged.clone())));
-        session.keep(
-            number,
-            merged.clone(),
-            self.config.limits.streams_per_session,
-        );
-        let body = self.events(merged, 0).numbered(number);
-        Ok(respond::stream(self.held(
-            body,
-            &session,
-            session.record.version(),
-        )))
-    }
-
-    /// What the entries of a batch come to; those that are owed nothing come to nothing.
-    pub(crate) async fn batch_answers(
-        &self,
-        session: &Arc<Session>,
-        entries: Vec<Result<Message, Rejected>>,
-        caller: &Caller,
-    ) -> Vec<Served> {
-        let served = entries.into_iter().map(|entry| async move {
-            match entry {
-                Ok(Message::Request(request)) => {
-                    let id = request.id.clone();
-                    let meta = RequestMeta::read(&request.method, request.params.as_ref());
-                    let served = match meta {
-                        Ok(meta) => self.ask(session, request, &meta, caller.clone()).await,
-                        Err(error) => Err(Refusal::of(&id, error)),
-                    };
-                    Some(served.unwrap_or_else(|refusal| Served::Answer(refusal.into_frame(&id))))
-                }
-                Ok(Message::Notification(notification)) => {
-                    self.notify(session, notification);
-                    None
-                }
-                Ok(Message::Response(response)) => {
-                    session.exchange.resolve(response);
-                    None
-                }
-                Err(Rejected { id, error }) => {
-                    Some(Served::Answer(frame::error(id.as_ref(), &error, true)))
-                }
-            }
-        });
-        join_all(served).await.into_iter().flatten().collect()
-    }
-
     /// A body that follows `stream`.
-    pub(crate) fn events(&self, stream: Arc<EventStream>, after: u64) -> SseBody {
+    pub(crate) fn events(&self, stream: Arc<EventStream>, after: Option<u64>) -> SseBody {
         SseBody::new(
             stream,
             after,
@@ -379,26 +298,6 @@ impl Inner {
         };
         body.holding(session.connection())
     }
-}
-
-/// Copies what several calls say onto one stream, which ends with the last of them.
-async fn merge(streams: Vec<Arc<EventStream>>, into: Arc<EventStream>) {
-    let copies = streams.into_iter().map(|stream| {
-        let into = into.clone();
-        async move {
-            let mut reader = stream.attach(0);
-            while let Some(event) =
-                std::future::poll_fn(|cx| stream.poll_next(&mut reader, cx)).await
-            {
-                into.push(event.data);
-            }
-        }
-    });
-    copies
-        .collect::<FuturesUnordered<_>>()
-        .collect::<()>()
-        .await;
-    into.finish(None);
 }
 
 fn is_modern(headers: &HeaderMap) -> bool {
