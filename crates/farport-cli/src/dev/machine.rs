@@ -27,6 +27,8 @@ pub(super) struct Change {
     pub(super) settings: bool,
     /// Among them are manifests: what is built and watched may be different now.
     pub(super) manifests: bool,
+    /// It is `Cargo.lock` alone, which builds write too.
+    pub(super) lock_alone: bool,
 }
 
 impl Change {
@@ -36,6 +38,7 @@ impl Change {
         self.paths.dedup();
         self.settings |= other.settings;
         self.manifests |= other.manifests;
+        self.lock_alone &= other.lock_alone;
     }
 }
 
@@ -47,6 +50,8 @@ pub(super) enum Event {
     Built(Option<Binary>),
     /// A server accepts connections.
     Ready(Id),
+    /// A server that was told to end accepts no more connections.
+    Left(Id),
     /// A server is running, but has not accepted connections for a while.
     Slow(Id),
     /// A server ended, or could not be started; how, in words.
@@ -98,6 +103,8 @@ pub(super) struct Machine {
     serving: Option<Server>,
     starting: Option<Server>,
     served_before: bool,
+    /// The server that still accepts connections beside the one that is to replace it.
+    leaving: Option<Id>,
     last_id: u64,
 }
 
@@ -110,6 +117,7 @@ impl Machine {
             serving: None,
             starting: None,
             served_before: false,
+            leaving: None,
             last_id: 0,
         };
         (machine, Action::Build(Change::default()))
@@ -121,6 +129,7 @@ impl Machine {
             Event::Changed(change) => self.changed(change),
             Event::Built(binary) => self.built(binary),
             Event::Ready(id) => self.ready(id),
+            Event::Left(id) => self.left(id),
             Event::Slow(id) if self.is_starting(id) => vec![Action::Tell(Message::NotReady)],
             Event::Slow(_) => Vec::new(),
             Event::Ended(id, how) => self.ended(id, how),
@@ -131,6 +140,7 @@ impl Machine {
         self.settings_changed |= change.settings;
         match &mut self.build {
             Build::Idle => self.build_anew(change),
+            _ if change.lock_alone => Vec::new(),
             Build::Running => {
                 self.build = Build::Stale(change);
                 Vec::new()
@@ -186,12 +196,27 @@ impl Machine {
             return Vec::new();
         }
         let old = std::mem::replace(&mut self.serving, self.starting.take());
+        self.leaving = old.map(|server| server.id);
+        match self.leaving {
+            Some(old) => vec![Action::Retire(old)],
+            None => vec![self.serving_alone()],
+        }
+    }
+
+    /// From here on every connection is the newest server's.
+    fn serving_alone(&mut self) -> Action {
         let reloaded = std::mem::replace(&mut self.served_before, true);
-        let retire = old.map(|server| Action::Retire(server.id));
-        retire
-            .into_iter()
-            .chain([Action::Tell(Message::Serving { reloaded })])
-            .collect()
+        Action::Tell(Message::Serving { reloaded })
+    }
+
+    fn left(&mut self, id: Id) -> Vec<Action> {
+        match self.leaving {
+            Some(leaving) if leaving == id => {
+                self.leaving = None;
+                vec![self.serving_alone()]
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn ended(&mut self, id: Id, how: String) -> Vec<Action> {
@@ -202,10 +227,11 @@ impl Machine {
         }
         if self.serving.as_ref().is_some_and(|server| server.id == id) {
             self.serving = None;
+            self.leaving = None;
             return vec![Action::Tell(Message::Ended { how })];
         }
         // One that was told to.
-        Vec::new()
+        self.left(id)
     }
 }
 
@@ -277,11 +303,26 @@ mod tests {
         check(serving().into_iter().chain([
             (changed("a.rs"), building(&["a.rs"])),
             (built(2), vec![Start(Id(2), binary(2))]),
+            (Event::Ready(Id(2)), vec![Retire(Id(1))]),
             (
-                Event::Ready(Id(2)),
-                vec![Retire(Id(1)), Tell(Message::Serving { reloaded: true })],
+                Event::Left(Id(1)),
+                vec![Tell(Message::Serving { reloaded: true })],
             ),
             (ended(1), vec![]),
+        ]));
+    }
+
+    #[test]
+    fn a_reload_is_told_when_every_connection_is_the_new_servers() {
+        check(serving().into_iter().chain([
+            (changed("a.rs"), building(&["a.rs"])),
+            (built(2), vec![Start(Id(2), binary(2))]),
+            (Event::Ready(Id(2)), vec![Retire(Id(1))]),
+            (changed("a.rs"), building(&["a.rs"])),
+            (built(3), vec![Start(Id(3), binary(3))]),
+            (Event::Ready(Id(3)), vec![Retire(Id(2))]),
+            (ended(1), vec![]),
+            (ended(2), vec![Tell(Message::Serving { reloaded: true })]),
         ]));
     }
 
@@ -314,6 +355,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_build_writes_means_no_other_build() {
+        let lock = || Change {
+            lock_alone: true,
+            ..source("Cargo.lock")
+        };
+        check(serving().into_iter().chain([
+            (changed("Cargo.toml"), building(&["Cargo.toml"])),
+            (Event::Changed(lock()), vec![]),
+            (built(2), vec![Start(Id(2), binary(2))]),
+            (
+                Event::Changed(lock()),
+                vec![Tell(Message::Changed(lock().paths)), Build(lock())],
+            ),
+        ]));
+    }
+
+    #[test]
     fn a_server_that_ends_before_it_is_ready_leaves_the_old_one_alone() {
         let how = || "exit status: 1".to_owned();
         check(serving().into_iter().chain([
@@ -341,10 +399,7 @@ mod tests {
             (Event::Ready(Id(2)), vec![]),
             (Event::Slow(Id(2)), vec![]),
             (ended(2), vec![]),
-            (
-                Event::Ready(Id(3)),
-                vec![Retire(Id(1)), Tell(Message::Serving { reloaded: true })],
-            ),
+            (Event::Ready(Id(3)), vec![Retire(Id(1))]),
         ]));
     }
 

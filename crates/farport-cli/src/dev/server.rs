@@ -66,7 +66,8 @@ impl Stop {
 pub(super) struct Server {
     id: Id,
     child: Child,
-    /// Where the server leaves word that it is ready.
+    /// A file that the server makes when it accepts connections, and removes when it no longer
+    /// does.
     ready: PathBuf,
     _scratch: TempDir,
 }
@@ -136,7 +137,14 @@ impl Server {
         };
         let status = match ended {
             Some(status) => status,
-            None => end(&mut self.child, &mut stop).await,
+            None => {
+                let mut leaves = std::pin::pin!(report_leaving(id, &ready, tell));
+                let mut ends = std::pin::pin!(end(&mut self.child, &mut stop));
+                tokio::select! {
+                    status = &mut ends => status,
+                    () = &mut leaves => ends.await,
+                }
+            }
         };
         tell(Event::Ended(id, how(status)));
     }
@@ -159,6 +167,15 @@ async fn report_readiness(id: Id, ready: &Path, tell: impl Fn(Event)) {
     }
     tell(Event::Ready(id));
     std::future::pending().await
+}
+
+/// Reports when a server that was asked to end accepts no more connections.
+async fn report_leaving(id: Id, ready: &Path, tell: impl Fn(Event)) {
+    let mut ticks = interval(READY_INTERVAL);
+    while ready.exists() {
+        ticks.tick().await;
+    }
+    tell(Event::Left(id));
 }
 
 /// Ends a server: by asking, then, when it takes too long, without.

@@ -11,7 +11,7 @@ use ignore::{DirEntry, WalkBuilder};
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::machine::Change;
 use super::project::Project;
@@ -81,16 +81,26 @@ impl Watcher {
     /// Waits for a change. When it is cancelled no change is lost: the next call finds it.
     pub(super) async fn changed(&mut self, project: &Project) -> Result<Change, Error> {
         loop {
-            let now = self.look(project)?;
+            let mut now = self.look(project)?;
+            if now == self.files {
+                // The sender lives in the watcher, which lives in `self`: there is an answer.
+                let _ = self.woken.recv().await;
+                continue;
+            }
+            // A file may be half written, and more files may follow: wait for quiet.
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                sleep(QUIET).await;
+                let before = std::mem::replace(&mut now, self.look(project)?);
+                if now == before || Instant::now() > deadline {
+                    break;
+                }
+            }
             let change = difference(&self.files, &now, project);
             if !change.paths.is_empty() {
                 self.files = now;
                 return Ok(change);
             }
-            // The sender lives in the watcher, which lives in `self`: there is an answer.
-            let _ = self.woken.recv().await;
-            let deadline = Instant::now() + PATIENCE;
-            while Instant::now() < deadline && timeout(QUIET, self.woken.recv()).await.is_ok() {}
         }
     }
 
@@ -169,7 +179,8 @@ fn note(files: &mut Files, path: PathBuf) {
 fn is_source(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
     if !entry.file_type().is_some_and(|kind| kind.is_dir()) {
-        return !name.ends_with('~');
+        // What editors leave beside a file.
+        return !name.ends_with('~') && !name.starts_with('#');
     }
     if entry.depth() == 0 {
         return true;
@@ -197,12 +208,15 @@ fn difference(before: &Files, now: &Files, project: &Project) -> Change {
             .iter()
             .any(|name| paths.contains(&project.root.join(name))),
         manifests: paths.iter().any(|path| is_named(path, "Cargo.toml")),
+        lock_alone: paths.iter().all(|path| is_named(path, "Cargo.lock")),
         paths,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     fn project(root: &Path) -> Project {
@@ -246,6 +260,7 @@ mod tests {
             "package/Cargo.toml",
             "package/src/lib.rs",
             "src/.main.rs.swp",
+            "src/#main.rs#",
             "src/main.rs~",
             "target/debug/a",
             "tests/a.rs",
@@ -324,6 +339,28 @@ mod tests {
             assert_eq!(change.manifests, step == "moved over", "{step}");
             assert_eq!(change.settings, step == "settings", "{step}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_is_not_taken_half_written() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        write(root, "src/main.rs", "fn main() {}");
+        let project = project(root);
+        let mut watcher = Watcher::new(&project).unwrap();
+
+        // Somebody truncates the file, and writes it while the watcher waits for quiet.
+        write(root, "src/main.rs", "");
+        let watching = timeout(Duration::from_secs(20), watcher.changed(&project));
+        let writing = async {
+            sleep(QUIET / 2).await;
+            write(root, "src/main.rs", "fn main() { run() }");
+        };
+        let (change, ()) = tokio::join!(watching, writing);
+        assert_eq!(change.unwrap().unwrap().paths.len(), 1);
+
+        let more = timeout(4 * QUIET, watcher.changed(&project)).await;
+        assert!(more.is_err(), "{more:?}");
     }
 
     #[tokio::test]

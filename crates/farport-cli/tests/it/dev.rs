@@ -106,7 +106,7 @@ fn a_change_is_served_without_a_connection_refused() {
     dev.wait_for("Watching", SOON);
     assert!(call(&origin, "power", json!({"base": 2, "exponent": 10})).is_err());
 
-    let poller = Poller::start(&origin);
+    let pollers = [(); 2].map(|()| Poller::start(&origin));
     add_tool_of_readme(&made);
     dev.wait_for("Changed src/calculator.rs", SOON);
     dev.wait_for("Reloaded in", BUILD);
@@ -114,6 +114,15 @@ fn a_change_is_served_without_a_connection_refused() {
         call(&origin, "power", json!({"base": 2, "exponent": 10})).unwrap(),
         "1024"
     );
+
+    // Swaps without a build, one right after another.
+    for seconds in 3..8 {
+        write(
+            made.join("farport.toml"),
+            &format!("shutdown_grace_secs = {seconds}\n"),
+        );
+        dev.wait_for("Reloaded in", BUILD);
+    }
 
     // A build error: shown once, and what served goes on.
     edit(made.join("src/calculator.rs"), "a + b", "a + unheard_of");
@@ -126,9 +135,10 @@ fn a_change_is_served_without_a_connection_refused() {
         "8"
     );
     assert_eq!(call(&origin, "add", json!({"a": 2, "b": 3})).unwrap(), "5");
-    let (asked, failures) = poller.end();
-    assert_eq!(failures, Vec::<String>::new(), "of {asked}");
-    assert!(asked > 20, "{asked}");
+    for (asked, failures) in pollers.map(Poller::end) {
+        assert_eq!(failures, Vec::<String>::new(), "of {asked}");
+        assert!(asked > 20, "{asked}");
+    }
     dev.signal(Signal::INT);
     let (status, said) = dev.end(SOON);
     assert_eq!(status.code(), Some(0));
@@ -159,7 +169,7 @@ fn a_server_that_cannot_start_leaves_the_old_one_and_settings_restart_it() {
         made.join("src/main.rs"),
         "    farport::Server",
         "    let key = std::env::var(\"UPSTREAM_KEY\").unwrap_or_default();\n    \
-         println!(\"key is {key}\");\n    \
+         eprintln!(\"key is {key}\");\n    \
          if key == \"bad\" {\n        std::process::exit(3);\n    }\n    farport::Server",
     );
     write(made.join(".dev.vars"), "UPSTREAM_KEY=first\n");
