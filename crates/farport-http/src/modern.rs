@@ -15,7 +15,6 @@ use http::{HeaderMap, Response, StatusCode};
 use crate::{
     Body,
     call::framed,
-    negotiate,
     outbox::ModernOutbox,
     refusal::Refusal,
     respond,
@@ -58,7 +57,7 @@ impl Inner {
             Refusal::Status(StatusCode::BAD_REQUEST, rejected)
         };
         let headers = &caller.parts.headers;
-        let form = negotiate::preferred(headers);
+        let form = caller.form;
         let context = InstanceContext::new(caller.principal.clone(), None);
         if meta.protocol_version.is_none() {
             return Err(refuse(RpcError::invalid_params(

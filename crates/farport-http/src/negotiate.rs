@@ -7,16 +7,6 @@ use crate::refusal::Refusal;
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
 
-/// A POST has to take both JSON and an event stream: the server chooses.
-pub(crate) fn accepts_both(headers: &HeaderMap) -> Result<(), Refusal> {
-    if accepts(headers, JSON) && accepts(headers, EVENTS) {
-        return Ok(());
-    }
-    Err(Refusal::NotAcceptable(
-        "Accept must list application/json and text/event-stream",
-    ))
-}
-
 /// How a client likes an answer that can be given either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -26,24 +16,39 @@ pub(crate) enum Form {
     Events,
 }
 
-/// The form that the client names first: that of the two which it would rather have.
-pub(crate) fn preferred(headers: &HeaderMap) -> Form {
-    let values = headers.get_all(header::ACCEPT).iter();
-    let ranges = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|range| range.split(';').next().unwrap_or_default().trim());
-    let mut named = ranges.filter_map(|range| match range {
-        _ if range.eq_ignore_ascii_case(JSON) => Some(Form::Json),
-        _ if range.eq_ignore_ascii_case(EVENTS) => Some(Form::Events),
-        _ => None,
-    });
-    named.next().unwrap_or(Form::Json)
+/// What the two commonest clients send.
+const USUAL: &[u8] = b"application/json, text/event-stream";
+
+/// A POST has to take both JSON and an event stream: the server chooses. Where it makes no
+/// difference to the server, the client gets the one that it names first.
+pub(crate) fn accepts_both(headers: &HeaderMap) -> Result<Form, Refusal> {
+    let mut values = headers.get_all(header::ACCEPT).iter();
+    if values.next().is_some_and(|value| value.as_bytes() == USUAL) && values.next().is_none() {
+        return Ok(Form::Json);
+    }
+    let (mut json, mut events, mut named) = (false, false, None);
+    for (range, acceptable) in ranges(headers) {
+        if acceptable {
+            json |= range_matches(range, JSON);
+            events |= range_matches(range, EVENTS);
+        }
+        if range.eq_ignore_ascii_case(JSON) {
+            named.get_or_insert(Form::Json);
+        } else if range.eq_ignore_ascii_case(EVENTS) {
+            named.get_or_insert(Form::Events);
+        }
+    }
+    if json && events {
+        return Ok(named.unwrap_or(Form::Json));
+    }
+    Err(Refusal::NotAcceptable(
+        "Accept must list application/json and text/event-stream",
+    ))
 }
 
 /// A GET has to take an event stream.
 pub(crate) fn accepts_events(headers: &HeaderMap) -> Result<(), Refusal> {
-    if accepts(headers, EVENTS) {
+    if ranges(headers).any(|(range, acceptable)| acceptable && range_matches(range, EVENTS)) {
         return Ok(());
     }
     Err(Refusal::NotAcceptable("Accept must list text/event-stream"))
@@ -61,19 +66,15 @@ pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
+/// The media ranges of Accept, and whether each is wanted at all.
+fn ranges(headers: &HeaderMap) -> impl Iterator<Item = (&str, bool)> {
     let values = headers.get_all(header::ACCEPT).iter();
-    values
-        .filter_map(|value: &HeaderValue| value.to_str().ok())
-        .any(|value| {
-            value.split(',').any(|range| {
-                let mut parts = range.split(';').map(str::trim);
-                let matched = parts
-                    .next()
-                    .is_some_and(|range| range_matches(range, wanted));
-                matched && !parts.any(is_zero_weight)
-            })
-        })
+    let values = values.filter_map(|value: &HeaderValue| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        (name, !parts.any(is_zero_weight))
+    })
 }
 
 fn range_matches(range: &str, wanted: &str) -> bool {
@@ -142,12 +143,10 @@ mod tests {
             ),
             (&["*/*"], Form::Json),
             (&["*/*, Text/Event-Stream"], Form::Events),
+            (&["application/json, text/event-stream", "x/y"], Form::Json),
         ] {
-            assert_eq!(
-                preferred(&headers(header::ACCEPT, values)),
-                expect,
-                "{values:?}"
-            );
+            let form = accepts_both(&headers(header::ACCEPT, values)).unwrap();
+            assert_eq!(form, expect, "{values:?}");
         }
     }
 

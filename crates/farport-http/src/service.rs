@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    Body, Config, body, cors, legacy::LegacyConnections, refusal::Refusal, respond,
-    session::Sessions,
+    Body, Config, body, cors, legacy::LegacyConnections, negotiate::Form, refusal::Refusal,
+    respond, session::Sessions,
 };
 
 /// Serves MCP over HTTP, for one server. Cheap to clone.
@@ -41,6 +41,8 @@ pub(crate) struct Inner {
 pub(crate) struct Caller {
     pub(crate) principal: Principal,
     pub(crate) parts: Box<Parts>,
+    /// The form in which an answer is given that can be given in either.
+    pub(crate) form: Form,
     /// Whether somebody wants to know what is asked.
     pub(crate) traced: bool,
 }
@@ -187,15 +189,17 @@ impl Inner {
     where
         B: http_body::Body<Data = Bytes>,
     {
-        if streams {
-            crate::negotiate::accepts_both(&parts.headers)?;
-        }
+        let form = match streams {
+            true => crate::negotiate::accepts_both(&parts.headers)?,
+            false => Form::Json,
+        };
         crate::negotiate::is_json(&parts.headers)?;
         let body = body::read(body, &parts.headers, &self.config.limits, &*self.runtime).await?;
         Ok((
             Caller {
                 principal: Principal::Anonymous,
                 parts: Box::new(parts),
+                form,
                 traced: tracing::enabled!(tracing::Level::DEBUG),
             },
             body,

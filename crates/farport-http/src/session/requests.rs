@@ -15,7 +15,7 @@ use super::{Session, UNASKED};
 use crate::{
     Body,
     call::{Served, framed},
-    modern, negotiate,
+    modern,
     refusal::Refusal,
     respond,
     service::{Caller, Inner, text_header},
@@ -75,7 +75,7 @@ impl Inner {
                 }
             })?;
         let id = request.id.clone();
-        let form = negotiate::preferred(headers);
+        let form = caller.form;
         match self.ask(&session, request, &meta, caller).await? {
             Served::Answer(frame) => Ok(respond::message(StatusCode::OK, form, frame)),
             Served::Cancelled => {
