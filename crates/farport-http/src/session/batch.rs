@@ -74,12 +74,7 @@ impl Inner {
     }
 
     /// What an entry comes to; `None` when it is owed nothing.
-    async fn entry(
-        &self,
-        session: &Arc<Session>,
-        entry: Entry,
-        caller: Caller,
-    ) -> Option<Served> {
+    async fn entry(&self, session: &Arc<Session>, entry: Entry, caller: Caller) -> Option<Served> {
         match entry {
             Ok(Message::Request(request)) => {
                 let id = request.id.clone();

@@ -1,0 +1,59 @@
+//! Servers for the length of a test.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use farport::{Error, Server};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::{
+    client::Client,
+    shop::Shop,
+    soon,
+    workshop::{Kind, Workshop},
+};
+
+/// A server that listens on a port of its own until it is stopped or dropped.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) shop: Arc<Shop>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<Result<(), Error>>,
+}
+
+impl Running {
+    /// Tells it to stop. The handle is ready once it has.
+    pub(crate) fn stop(self) -> JoinHandle<Result<(), Error>> {
+        self.stop.send(()).unwrap();
+        self.served
+    }
+
+    /// A client with a session of this revision, which can be asked nothing.
+    pub(crate) async fn client(&self, version: &'static str) -> Client {
+        Client::open(self.address, version).await
+    }
+}
+
+/// Serves workshops of a kind, over sockets.
+pub(crate) async fn start(kind: Kind) -> Running {
+    start_with(kind, |server| server).await
+}
+
+/// The same, with settings.
+pub(crate) async fn start_with(kind: Kind, set: impl FnOnce(Server) -> Server) -> Running {
+    let shop = Arc::new(Shop::default());
+    let shared = shop.clone();
+    let server = Server::new(move |_| Workshop::new(kind, shared.clone()));
+    let bound = soon(set(server.port(0)).bind()).await.unwrap();
+    let address = bound.local_addr();
+    let (stop, stopped) = oneshot::channel();
+    let served = tokio::spawn(bound.serve_until(async {
+        // A test that ends drops the sender, which stops the server too.
+        let _ = stopped.await;
+    }));
+    Running {
+        address,
+        shop,
+        stop,
+        served,
+    }
+}
