@@ -41,7 +41,9 @@ fuzz_target!(|input: (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, bool, Vec<u8>)| {
         "type": "object",
         "properties": { "region": { "type": "string", "x-mcp-header": "Region" } }
     }));
-    if standard_headers::check(&headers, &request.method, &meta, &params).is_err() {
+    let checked = standard_headers::check(&headers, &request.method, &meta)
+        .and_then(|()| standard_headers::check_params(&headers, &meta, &params));
+    if checked.is_err() {
         return;
     }
     let sent = |header: &HeaderName| headers.get(header).and_then(|value| value.to_str().ok());

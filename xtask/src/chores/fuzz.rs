@@ -76,7 +76,6 @@ fn build(folder: &Path) -> Result<()> {
         "build",
         "--quiet",
         "--release",
-        "--locked",
         "--bins",
         "--target",
         &triple(),

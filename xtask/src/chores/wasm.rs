@@ -103,14 +103,7 @@ fn build(compiler: Option<&Path>) -> Result<PathBuf> {
         "rustup"
     });
     let mut build = project::cargo();
-    build.args([
-        "build",
-        "--quiet",
-        "--release",
-        "--locked",
-        "--target",
-        TARGET,
-    ]);
+    build.args(["build", "--quiet", "--release", "--target", TARGET]);
     build
         .arg("--manifest-path")
         .arg(project::root().join("xtask/wasm/Cargo.toml"));
