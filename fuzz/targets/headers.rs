@@ -22,9 +22,9 @@ fuzz_target!(|input: (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, bool, Vec<u8>)| {
 
     let mut headers = HeaderMap::new();
     for (header, value) in [
-        (standard_headers::PROTOCOL_VERSION, version),
-        (standard_headers::METHOD, method),
-        (standard_headers::NAME, name),
+        (standard_headers::PROTOCOL_VERSION.clone(), version),
+        (standard_headers::METHOD.clone(), method),
+        (standard_headers::NAME.clone(), name),
         (REGION.clone(), param),
     ] {
         if let Ok(value) = HeaderValue::from_bytes(&value) {
@@ -32,7 +32,7 @@ fuzz_target!(|input: (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, bool, Vec<u8>)| {
         }
     }
     if twice && let Some(value) = headers.get(&standard_headers::NAME).cloned() {
-        headers.append(standard_headers::NAME, value);
+        headers.append(standard_headers::NAME.clone(), value);
         assert!(standard_headers::single(&headers, &standard_headers::NAME).is_err());
     }
     let Ok(Body::Single(Message::Request(request))) = envelope::parse(&Bytes::from(body)) else { return };
