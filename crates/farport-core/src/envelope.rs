@@ -8,6 +8,7 @@ mod scan;
 use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -149,20 +150,24 @@ impl<'de: 'a, 'a> Deserialize<'de> for Present<'a> {
 /// - -32602 for parameters that are no object.
 pub fn parse(body: &Bytes) -> Result<Body, Rejected> {
     scan::check(body)?;
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    let Ok(body) = ByteString::try_from(body.clone()) else {
+        return Err(RpcError::parse("The body is not UTF-8").into());
+    };
+    let first = body
+        .as_bytes()
+        .iter()
+        .find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'[') {
-        return message(body, body).map(Body::Single);
+        return message(&body, &body).map(Body::Single);
     }
-    let entries: Vec<&RawValue> = serde_json::from_slice(body).map_err(not_json)?;
+    let entries: Vec<&RawValue> = serde_json::from_str(&body).map_err(not_json)?;
     if entries.is_empty() {
         return Err(RpcError::invalid_request("A batch must not be empty").into());
     }
     if entries.len() > MAX_BATCH {
         return Err(RpcError::invalid_request("The batch has too many entries").into());
     }
-    let messages = entries
-        .into_iter()
-        .map(|entry| message(body, entry.get().as_bytes()));
+    let messages = entries.into_iter().map(|entry| message(&body, entry.get()));
     Ok(Body::Batch(messages.collect()))
 }
 
@@ -176,12 +181,12 @@ fn not_json(error: serde_json::Error) -> Rejected {
     }
 }
 
-fn message(body: &Bytes, text: &[u8]) -> Result<Message, Rejected> {
+fn message(body: &ByteString, text: &str) -> Result<Message, Rejected> {
     // An array would be taken for the members in their order.
-    if text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+    if text.trim_ascii_start().starts_with('[') {
         return Err(RpcError::invalid_request("Not a JSON-RPC 2.0 message").into());
     }
-    let wire: Wire<'_> = serde_json::from_slice(text).map_err(not_json)?;
+    let wire: Wire<'_> = serde_json::from_str(text).map_err(not_json)?;
     let id = match wire.id.0.map(read_id) {
         Some(Ok(id)) => Some(id),
         // An error response may carry a null id: the peer could not read ours.
@@ -237,7 +242,7 @@ fn message(body: &Bytes, text: &[u8]) -> Result<Message, Rejected> {
     })
 }
 
-fn response(body: &Bytes, wire: &Wire<'_>, id: Option<RequestId>) -> Option<Message> {
+fn response(body: &ByteString, wire: &Wire<'_>, id: Option<RequestId>) -> Option<Message> {
     let outcome = match (wire.result.0, wire.error.0) {
         (Some(result), None) if id.is_some() => Outcome::Result(RawJson::slice(body, result)),
         (None, Some(error)) => Outcome::Error(RawJson::slice(body, error)),

@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-use bytes::Bytes;
+use bytestring::ByteString;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 /// A piece of JSON text, shared and never re-serialised: whatever the sender wrote, unknown
 /// members and number formats included, is what the receiver reads.
 #[derive(Clone, PartialEq, Eq)]
-pub struct RawJson(Bytes);
+pub struct RawJson(ByteString);
 
 impl RawJson {
     /// The part of `body` that `raw` borrows from it.
-    pub(crate) fn slice(body: &Bytes, raw: &RawValue) -> Self {
-        Self(body.slice_ref(raw.get().as_bytes()))
+    pub(crate) fn slice(body: &ByteString, raw: &RawValue) -> Self {
+        Self(body.slice_ref(raw.get()))
     }
 
     /// The part of this text that `raw` borrows from it.
@@ -22,14 +22,9 @@ impl RawJson {
         Self::slice(&self.0, raw)
     }
 
-    /// JSON text that the caller knows to be well-formed, as a serialiser writes it.
-    pub fn trusted(json: Bytes) -> Self {
-        Self(json)
-    }
-
     /// The text.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        self.0.as_bytes()
     }
 
     /// Reads the text as a `T` that borrows from it.
@@ -37,7 +32,7 @@ impl RawJson {
     /// # Errors
     /// When the text is not a `T`.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.0)
+        serde_json::from_str(&self.0)
     }
 
     /// Reads the text as an owned `T`.
@@ -45,24 +40,24 @@ impl RawJson {
     /// # Errors
     /// When the text is not a `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.0)
+        serde_json::from_str(&self.0)
     }
 
     /// A copy that shares no memory with the message it came from.
     pub fn detached(&self) -> Self {
-        Self(Bytes::copy_from_slice(&self.0))
+        Self(ByteString::from(&*self.0))
     }
 }
 
 impl From<String> for RawJson {
     fn from(json: String) -> Self {
-        Self(Bytes::from(json))
+        Self(ByteString::from(json))
     }
 }
 
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        f.write_str(&self.0)
     }
 }
 
