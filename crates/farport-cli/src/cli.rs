@@ -218,4 +218,24 @@ mod tests {
             assert_eq!(wanted_colour(args), expected);
         }
     }
+
+    #[test]
+    fn the_reference_has_every_command_and_every_option() {
+        let page = include_str!("../../../docs/cli.md");
+        for command in Cli::command()
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set())
+        {
+            let name = command.get_name();
+            let heading = format!("\n## `farport {name}");
+            let (_, section) = page.split_once(&heading).unwrap();
+            let section = section.split("\n## ").next().unwrap();
+            for option in command.get_opts().filter_map(|option| option.get_long()) {
+                assert!(
+                    section.contains(&format!("`--{option}")),
+                    "{name} --{option}"
+                );
+            }
+        }
+    }
 }

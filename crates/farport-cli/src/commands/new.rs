@@ -45,6 +45,13 @@ fn tell(out: &mut impl Write, asked: &Path, generated: &Generated) -> io::Result
             "It is a workspace of its own: the one around it does not take it in."
         )?;
     }
+    if generated.released_beside_checkout {
+        writeln!(
+            out,
+            "It depends on a released farport. For the checkout this command was built from, \
+             use {COPY}--path-deps{COPY:#}."
+        )?;
+    }
     writeln!(out)?;
     if asked
         .components()

@@ -209,3 +209,85 @@ fn path_value(path: &Path) -> Value {
 fn same_crate(a: &str, b: &str) -> bool {
     a.replace('-', "_") == b.replace('-', "_")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKAGE: &str = "[package]\nname = \"old-name\"\n\n";
+
+    fn adapted(manifest: &str, dependencies: &Dependencies) -> Result<String, Error> {
+        let bytes = format!("{PACKAGE}{manifest}").into_bytes();
+        let file = Content::File {
+            bytes,
+            executable: false,
+        };
+        let mut files = Files::from([(MANIFEST.into(), file)]);
+        let new = CrateName::of(Path::new("/new-name"))?;
+        adapt(&mut files, "old-name", &new, dependencies, false)?;
+        let Some(Content::File { bytes, .. }) = files.remove(Path::new(MANIFEST)) else {
+            panic!("the manifest is gone");
+        };
+        let text = String::from_utf8(bytes).unwrap();
+        Ok(text
+            .strip_prefix(&PACKAGE.replace("old-name", "new-name"))
+            .unwrap()
+            .to_owned())
+    }
+
+    #[test]
+    fn farport_is_found_where_the_new_crate_is() {
+        let crates = tempfile::tempdir().unwrap();
+        let facade = crates.path().join("farport");
+        fs::create_dir(&facade).unwrap();
+        fs::write(facade.join(MANIFEST), "").unwrap();
+        let at = facade.display();
+        let checkout = Dependencies::Checkout(crates.path().to_owned());
+
+        for (manifest, released, on_checkout) in [
+            (
+                "[dependencies]\nfarport = \"0.1\"\n",
+                "[dependencies]\nfarport = \"0.1\"\n",
+                format!("[dependencies]\nfarport = {{ path = \"{at}\" }}\n"),
+            ),
+            (
+                "[dependencies]\nfarport = { version = \"0.1.3\", path = \"../x\" }\n",
+                "[dependencies]\nfarport = \"0.1.3\"\n",
+                format!("[dependencies]\nfarport = {{ path = \"{at}\" }}\n"),
+            ),
+            (
+                "[dependencies.farport]\npath = \"../x\"\nfeatures = [\"y\"]\n",
+                "[dependencies.farport]\nfeatures = [\"y\"]\nversion = \"0.1\"\n",
+                format!("[dependencies.farport]\nfeatures = [\"y\"]\npath = \"{at}\"\n"),
+            ),
+            (
+                "[target.'cfg(unix)'.dev-dependencies]\nfarport = { path = \"../x\" }\n",
+                "[target.'cfg(unix)'.dev-dependencies]\nfarport = \"0.1\"\n",
+                format!("[target.'cfg(unix)'.dev-dependencies]\nfarport = {{ path = \"{at}\" }}\n"),
+            ),
+            (
+                "[dependencies]\nserde = { path = \"../x\" } # ours\n",
+                "[dependencies]\nserde = { path = \"../x\" } # ours\n",
+                "[dependencies]\nserde = { path = \"../x\" } # ours\n".to_owned(),
+            ),
+        ] {
+            assert_eq!(
+                adapted(manifest, &Dependencies::Released).unwrap(),
+                released
+            );
+            assert_eq!(adapted(manifest, &checkout).unwrap(), on_checkout);
+        }
+    }
+
+    #[test]
+    fn a_crate_cannot_be_called_as_one_it_depends_on() {
+        for manifest in [
+            "[dependencies]\nnew-name = \"1\"\n",
+            "[dev-dependencies]\nnew_name = \"1\"\n",
+            "[target.'cfg(unix)'.dependencies]\nnew-name = { path = \"x\" }\n",
+        ] {
+            let error = adapted(manifest, &Dependencies::Released).unwrap_err();
+            assert!(matches!(error, Error::NameOfDependency { .. }), "{error:?}");
+        }
+    }
+}

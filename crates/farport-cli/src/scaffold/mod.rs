@@ -51,6 +51,10 @@ pub(crate) struct Generated {
     /// Whether the crate was made a workspace of its own, because the one around it does not
     /// take it in.
     pub(crate) own_workspace: bool,
+    /// Whether it depends on a released farport, although the checkout this command was built
+    /// from is there.
+    #[serde(skip)]
+    pub(crate) released_beside_checkout: bool,
 }
 
 /// What came of git.
@@ -96,5 +100,6 @@ pub(crate) fn generate(request: &Request<'_>) -> Result<Generated, Error> {
         template: source.to_string(),
         git,
         own_workspace,
+        released_beside_checkout: !request.path_deps && Dependencies::on_checkout().is_ok(),
     })
 }
