@@ -50,7 +50,7 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
     );
     steps.step(
         "documentation",
-        "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps",
+        "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items",
         || {
             let mut doc = project::cargo();
             doc.args([

@@ -2,7 +2,12 @@
 //! does not ask about.
 
 #![cfg(feature = "fixture")]
-#![expect(clippy::expect_used, reason = "helpers of tests fail as tests do")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
 #![expect(
     deprecated,
     reason = "sampling and logging are on their way out of the protocol, and served until then"
