@@ -52,7 +52,8 @@ impl Guard {
 
     /// Checks a request's Host and Origin.
     pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
-        if !headers.contains_key(header::ORIGIN) && names_loopback(headers) {
+        let plain = uri.authority().is_none() && !headers.contains_key(header::ORIGIN);
+        if plain && names_loopback(headers) {
             return Ok(());
         }
         let host = self.host(uri, headers)?;
@@ -72,7 +73,13 @@ impl Guard {
     fn host(&self, uri: &Uri, headers: &HeaderMap) -> Result<Name, Refusal> {
         let mut sent = headers.get_all(header::HOST).iter();
         let name = match (sent.next(), sent.next(), uri.authority()) {
-            (Some(host), None, _) => host.to_str().ok().and_then(Name::parse),
+            (Some(host), None, target) => {
+                let named = host.to_str().ok().and_then(Name::parse);
+                // A target that names another host would be the one that counts (RFC 9112, 3.2.2).
+                named.filter(|named| {
+                    target.is_none_or(|t| Name::parse(t.as_str()).as_ref() == Some(named))
+                })
+            }
             (None, _, Some(authority)) => Name::parse(authority.as_str()),
             _ => None,
         };

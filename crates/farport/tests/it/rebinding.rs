@@ -1,0 +1,215 @@
+//! Host and Origin, on every route: what keeps a web page that resolves its own name to this
+//! machine (DNS rebinding) from speaking to the server, and lets in the pages that may.
+
+use serde_json::json;
+
+use crate::support::{
+    client::{initialize, modern_call, request},
+    http::{Ask, Wire},
+    server::{start, start_with},
+    soon,
+    workshop::Kind,
+};
+
+fn routes() -> Vec<(&'static str, Ask)> {
+    let call = request(1, "tools/list", json!({}));
+    vec![
+        (
+            "initialize",
+            Ask::post("/mcp").json(&initialize("2025-06-18", json!({}))),
+        ),
+        (
+            "request",
+            Ask::post("/mcp").with("mcp-session-id", "x").json(&call),
+        ),
+        ("modern request", modern_call(1, "echo", json!({}))),
+        ("listening", Ask::get("/mcp")),
+        ("deletion", Ask::delete("/mcp")),
+        ("sse", Ask::get("/sse")),
+        (
+            "sse message",
+            Ask::post("/sse/message?sessionId=x").json(&call),
+        ),
+        ("health", Ask::get("/health")),
+        ("no route", Ask::get("/nowhere")),
+        ("root", Ask::get("/")),
+        ("preflight", Ask::get("/mcp").method("OPTIONS")),
+    ]
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_this_servers_is_403_on_every_route() {
+    let server = start(Kind::Quiet).await;
+    for host in [
+        "evil.example",
+        "evil.example:8787",
+        "localhost.evil.example",
+        "127.0.0.1.nip.example",
+        "user@localhost",
+        "localhost@evil.example",
+        "127.0.0.1, evil.example",
+        "0.0.0.0",
+        "[::]",
+        "",
+    ] {
+        for (name, ask) in routes() {
+            let refused = ask.with("host", host).to(server.address).await;
+            assert_eq!(refused.status, 403, "{name} {host}");
+            assert_eq!(refused.header("access-control-allow-origin"), None);
+            assert_eq!(refused.header("mcp-session-id"), None);
+        }
+    }
+    server.shop.shrinks_to(0).await;
+}
+
+#[tokio::test]
+async fn an_origin_that_is_not_let_in_is_403_on_every_route() {
+    let server = start(Kind::Quiet).await;
+    for origin in [
+        "https://evil.example",
+        "http://localhost.evil.example",
+        "http://evil.example:8787",
+        "http://evil.example#http://localhost",
+        "http://localhost@evil.example",
+        "null",
+        "",
+        "localhost",
+        "file://",
+        "chrome-extension://abcdef",
+        "javascript://localhost",
+        "http://localhost http://evil.example",
+        "https://evil\u{e9}.example",
+    ] {
+        for (name, ask) in routes() {
+            let refused = ask.with("origin", origin).to(server.address).await;
+            assert_eq!(refused.status, 403, "{name} {origin}");
+            assert_eq!(refused.header("access-control-allow-origin"), None);
+        }
+    }
+    for (name, ask) in routes() {
+        let twice = ask
+            .and("origin", "http://localhost")
+            .and("origin", "http://localhost");
+        assert_eq!(twice.status(server.address).await, 403, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn two_hosts_are_none() {
+    let server = start(Kind::Quiet).await;
+    for (name, ask) in routes() {
+        let twice = ask.clone().and("host", "localhost");
+        assert_eq!(twice.status(server.address).await, 403, "{name}");
+        let none = ask.without("host");
+        assert_eq!(none.status(server.address).await, 403, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_line_that_names_another_host_is_403() {
+    let server = start(Kind::Quiet).await;
+    for target in [
+        "http://evil.example/health",
+        "http://evil.example:8787/health",
+    ] {
+        let mut wire = Wire::connect(server.address).await;
+        wire.send(format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n"))
+            .await;
+        let refused = soon(wire.response()).await.unwrap();
+        assert_eq!(refused.status, 403, "{target}");
+    }
+    let mut wire = Wire::connect(server.address).await;
+    wire.send("GET http://localhost/health HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await;
+    assert_eq!(soon(wire.response()).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn local_pages_are_let_in_and_may_read() {
+    let server = start(Kind::Quiet).await;
+    let host = format!("localhost:{}", server.address.port());
+    for origin in [
+        "http://localhost:6274",
+        "http://127.0.0.1:3000",
+        "http://[::1]:5173",
+        "https://localhost",
+    ] {
+        let opening = Ask::post("/mcp")
+            .with("host", &host)
+            .with("origin", origin)
+            .json(&initialize("2025-06-18", json!({})));
+        let opened = opening.to(server.address).await;
+        assert_eq!(opened.status, 200, "{origin}");
+        assert_eq!(opened.header("access-control-allow-origin"), Some(origin));
+        assert_eq!(opened.header("vary"), Some("Origin"));
+        let exposed = opened.header("access-control-expose-headers").unwrap();
+        assert!(exposed.contains("Mcp-Session-Id"), "{exposed}");
+        // Refusals are for the page to read, too.
+        let refused = Ask::get("/mcp")
+            .with("origin", origin)
+            .to(server.address)
+            .await;
+        assert_eq!(refused.status, 400);
+        assert_eq!(refused.header("access-control-allow-origin"), Some(origin));
+    }
+    let preflight = Ask::get("/mcp")
+        .method("OPTIONS")
+        .with("origin", "http://localhost:6274")
+        .with("access-control-request-method", "POST")
+        .with(
+            "access-control-request-headers",
+            "content-type, mcp-session-id, mcp-param-x",
+        );
+    let answer = preflight.to(server.address).await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        Some("http://localhost:6274")
+    );
+    assert!(
+        answer
+            .header("access-control-allow-methods")
+            .unwrap()
+            .contains("DELETE")
+    );
+    let allowed = answer.header("access-control-allow-headers").unwrap();
+    assert!(allowed.contains("mcp-param-x"), "{allowed}");
+}
+
+#[tokio::test]
+async fn what_is_listed_is_let_in() {
+    let server = start_with(Kind::Quiet, |server| {
+        server
+            .allow_hosts(["mcp.example.com"])
+            .allow_origins(["https://app.example.com"])
+    })
+    .await;
+    for (host, origin, status) in [
+        ("mcp.example.com", None, 200),
+        ("MCP.example.com:443", None, 200),
+        ("mcp.example.com", Some("https://app.example.com"), 200),
+        ("mcp.example.com", Some("https://mcp.example.com"), 200),
+        ("localhost", Some("https://app.example.com"), 200),
+        ("mcp.example.com", Some("http://app.example.com"), 403),
+        (
+            "mcp.example.com",
+            Some("https://app.example.com.evil.example"),
+            403,
+        ),
+        // A page of some other local program has no business with a public name.
+        ("mcp.example.com", Some("http://localhost:3000"), 403),
+        ("other.example.com", Some("https://app.example.com"), 403),
+        ("xmcp.example.com", None, 403),
+    ] {
+        let ask = Ask::get("/health").with("host", host);
+        let ask = match origin {
+            Some(origin) => ask.with("origin", origin),
+            None => ask,
+        };
+        assert_eq!(
+            ask.status(server.address).await,
+            status,
+            "{host} {origin:?}"
+        );
+    }
+}
