@@ -1,5 +1,7 @@
 //! `cargo xtask test`: the README's test command, and what CI runs.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use super::{clients, conformance, fuzz, schemas, wasm};
@@ -20,9 +22,7 @@ pub(crate) struct Args {}
 /// When one failed.
 pub(crate) fn run(_: &Args) -> Result<Outcome> {
     let mut steps = Steps::default();
-    steps.step("workspace tests", "cargo test --workspace", || {
-        cargo_tests(&["--workspace"], &[])
-    });
+    steps.step("workspace tests", "cargo test --workspace", workspace_tests);
     steps.step(
         "documentation tests",
         "cargo test --workspace --doc",
@@ -35,14 +35,9 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
         },
     );
     steps.step(
-        "templates",
-        "FARPORT_SLOW_TESTS=1 cargo test -p farport-cli",
-        || {
-            cargo_tests(
-                &["--package", "farport-cli"],
-                &[("FARPORT_SLOW_TESTS", "1")],
-            )
-        },
+        "slow tests",
+        "FARPORT_SLOW_TESTS=1 cargo test -p farport-cli --test it",
+        slow_tests,
     );
     steps.step("conformance", "cargo xtask conformance", || {
         conformance::run(&conformance::Args::default())
@@ -65,32 +60,45 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
     steps.finish()
 }
 
-/// Unit and integration tests, by cargo-nextest where it is installed.
-fn cargo_tests(which: &[&str], env: &[(&str, &str)]) -> Result<Outcome> {
-    let nextest = process::output(project::cargo().args(["nextest", "--version"])).is_ok();
-    let mut command = project::cargo();
-    command.envs(env.iter().copied());
-    if nextest {
-        command
-            .args([
-                "nextest",
-                "run",
-                "--status-level",
-                "fail",
-                "--final-status-level",
-                "fail",
-            ])
-            .args(which);
-    } else {
-        command
-            .arg("test")
-            .args(which)
-            .args(["--lib", "--bins", "--tests", "--no-fail-fast"]);
-    }
+/// Unit and integration tests.
+fn workspace_tests() -> Result<Outcome> {
+    let (mut command, how) = match nextest() {
+        Some(command) => (command, "by cargo nextest"),
+        None => {
+            let mut command = project::cargo();
+            command.args(["test", "--workspace", "--no-fail-fast"]);
+            command.args(["--lib", "--bins", "--tests"]);
+            (command, "by cargo test")
+        }
+    };
     process::run(&mut command, TESTS)?;
-    Outcome::passed(if nextest {
-        "by cargo nextest"
-    } else {
-        "by cargo test"
-    })
+    Outcome::passed(how)
+}
+
+/// The tests of the command that generate, build and run whole crates, one at a time.
+fn slow_tests() -> Result<Outcome> {
+    let mut command = match nextest() {
+        Some(mut command) => {
+            // Of all packages, so that nothing is built anew with other features.
+            command.args(["--test-threads", "1", "--filterset"]);
+            command.arg("package(farport-cli) and binary(it)");
+            command
+        }
+        None => {
+            let mut command = project::cargo();
+            command.args(["test", "--package", "farport-cli", "--test", "it"]);
+            command
+        }
+    };
+    process::run(command.env("FARPORT_SLOW_TESTS", "1"), TESTS)?;
+    Outcome::passed("the templates build, pass their tests and run")
+}
+
+/// A run of every package's tests by cargo-nextest, where it is installed.
+fn nextest() -> Option<Command> {
+    process::output(project::cargo().args(["nextest", "--version"])).ok()?;
+    let mut command = project::cargo();
+    command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+    command.args(["--status-level", "fail", "--final-status-level", "fail"]);
+    Some(command)
 }
