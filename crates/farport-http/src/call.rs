@@ -19,7 +19,7 @@ use crate::{
     outbox::CallOutbox,
     refusal::Refusal,
     service::{Caller, Inner},
-    session::{Ongoing, Session, level_asked},
+    session::{NotBegun, Ongoing, Session, level_asked},
 };
 
 /// What became of a request of a session.
@@ -58,9 +58,11 @@ impl Inner {
         request: &Request,
     ) -> Result<(Arc<dyn Instance>, Ongoing), Refusal> {
         let instance = session.instance().cloned().ok_or(Refusal::UnknownSession)?;
-        let ongoing = session.begin(&request.id).ok_or_else(|| {
-            let error = RpcError::invalid_request("A request with this id is still being served");
-            Refusal::of(&request.id, error)
+        let refuse = |message| Refusal::of(&request.id, RpcError::invalid_request(message));
+        let ongoing = session.begin(&request.id).map_err(|reason| match reason {
+            NotBegun::Ended => Refusal::UnknownSession,
+            NotBegun::SameId => refuse("A request with this id is still being served"),
+            NotBegun::TooMany => refuse("Too many requests of this session are being served"),
         })?;
         Ok((instance, ongoing))
     }

@@ -18,6 +18,9 @@ pub struct Config {
 /// Bounds on what one client can make the server hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// The largest head of a request, its path and headers together, in bytes. 64 KiB unless set.
+    /// A host's own bound is about what it buffers, and may let a larger one through.
+    pub head_bytes: usize,
     /// The largest request body, in bytes. 4 MiB unless set.
     pub body_bytes: usize,
     /// How long a request body may take to arrive. 15 s unless set.
@@ -40,6 +43,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            head_bytes: 64 << 10,
             body_bytes: 4 << 20,
             body_time: Duration::from_secs(15),
             legacy_connections: 10_000,

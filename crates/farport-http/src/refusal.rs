@@ -21,6 +21,8 @@ pub(crate) enum Refusal {
     NotAcceptable(&'static str),
     /// The body is not JSON by its type.
     MediaType,
+    /// The head is too large.
+    HeadTooLarge,
     /// The body is too large.
     TooLarge,
     /// The body took too long.
@@ -97,6 +99,10 @@ impl Refusal {
             Self::MediaType => general(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "Content-Type must be application/json",
+            ),
+            Self::HeadTooLarge => general(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "The headers are too large",
             ),
             Self::TooLarge => general(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::TooSlow => general(StatusCode::REQUEST_TIMEOUT, "The body took too long"),

@@ -92,6 +92,9 @@ impl McpService {
     {
         let (parts, body) = request.into_parts();
         let inner = &self.0;
+        if head_bytes(&parts) > inner.config.limits.head_bytes {
+            return Refusal::HeadTooLarge.into_response();
+        }
         if let Err(refusal) = inner.config.guard.check(&parts.uri, &parts.headers) {
             return refusal.into_response();
         }
@@ -213,6 +216,18 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// How large a request's head is: its path, and its header names and values.
+fn head_bytes(parts: &Parts) -> usize {
+    let path = parts
+        .uri
+        .path_and_query()
+        .map_or(0, |path| path.as_str().len());
+    let headers = parts.headers.iter();
+    headers.fold(path, |sum, (name, value)| {
+        sum + name.as_str().len() + value.len()
+    })
 }
 
 /// The value of a header that stands once and is text.

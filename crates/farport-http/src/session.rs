@@ -48,8 +48,23 @@ impl fmt::Debug for Session {
 
 #[derive(Debug, Default)]
 struct State {
+    ended: bool,
     calls: HashMap<RequestId, CancellationToken>,
     streams: VecDeque<Resumable>,
+}
+
+/// The most calls of one session that go on at a time.
+const MOST_CALLS: usize = 1024;
+
+/// Why a call cannot begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotBegun {
+    /// The session has ended.
+    Ended,
+    /// A call with this id is going on.
+    SameId,
+    /// Too many calls are going on.
+    TooMany,
 }
 
 /// A call's stream that a client may come back to.
@@ -110,18 +125,23 @@ impl Session {
     }
 
     /// Begins a call.
-    ///
-    /// `None` when a call with this id is going on already.
-    pub(crate) fn begin(self: &Arc<Self>, id: &RequestId) -> Option<Ongoing> {
+    pub(crate) fn begin(self: &Arc<Self>, id: &RequestId) -> Result<Ongoing, NotBegun> {
         let cancel = CancellationToken::new();
         let number = self.number();
         let mut state = self.lock();
+        if state.ended {
+            return Err(NotBegun::Ended);
+        }
         if state.calls.contains_key(id) {
-            return None;
+            return Err(NotBegun::SameId);
+        }
+        // A client can leave its calls alone, and they go on.
+        if state.calls.len() >= MOST_CALLS {
+            return Err(NotBegun::TooMany);
         }
         state.calls.insert(id.clone(), cancel.clone());
         drop(state);
-        Some(Ongoing {
+        Ok(Ongoing {
             session: self.clone(),
             id: id.clone(),
             cancel,
@@ -213,10 +233,13 @@ impl Session {
 
     /// Ends everything that is going on.
     pub(crate) fn close(&self) {
-        if let Some(unasked) = self.unasked.get() {
-            unasked.finish(None);
-        }
-        let state = std::mem::take(&mut *self.lock());
+        // Made if need be, so that whoever is about to listen finds it ended.
+        self.unasked().finish(None);
+        let ended = State {
+            ended: true,
+            ..State::default()
+        };
+        let state = std::mem::replace(&mut *self.lock(), ended);
         for cancel in state.calls.values() {
             cancel.cancel();
         }

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use farport_core::{
-    BoxFuture, EventStream, Reader, Runtime,
+    BoxFuture, EventStream, Reader, Runtime, Timestamp,
     sse::{self, EventId},
 };
 
@@ -26,7 +26,8 @@ pub(crate) struct SseBody {
     preface: Option<Bytes>,
     keep_alive: Duration,
     timer: BoxFuture<'static, ()>,
-    spoke: bool,
+    /// When something was last said.
+    spoke: Timestamp,
     runtime: Arc<dyn Runtime>,
     /// The work that fills the stream, where it lives and dies with the response.
     driver: Option<BoxFuture<'static, ()>>,
@@ -57,7 +58,7 @@ impl SseBody {
             preface: None,
             keep_alive,
             timer: runtime.sleep(keep_alive),
-            spoke: false,
+            spoke: runtime.now(),
             runtime,
             driver: None,
             _held: None,
@@ -101,7 +102,7 @@ impl SseBody {
 
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(preface) = self.preface.take() {
-            self.spoke = true;
+            self.spoke = self.runtime.now();
             return Poll::Ready(Some(preface));
         }
         if let Some(driver) = &mut self.driver
@@ -127,7 +128,7 @@ impl SseBody {
             }
         };
         if !chunk.is_empty() {
-            self.spoke = true;
+            self.spoke = self.runtime.now();
             return Poll::Ready(Some(Bytes::from(chunk)));
         }
         if ended {
@@ -136,13 +137,18 @@ impl SseBody {
         self.poll_keep_alive(cx)
     }
 
-    /// One timer for the whole stream: it asks whether anything was said since it was set.
+    /// One timer for the whole stream: when it fires, it may have to wait for the rest of the time
+    /// since something was last said.
     fn poll_keep_alive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         while self.timer.as_mut().poll(cx).is_ready() {
-            self.timer = self.runtime.sleep(self.keep_alive);
-            if !std::mem::take(&mut self.spoke) {
+            let now = self.runtime.now();
+            let quiet = now.since(self.spoke);
+            if quiet >= self.keep_alive {
+                self.timer = self.runtime.sleep(self.keep_alive);
+                self.spoke = now;
                 return Poll::Ready(Some(Bytes::from_static(sse::KEEP_ALIVE)));
             }
+            self.timer = self.runtime.sleep(self.keep_alive - quiet);
         }
         Poll::Pending
     }

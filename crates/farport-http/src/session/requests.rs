@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use farport_core::{
-    Call, CallContext, EventStream, InstanceContext, Method, Notification, Notified,
-    Principal, ProtocolVersion, RawJson, Request, RequestId, RequestMeta, RpcError, SessionId,
-    SessionRecord, Sink, Tier, envelope::Rejected, sse::EventId, standard_headers, tier,
+    Call, CallContext, EventStream, InstanceContext, Method, Notification, Notified, Principal,
+    ProtocolVersion, RawJson, Request, RequestId, RequestMeta, RpcError, SessionId, SessionRecord,
+    Sink, Tier, envelope::Rejected, sse::EventId, standard_headers, tier,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Deserialize;

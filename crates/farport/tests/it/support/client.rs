@@ -98,7 +98,8 @@ impl Client {
             address,
             session,
             version,
-            next: AtomicI64::new(1),
+            // Tests that choose their own ids choose small ones.
+            next: AtomicI64::new(1_000),
         };
         client.notify("notifications/initialized", json!({})).await;
         client
