@@ -22,7 +22,8 @@ Exit codes:
 
 Environment:
   NO_COLOR                     No colour, whatever the terminal
-  FARPORT_HOST, FARPORT_PORT   Where `demo` and `dev` listen, unless --host or --port is given";
+  FARPORT_HOST, FARPORT_PORT   Where `demo` and `dev` listen, unless --host or --port is given
+  FARPORT_ALLOWED_HOSTS        Names other machines may call the server by";
 
 /// Remote MCP servers in Rust: generate one, run it, reach it from every MCP client.
 #[derive(Debug, Parser)]
@@ -87,7 +88,8 @@ pub(crate) struct ListenArgs {
     #[arg(long, value_name = "PORT", env = env_vars::FARPORT_PORT, hide_env_values = true)]
     pub(crate) port: Option<u16>,
 
-    /// Name or address to listen on; 0.0.0.0 lets other machines in [default: localhost]
+    /// Name or address to listen on; with 0.0.0.0, clients on other machines are served that call
+    /// it by a name in FARPORT_ALLOWED_HOSTS [default: localhost]
     #[arg(long, value_name = "HOST", env = env_vars::FARPORT_HOST, hide_env_values = true)]
     #[arg(value_hint = ValueHint::Hostname)]
     pub(crate) host: Option<String>,
@@ -147,7 +149,8 @@ pub(crate) struct NewArgs {
 Examples:
   farport dev
   farport dev --port 0            On a free port
-  farport dev --host 0.0.0.0      Reachable from other machines
+  FARPORT_ALLOWED_HOSTS=box.lan farport dev --host 0.0.0.0
+                                  Served to other machines, as http://box.lan:8787/mcp
 
 Ctrl-c stops it and everything it started.")]
 pub(crate) struct DevArgs {

@@ -51,7 +51,7 @@ impl Error {
             }
             Self::NotAllowed { .. } => "choose a port above 1023, as in `--port 8787`".to_owned(),
             Self::Host { .. } => "use `--host localhost` for this machine alone, or \
-                                  `--host 0.0.0.0` to let other machines in"
+                                  `--host 0.0.0.0` for all its addresses"
                 .to_owned(),
         })
     }
