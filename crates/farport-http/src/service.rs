@@ -108,7 +108,8 @@ impl McpService {
             session = tracing::field::Empty,
             version = tracing::field::Empty,
         );
-        let routed = inner.route(parts, body);
+        // On the heap: a connection keeps room for this future for as long as it is open.
+        let routed = Box::pin(inner.route(parts, body));
         let mut response = if span.is_disabled() {
             routed.await
         } else {

@@ -1,6 +1,6 @@
 //! Connections: hyper under explicit limits, until the server is told to stop.
 
-use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
+use std::{cell::Cell, convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
 use farport_http::McpService;
 use hyper::{server::conn::http1, service::service_fn};
@@ -8,12 +8,18 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use tokio::{net::TcpStream, sync::Semaphore};
+use tokio::{
+    net::TcpStream,
+    sync::{Semaphore, mpsc},
+};
 
 use crate::Listeners;
 
 /// How long a request's head may take to arrive, and a connection may be idle between requests.
 const HEAD_TIME: Duration = Duration::from_secs(15);
+
+/// How long a connection that was accepted just before the end has to send its first request.
+const FIRST_REQUEST_TIME: Duration = Duration::from_secs(1);
 
 /// The largest head of a request, in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -29,7 +35,11 @@ pub(crate) async fn serve(
     most: usize,
     grace: Duration,
     shutdown: impl Future<Output = ()>,
+    left: impl FnOnce(),
 ) {
+    // Each connection holds a sender until its first request: hyper's graceful shutdown closes
+    // connections that have not sent anything yet, whose request may be on its way.
+    let (fresh, mut none_fresh) = mpsc::channel::<Infallible>(1);
     let open = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
@@ -62,7 +72,9 @@ pub(crate) async fn serve(
             continue;
         };
         let service = service.clone();
+        let first = Cell::new(Some(fresh.clone()));
         let answer = service_fn(move |request| {
+            drop(first.take());
             let service = service.clone();
             async move { Ok::<_, Infallible>(service.handle(request).await) }
         });
@@ -75,9 +87,13 @@ pub(crate) async fn serve(
         });
     }
     drop(listeners);
+    left();
     tidying.abort();
     tracing::info!("stopping: finishing what is going on");
     service.stop();
+    drop(fresh);
+    // Nothing is ever sent: it is ready when no connection is fresh any more, or too late.
+    let _ = tokio::time::timeout(FIRST_REQUEST_TIME, none_fresh.recv()).await;
     if tokio::time::timeout(grace, graceful.shutdown())
         .await
         .is_err()

@@ -1,9 +1,9 @@
 //! Why a server does not start, or stops.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 /// Why a server does not start, or stops.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Another program has the port.
@@ -44,5 +44,12 @@ pub enum Error {
 impl From<figment::Error> for Error {
     fn from(error: figment::Error) -> Self {
         Self::Settings(Box::new(error))
+    }
+}
+
+/// Reads like [`Display`](fmt::Display): it is what a `main` that returns the error shows.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

@@ -1,6 +1,6 @@
 //! The server, from its handler to its sockets.
 
-use std::{fmt, future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{fmt, future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use clap::Parser;
 use farport_core::{BoxFuture, Dispatch, MemorySessions};
@@ -107,16 +107,21 @@ impl Server {
         settings.host = flags.host.unwrap_or(settings.host);
         settings.port = flags.port.unwrap_or(settings.port);
         logging::start(&settings);
+        // Before anybody can know that the server is there, and tell it to stop.
+        let told_to_stop = told_to_stop()?;
         if flags.stdio {
             let stdio = std::mem::replace(&mut self.stdio, Box::new(|| Box::pin(async { Ok(()) })));
             return tokio::select! {
                 served = stdio() => served,
-                () = told_to_stop() => Ok(()),
+                () = told_to_stop => Ok(()),
             };
         }
         let bound = self.bind_with(settings).await?;
-        eprintln!("{}", bound.announcement());
-        bound.serve_until(told_to_stop()).await
+        // Whoever asked for the file says what there is to say.
+        if std::env::var_os(settings::READY_FILE).is_none() {
+            eprintln!("{}", bound.announcement());
+        }
+        bound.serve_until(told_to_stop).await
     }
 
     /// Takes the sockets, without serving yet: those that the starting process has passed on, or
@@ -200,39 +205,46 @@ impl Bound {
     /// # Errors
     /// When it cannot say that it is ready to whoever asked for that.
     pub async fn serve_until(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
-        if let Some(path) = std::env::var_os(settings::READY_FILE) {
-            let path = std::path::PathBuf::from(path);
-            std::fs::write(&path, "").map_err(|source| Error::ReadyFile { path, source })?;
+        let ready = std::env::var_os(settings::READY_FILE).map(std::path::PathBuf::from);
+        if let Some(path) = &ready {
+            std::fs::write(path, "").map_err(|source| Error::ReadyFile {
+                path: path.clone(),
+                source,
+            })?;
         }
+        let left = || {
+            if let Some(path) = &ready
+                && let Err(error) = std::fs::remove_file(path)
+            {
+                tracing::warn!(%error, "cannot say that no connections are accepted any more");
+            }
+        };
         let grace = Duration::from_secs(self.settings.shutdown_grace_secs);
         let most = self.settings.max_connections;
-        connections::serve(self.service, self.listeners, most, grace, shutdown).await;
+        connections::serve(self.service, self.listeners, most, grace, shutdown, left).await;
         Ok(())
     }
 }
 
-/// Ready once the process is told to stop.
-async fn told_to_stop() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            // Without a handler the signal ends the process by itself.
-            std::future::pending::<()>().await;
+/// Takes over SIGTERM and SIGINT (ctrl-c); the future is ready once one of them comes.
+#[cfg(unix)]
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
+    })
+}
+
+/// Takes over ctrl-c; the future is ready once it comes.
+#[cfg(windows)]
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }

@@ -151,7 +151,9 @@ impl Settings {
         if file.exists() {
             figment = figment.merge(Toml::file_exact(file));
         }
-        Ok(figment.merge(Env::prefixed("FARPORT_").only(&known)).extract()?)
+        Ok(figment
+            .merge(Env::prefixed("FARPORT_").only(&known))
+            .extract()?)
     }
 
     pub(crate) fn sessions(&self) -> SessionLimits {
