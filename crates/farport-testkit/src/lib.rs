@@ -4,5 +4,16 @@
 //! conformance suite knows how to ask for. `CONFORMANCE.md` beside this crate's manifest says
 //! how the suite is run against it.
 
+//!
+//! [`session_store`] is what every store of sessions has to do, and [`VirtualRuntime`] lets hours
+//! pass in a moment.
+
 #[cfg(feature = "fixture")]
 pub mod fixture;
+#[cfg(feature = "session-stores")]
+pub mod session_store;
+#[cfg(feature = "virtual-runtime")]
+mod virtual_runtime;
+
+#[cfg(feature = "virtual-runtime")]
+pub use virtual_runtime::VirtualRuntime;

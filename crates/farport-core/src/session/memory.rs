@@ -52,13 +52,17 @@ impl SessionStore for MemorySessions {
 
     fn get(&self, id: SessionId, now: Timestamp) -> Stored<'_, Option<Arc<SessionRecord>>> {
         let mut records = self.lock();
-        let found = records
-            .get_mut(&id)
-            .filter(|entry| !self.is_over(entry, now))
-            .map(|entry| {
-                entry.seen = now;
-                entry.record.clone()
-            });
+        // One that is over keeps its place, or asking for it would keep it.
+        if records
+            .peek(&id)
+            .is_none_or(|entry| self.is_over(entry, now))
+        {
+            return Stored::ready(None);
+        }
+        let found = records.get_mut(&id).map(|entry| {
+            entry.seen = now;
+            entry.record.clone()
+        });
         Stored::ready(found)
     }
 

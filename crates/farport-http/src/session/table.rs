@@ -46,8 +46,14 @@ impl Sessions {
             .insert(session.record.clone(), runtime.now())
             .await;
         let gone = gone.map_err(|error| failed(&error))?;
-        self.write().insert(session.record.id, session.clone());
+        let id = session.record.id;
+        self.write().insert(id, session.clone());
         self.close(&gone);
+        // It may have had to make room itself, before it could be found here.
+        let record = self.store.get(id, runtime.now()).await;
+        if record.map_err(|error| failed(&error))?.is_none() {
+            self.close(&[id]);
+        }
         Ok(())
     }
 
@@ -78,12 +84,20 @@ impl Sessions {
         // The record outlived the process that opened the session, or lives in another one.
         let context = InstanceContext::new(principal.clone(), Some(id));
         let instance = dispatch.open(&context).map_err(|_| Refusal::Internal)?;
-        let mut here = self.write();
-        let session = here
-            .entry(id)
-            .or_insert_with(|| Session::revive(record, self.replica.clone(), self.limits.stream));
-        session.serve_with(instance);
-        Ok(session.clone())
+        let session = {
+            let mut here = self.write();
+            let revived = || Session::revive(record, self.replica.clone(), self.limits.stream);
+            let session = here.entry(id).or_insert_with(revived);
+            session.serve_with(instance);
+            session.clone()
+        };
+        // It may have ended since its record was read; then nobody else would let it go.
+        let record = self.store.get(id, runtime.now()).await;
+        if record.map_err(|error| failed(&error))?.is_none() {
+            self.close(&[id]);
+            return Err(Refusal::UnknownSession);
+        }
+        Ok(session)
     }
 
     /// Ends a session.

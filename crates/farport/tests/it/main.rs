@@ -1,5 +1,12 @@
 //! The facade's tests, over real sockets.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod support;
 
 mod asking;

@@ -120,7 +120,8 @@ async fn a_listener_is_no_reason_for_others_to_wait() {
     }
     let call = modern_call(1, "echo", json!({}));
     assert_eq!(call.status(server.address).await, 200);
-    for sink in server.shop.sinks.lock().unwrap().clone() {
+    let sinks = server.shop.sinks.lock().unwrap().clone();
+    for sink in sinks {
         soon(sink.notify_tool_list_changed()).await.unwrap();
     }
     for (id, events) in all.iter_mut().enumerate() {

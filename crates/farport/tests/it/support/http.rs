@@ -208,10 +208,6 @@ impl Response {
         Events::new(self)
     }
 
-    pub(crate) fn is_stream(&self) -> bool {
-        self.header("content-type") == Some("text/event-stream")
-    }
-
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }

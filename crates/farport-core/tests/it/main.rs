@@ -1,0 +1,9 @@
+//! The tests of this crate's public parts.
+
+mod session_stores {
+    //! The store in memory does what every store does.
+
+    use farport_core::MemorySessions;
+
+    farport_testkit::session_store_tests!(async |limits| MemorySessions::new(limits));
+}
