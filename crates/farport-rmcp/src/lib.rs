@@ -1,7 +1,7 @@
 //! Serves any rmcp [`ServerHandler`](rmcp::ServerHandler) through farport's dispatch seam.
 //!
-//! A request's way: [`decode`] turns the envelope into rmcp's request type by its method, a
-//! [`peer`] is chosen by how much the handler may say meanwhile, and
+//! A request's way: `decode` turns the envelope into rmcp's request type by its method, a
+//! `peer` is chosen by how much the handler may say meanwhile, and
 //! `Service::handle_request` is awaited where the call is, without a task or a channel between.
 //!
 //! - A plain call gets a *silent* peer: it takes notifications and drops them, and refuses
