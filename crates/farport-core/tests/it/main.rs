@@ -1,5 +1,9 @@
 //! The tests of this crate's public parts.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod streams;
+
 mod session_stores {
     //! The store in memory does what every store does.
 

@@ -16,7 +16,7 @@ use farport_core::{
     Outgoing, Profile, ProtocolVersion, RawJson, Reply, RpcError, SessionLimits, SessionStore,
     Sink, frame, standard_headers::ParamHeader,
 };
-use farport_http::{Body, Config, McpService};
+use farport_http::{Body, Config, Limits, McpService};
 use farport_testkit::VirtualRuntime;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -129,6 +129,10 @@ impl House {
     }
 
     pub(crate) fn with(store: Arc<dyn SessionStore>) -> Self {
+        Self::limited(store, Limits::default())
+    }
+
+    pub(crate) fn limited(store: Arc<dyn SessionStore>, limits: Limits) -> Self {
         let server = Arc::new(Server {
             profile: Some(Profile {
                 versions: ProtocolVersion::ALL.to_vec(),
@@ -140,7 +144,11 @@ impl House {
         });
         let dispatch = Arc::new(Counting(server.clone()));
         let runtime = Arc::new(VirtualRuntime::new());
-        let service = McpService::new(dispatch, store, runtime, Config::default());
+        let config = Config {
+            limits,
+            ..Config::default()
+        };
+        let service = McpService::new(dispatch, store, runtime, config);
         // As a host does.
         let tidied = service.clone();
         tokio::spawn(async move {

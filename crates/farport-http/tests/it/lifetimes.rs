@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use farport_core::{MemorySessions, SessionLimits};
-use farport_http::McpService;
+use farport_http::{Limits, McpService};
 use http::StatusCode;
 use serde_json::json;
 use tokio::time::sleep;
@@ -179,4 +179,26 @@ async fn a_flood_of_sessions_holds_no_more_than_the_most() {
         assert!(house.server.alive() <= 101);
     }
     assert_eq!(house.server.alive(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_are_as_many_older_streams_as_may_be_and_each_makes_room_when_it_goes() {
+    let store = Arc::new(MemorySessions::new(SessionLimits::default()));
+    let limits = Limits {
+        legacy_connections: 2,
+        ..Limits::default()
+    };
+    let house = House::limited(store, limits);
+    let open = async || {
+        let sse = http::Request::get("/sse").header("accept", "text/event-stream");
+        house.send(sse, "").await
+    };
+    let (one, two) = (open().await, open().await);
+    assert_eq!(
+        (one.status(), two.status()),
+        (StatusCode::OK, StatusCode::OK)
+    );
+    assert_eq!(open().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    drop(one);
+    assert_eq!(open().await.status(), StatusCode::OK);
 }
