@@ -185,18 +185,21 @@ async fn a_client_that_never_answers_can_still_be_asked() {
 }
 
 #[tokio::test]
-async fn progress_on_a_question_is_taken() {
-    let server = start(Kind::Quiet).await;
-    let client = open(&server, "2025-06-18").await;
-    let mut events = client.stream("ask", json!({ "text": "what?" })).await;
-    let asked = events.message().await;
-    let token = &asked["params"]["_meta"]["progressToken"];
-    let progress = json!({ "progressToken": token, "progress": 1 });
-    client.notify("notifications/progress", progress).await;
-    client
-        .answer(&asked["id"], json!({ "action": "cancel" }))
-        .await;
-    assert!(text(&events.message().await).contains("cancel"));
+async fn progress_on_a_question_reaches_the_call_under_its_own_token() {
+    for kind in [Kind::Quiet, Kind::Talkative] {
+        let server = start(kind).await;
+        let client = open(&server, "2025-06-18").await;
+        let mut events = client.stream("ask", json!({ "text": "what?" })).await;
+        let asked = events.message().await;
+        let token = &asked["params"]["_meta"]["progressToken"];
+        let progress = json!({ "progressToken": token, "progress": 1 });
+        client.notify("notifications/progress", progress).await;
+        // The first of this call, as it counts them.
+        server.shop.has_seen("progress 0").await;
+        let declined = json!({ "action": "cancel" });
+        client.answer(&asked["id"], declined).await;
+        assert!(text(&events.message().await).contains("cancel"));
+    }
 }
 
 #[tokio::test]

@@ -252,9 +252,12 @@ impl Workshop {
                 ClientCapabilities::builder().enable_sampling().build(),
             )),
             "panic" => panic!("as it was told to"),
-            // Many large reports.
+            // Many large reports, once its gate lets it, if it has one.
             "flood" => {
                 let _ends = Ends(shop, text.clone());
+                if let Some(gate) = arguments["gate"].as_str() {
+                    shop.pass(gate).await;
+                }
                 let padding = "x".repeat(64 * 1024);
                 for step in 1..=count {
                     report(context, step, &padding).await;
@@ -362,6 +365,15 @@ impl ServerHandler for Workshop {
             self.keep(context.peer);
         }
         self.shop.note("initialized");
+    }
+
+    async fn on_progress(
+        &self,
+        progress: ProgressNotificationParam,
+        _: NotificationContext<RoleServer>,
+    ) {
+        let token = serde_json::to_string(&progress.progress_token).unwrap();
+        self.shop.note(format!("progress {token}"));
     }
 
     async fn on_roots_list_changed(&self, context: NotificationContext<RoleServer>) {
