@@ -12,7 +12,7 @@ use crate::support::{
     slow, succeed,
 };
 
-fn cargo(made: &Path, args: &[&str]) -> Command {
+pub(crate) fn cargo(made: &Path, args: &[&str]) -> Command {
     let mut cargo = hermetic(env!("CARGO"));
     cargo
         .args(args)

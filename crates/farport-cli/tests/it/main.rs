@@ -11,6 +11,7 @@
 
 mod demo;
 mod dev;
+mod documents;
 mod generated;
 mod git_template;
 mod new;

@@ -312,6 +312,12 @@ pub(crate) fn generate(folder: &Path, name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// A document of the project's own.
+pub(crate) fn document(path: &str) -> String {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::fs::read_to_string(checkout.join(path)).unwrap()
+}
+
 /// The code blocks of a text in Markdown that are in this language.
 pub(crate) fn code_blocks(text: &str, language: &str) -> Vec<String> {
     let opening = format!("```{language}\n");
@@ -325,6 +331,11 @@ pub(crate) fn code_blocks(text: &str, language: &str) -> Vec<String> {
 pub(crate) fn add_tool_of_readme(made: &Path) {
     let readme = std::fs::read_to_string(made.join("README.md")).unwrap();
     let [tool, parameters]: [String; 2] = code_blocks(&readme, "rust").try_into().unwrap();
+    add_tool(made, &tool, &parameters);
+}
+
+/// Adds a tool, and the type of its parameters, to a generated calculator.
+pub(crate) fn add_tool(made: &Path, tool: &str, parameters: &str) {
     let path = made.join("src/calculator.rs");
     let tools = std::fs::read_to_string(&path).unwrap();
     let (before, after) = tools
