@@ -1,9 +1,10 @@
 // `mcp-remote`: a client that only knows stdio reaches /mcp and /sse through it.
 
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { after } from 'node:test';
 
 import { getDefaultEnvironment, StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 
@@ -13,6 +14,7 @@ import { MCP_URL, SSE_URL } from './support.mjs';
 
 const bridge = join(dirname(createRequire(import.meta.url).resolve('mcp-remote/package.json')), 'dist/proxy.js');
 const config = mkdtempSync(join(tmpdir(), 'farport-mcp-remote-'));
+after(() => rmSync(config, { recursive: true }));
 
 function through(url, ...flags) {
   return new StdioClientTransport({

@@ -38,6 +38,7 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
             let args = [
                 "clippy",
                 "--quiet",
+                "--keep-going",
                 "--workspace",
                 "--all-targets",
                 "--",
@@ -56,6 +57,7 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
             doc.args([
                 "doc",
                 "--quiet",
+                "--keep-going",
                 "--workspace",
                 "--no-deps",
                 "--document-private-items",
