@@ -72,7 +72,8 @@ impl Refusal {
     pub(crate) fn into_response(self) -> Response<Body> {
         let (status, rejected, allow) = self.into_parts();
         tracing::debug!(%status, error = %rejected.error, "refused");
-        let body = frame::error(rejected.id.as_ref(), &rejected.error, true);
+        // Without a request there is no id: null is none that MCP's schemas know.
+        let body = frame::error(rejected.id.as_ref(), &rejected.error, false);
         let mut response = respond::json(status, body);
         if let Some(methods) = allow {
             response
