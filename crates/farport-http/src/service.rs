@@ -143,7 +143,8 @@ impl Inner {
     ) -> Result<Response<Body>, Refusal> {
         let began = self.runtime.now();
         let answer = routed.await;
-        let duration_ms = self.runtime.now().since(began).as_millis();
+        let duration = self.runtime.now().since(began);
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         match &answer {
             Ok(response) => {
                 tracing::debug!(status = response.status().as_u16(), duration_ms, "answered")
