@@ -7,7 +7,7 @@ mod wire;
 
 use std::fs;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use self::peer::Peer;
 use self::schema::Schema;
@@ -119,12 +119,4 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         );
     }
     Outcome::passed(format!("{messages} messages of the server"))
-}
-
-/// A schema's name for a method's request, read from the schema itself, needs the schema.
-impl Schema {
-    fn read(path: &std::path::Path) -> Result<Self> {
-        let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Self::new(serde_json::from_slice(&text)?)
-    }
 }

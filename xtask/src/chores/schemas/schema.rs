@@ -1,6 +1,8 @@
 //! One revision's schema: which definition a message has to fit, and whether it does.
 
 use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use jsonschema::Validator;
@@ -17,9 +19,18 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
+    /// Reads a schema from its file.
+    ///
+    /// # Errors
+    /// When there is no such file, or it is no schema with definitions.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::new(serde_json::from_slice(&text)?)
+    }
+
     /// # Errors
     /// When the document is no schema with definitions.
-    pub(crate) fn new(document: Value) -> Result<Self> {
+    fn new(document: Value) -> Result<Self> {
         let Value::Object(document) = document else {
             return Err(anyhow!("a schema is a JSON object"));
         };
