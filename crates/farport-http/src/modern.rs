@@ -28,11 +28,15 @@ pub(crate) fn is_modern(method: &Method, meta: &RequestMeta, headers: &HeaderMap
     match method {
         Method::Initialize => meta.protocol_version.is_some() && !meta.negotiates,
         Method::Discover | Method::SubscriptionsListen => true,
-        _ => {
-            meta.protocol_version.is_some()
-                || header_version(headers).is_some_and(|version| version.era() == Era::Modern)
-        }
+        _ => meta.protocol_version.is_some() || is_headed(headers),
     }
+}
+
+/// Whether the headers alone say that a message goes the modern way. Clients in the field send the
+/// newest revision they know within a session that negotiated an older one; the session counts.
+pub(crate) fn is_headed(headers: &HeaderMap) -> bool {
+    header_version(headers).is_some_and(|version| version.era() == Era::Modern)
+        && !headers.contains_key(&standard_headers::SESSION_ID)
 }
 
 /// The revision that the header names, if it is one that is served.

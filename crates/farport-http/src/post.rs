@@ -43,9 +43,7 @@ impl Inner {
                 self.session_request(request, meta, caller).await
             }
             Envelope::Single(Message::Notification(notification)) => {
-                if modern::header_version(headers)
-                    .is_some_and(|v| v.era() == farport_core::Era::Modern)
-                {
+                if modern::is_headed(headers) {
                     // This revision has no notifications to the server; one is no reason to fail.
                     return Ok(respond::accepted(""));
                 }
@@ -54,9 +52,7 @@ impl Inner {
                 Ok(respond::accepted(""))
             }
             Envelope::Single(Message::Response(response)) => {
-                if modern::header_version(headers)
-                    .is_some_and(|v| v.era() == farport_core::Era::Modern)
-                {
+                if modern::is_headed(headers) {
                     return Err(RpcError::invalid_request(
                         "A client must not send responses",
                     ))

@@ -232,7 +232,7 @@ impl Inner {
 
     /// GET: listens to what the server says unasked, or comes back to a stream.
     pub(crate) async fn listen(&self, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
-        if is_modern(headers) {
+        if modern::is_headed(headers) {
             return Err(Refusal::Method("POST, OPTIONS"));
         }
         crate::negotiate::accepts_events(headers)?;
@@ -271,7 +271,7 @@ impl Inner {
 
     /// DELETE: ends a session.
     pub(crate) async fn delete(&self, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
-        if is_modern(headers) {
+        if modern::is_headed(headers) {
             return Err(Refusal::Method("POST, OPTIONS"));
         }
         let session = self.session_of(headers, &Principal::Anonymous).await?;
@@ -298,11 +298,6 @@ impl Inner {
         };
         body.holding(session.connection())
     }
-}
-
-fn is_modern(headers: &HeaderMap) -> bool {
-    modern::header_version(headers)
-        .is_some_and(|version| version.era() == farport_core::Era::Modern)
 }
 
 /// A revision that nobody knows is refused. One that is known is let pass even if it is not the

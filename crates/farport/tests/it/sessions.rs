@@ -161,6 +161,28 @@ async fn a_revision_that_nobody_serves_is_400_and_others_pass() {
 }
 
 #[tokio::test]
+async fn a_session_counts_for_more_than_the_newest_revision_in_a_header() {
+    let server = start(Kind::Quiet).await;
+    for version in ["2024-11-05", "2025-03-26", "2025-11-25"] {
+        let client = server.client(version).await;
+        for (name, ask) in asks() {
+            let status = match name {
+                "request" | "listening" => 200,
+                "notification" | "response" => 202,
+                "batch" if version == "2025-03-26" => 200,
+                "batch" => 400,
+                _ => 204,
+            };
+            let ask = client
+                .headed(ask)
+                .with("mcp-protocol-version", "2026-07-28");
+            let answer = ask.to(server.address).await;
+            assert_eq!(answer.status, status, "{version} {name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_session_of_one_is_nothing_to_another() {
     let server = start(Kind::Talkative).await;
     let (a, b) = (
