@@ -117,10 +117,7 @@ impl Server {
             };
         }
         let bound = self.bind_with(settings).await?;
-        // Whoever asked for the file says what there is to say.
-        if std::env::var_os(settings::READY_FILE).is_none() {
-            eprintln!("{}", bound.announcement());
-        }
+        eprintln!("{}", bound.announcement());
         bound.serve_until(told_to_stop).await
     }
 
