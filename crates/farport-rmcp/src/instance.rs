@@ -1,7 +1,7 @@
 //! One handler, serving one session or one modern request.
 
 use std::{
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -278,7 +278,13 @@ impl<H: ServerHandler> Instance for RmcpInstance<H> {
     }
 
     fn param_headers(&self, tool: &str) -> Arc<[ParamHeader]> {
-        match self.handler.get_tool(tool) {
+        // The handler's own code, which may panic; the call itself then fails in its turn.
+        let found = catch_unwind(AssertUnwindSafe(|| self.handler.get_tool(tool)));
+        let found = found.unwrap_or_else(|_| {
+            tracing::error!(tool, "get_tool panicked");
+            None
+        });
+        match found {
             Some(tool) => self.shared.params.of(&tool),
             None => Arc::new([]),
         }
