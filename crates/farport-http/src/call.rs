@@ -16,7 +16,7 @@ use farport_core::{
 use futures_util::future::{Either, select};
 
 use crate::{
-    outbox::CallOutbox,
+    outbox::SessionOutbox,
     refusal::Refusal,
     service::{Caller, Inner},
     session::{NotBegun, Ongoing, Session, level_asked},
@@ -121,9 +121,9 @@ impl Inner {
     ) -> Served {
         let stream = Arc::new(EventStream::new(self.config.limits.stream));
         let number = ongoing.number;
-        context.sink = Sink::Call(Arc::new(CallOutbox {
+        context.sink = Sink::Call(Arc::new(SessionOutbox {
             session: Arc::downgrade(session),
-            stream: stream.clone(),
+            stream: Some(stream.clone()),
             call: number,
         }));
         let polls = session.record.version().primes_streams();

@@ -19,7 +19,7 @@ use http::{HeaderMap, Response};
 use crate::{
     Body, Limits,
     call::{context, framed},
-    outbox::CallOutbox,
+    outbox::SessionOutbox,
     refusal::Refusal,
     respond,
     service::{Caller, Inner},
@@ -244,9 +244,9 @@ impl Inner {
         context.sink = match tier(Era::Session, &request.method, &meta, profile, interactive) {
             Tier::Plain => Sink::Silent,
             Tier::Session => Sink::Session(session.outbox()),
-            Tier::Call => Sink::Call(Arc::new(CallOutbox {
+            Tier::Call => Sink::Call(Arc::new(SessionOutbox {
                 session: Arc::downgrade(session),
-                stream: connection.stream.clone(),
+                stream: Some(connection.stream.clone()),
                 call: ongoing.number,
             })),
         };

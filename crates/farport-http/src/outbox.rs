@@ -6,51 +6,13 @@ use farport_core::{EventStream, LogLevel, Outbox, Outgoing, ReplyTo, Undeliverab
 
 use crate::session::Session;
 
-/// Onto the stream of one call of a session.
-#[derive(Debug)]
-pub(crate) struct CallOutbox {
-    pub(crate) session: Weak<Session>,
-    pub(crate) stream: Arc<EventStream>,
-    /// The call's number, under which its requests to the client are known.
-    pub(crate) call: u64,
-}
-
-impl Outbox for CallOutbox {
-    fn send(&self, message: Outgoing) -> Result<(), Undeliverable> {
-        let session = self.session.upgrade().ok_or(Undeliverable::Ended)?;
-        if message
-            .level
-            .is_some_and(|level| level < session.record.log_level())
-        {
-            return Ok(());
-        }
-        if self.stream.push(message.frame) {
-            Ok(())
-        } else {
-            Err(Undeliverable::Ended)
-        }
-    }
-
-    fn expect(&self, local: i64, to: Arc<dyn ReplyTo>) -> Result<String, Undeliverable> {
-        if self.stream.is_finished() {
-            return Err(Undeliverable::Ended);
-        }
-        let session = self.session.upgrade().ok_or(Undeliverable::Ended)?;
-        session.exchange.expect(self.call, local, to)
-    }
-
-    fn retract(&self, local: i64) {
-        if let Some(session) = self.session.upgrade() {
-            session.exchange.retract(self.call, local);
-        }
-    }
-}
-
-/// Onto a session's own stream.
+/// Onto a stream of a session: that of one call, or the session's own.
 #[derive(Debug)]
 pub(crate) struct SessionOutbox {
     pub(crate) session: Weak<Session>,
-    /// A number like a call's.
+    /// The call's stream; without one the session's own, which is made when first spoken on.
+    pub(crate) stream: Option<Arc<EventStream>>,
+    /// The call's number, or one like it, under which its requests to the client are known.
     pub(crate) call: u64,
 }
 
@@ -63,7 +25,8 @@ impl Outbox for SessionOutbox {
         {
             return Ok(());
         }
-        if session.unasked().push(message.frame) {
+        let stream = self.stream.as_ref().unwrap_or_else(|| session.unasked());
+        if stream.push(message.frame) {
             Ok(())
         } else {
             Err(Undeliverable::Ended)
@@ -71,6 +34,10 @@ impl Outbox for SessionOutbox {
     }
 
     fn expect(&self, local: i64, to: Arc<dyn ReplyTo>) -> Result<String, Undeliverable> {
+        let call = self.stream.as_ref();
+        if call.is_some_and(|stream| stream.is_finished()) {
+            return Err(Undeliverable::Ended);
+        }
         let session = self.session.upgrade().ok_or(Undeliverable::Ended)?;
         session.exchange.expect(self.call, local, to)
     }

@@ -179,6 +179,7 @@ impl Session {
         let call = self.number();
         Arc::new(SessionOutbox {
             session: Arc::downgrade(self),
+            stream: None,
             call,
         })
     }
