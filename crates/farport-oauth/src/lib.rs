@@ -1,5 +1,22 @@
 //! OAuth rules without I/O: authorization server, resource server, identity providers.
 //!
-//! There is nothing here yet. The crate stands in its place so that the direction of dependencies
-//! holds from the beginning: it knows no MCP, reads no clock, opens no socket, and compiles for
-//! WebAssembly.
+//! This crate knows OAuth 2.1 and no MCP. It reads no clock, opens no socket and draws no random
+//! bytes by itself: time is an argument, and randomness, a [`Store`] and the means to fetch a
+//! document come in through traits.
+
+mod client;
+mod digest;
+mod jwk;
+mod scope;
+mod store;
+mod time;
+
+pub use client::{Client, ClientAuthentication, ClientId, ClientKeys, ClientOrigin};
+pub use digest::Digest;
+pub use scope::{InvalidScope, Scopes};
+pub use store::{
+    AccessToken, ApiToken, BoxFuture, Code, Consent, ConsentKey, Grant, GrantFilter, GrantId,
+    MemoryStore, Redemption, RefreshToken, Rotation, SignIn, Store, StoreError, Stored, Tokens,
+    Transaction, UserId,
+};
+pub use time::UnixTime;
