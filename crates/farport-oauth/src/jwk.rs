@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A set of public keys, as published.
+/// A set of public keys, as published. Keys of a kind that is not known here are let be.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct KeySet {
-    /// The keys. Those of a kind that is not known here are let be.
-    pub keys: Vec<serde_json::Value>,
+    keys: Vec<serde_json::Value>,
 }

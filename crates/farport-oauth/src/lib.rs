@@ -1,18 +1,22 @@
 //! OAuth rules without I/O: authorization server, resource server, identity providers.
 //!
 //! This crate knows OAuth 2.1 and no MCP. It reads no clock, opens no socket and draws no random
-//! bytes by itself: time is an argument, and randomness, a [`Store`] and the means to fetch a
-//! document come in through traits.
+//! bytes by itself: time is an argument, and [`Random`], a [`Store`] and a [`Fetcher`] come in
+//! through traits.
 
 mod client;
 mod digest;
+mod identity;
 mod jwk;
+pub mod provider;
 mod scope;
 mod store;
 mod time;
+mod world;
 
 pub use client::{Client, ClientAuthentication, ClientId, ClientKeys, ClientOrigin};
 pub use digest::Digest;
+pub use identity::{Identity, Properties, UpstreamTokens};
 pub use scope::{InvalidScope, Scopes};
 pub use store::{
     AccessToken, ApiToken, BoxFuture, Code, Consent, ConsentKey, Grant, GrantFilter, GrantId,
@@ -20,3 +24,4 @@ pub use store::{
     Transaction, UserId,
 };
 pub use time::UnixTime;
+pub use world::{Fetch, FetchError, Fetcher, Random, Reach};
