@@ -123,6 +123,8 @@ pub struct AccessToken {
     pub id: Digest,
     /// Its grant.
     pub grant: GrantId,
+    /// The resource it is good at: the grant's, or a part of it.
+    pub resource: Arc<str>,
     /// What it allows: the grant's scopes, or fewer.
     pub scopes: Scopes,
     /// When it was issued.
