@@ -1,9 +1,218 @@
 //! Public keys (RFC 7517).
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
-/// A set of public keys, as published. Keys of a kind that is not known here are let be.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use p256::{EncodedPoint, ecdsa::VerifyingKey};
+use rsa::{BigUint, RsaPublicKey, traits::PublicKeyParts};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeStruct,
+};
+use serde_json::Value;
+
+use crate::{json, jwt::Algorithm};
+
+/// A set of public keys, as published. Keys of a kind that is not known here are let be, and so
+/// are keys that are too weak, and secret ones: what everybody can read proves nothing.
+///
+/// Written, it is a set of RFC 7517 again, of the keys that are known.
+#[derive(Clone, Debug, Default)]
 pub struct KeySet {
-    keys: Vec<serde_json::Value>,
+    keys: Vec<Key>,
+}
+
+/// A text is not a set of keys.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not a set of keys: {0}")]
+pub struct InvalidKeySet(String);
+
+impl KeySet {
+    /// The most keys that are read of one set.
+    pub const MOST: usize = 100;
+
+    /// Of a token that names no key, the most keys that are tried.
+    const MOST_TRIED: usize = 4;
+
+    /// Reads a set as it is published.
+    ///
+    /// # Errors
+    /// When it is not a JSON object whose `keys` is an array, or when a member stands twice in it.
+    pub fn parse(text: &[u8]) -> Result<Self, InvalidKeySet> {
+        let members = json::object(text).map_err(|error| InvalidKeySet(error.to_string()))?;
+        Self::read(&Value::Object(members))
+    }
+
+    fn read(set: &Value) -> Result<Self, InvalidKeySet> {
+        let keys = set.get("keys").and_then(Value::as_array);
+        let keys = keys.ok_or_else(|| InvalidKeySet("`keys` is not an array".into()))?;
+        let keys = keys.iter().filter_map(Key::read).take(Self::MOST).collect();
+        Ok(Self { keys })
+    }
+
+    /// How many keys it has that can be used.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether it has no key that can be used.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The keys that may have made a signature with `algorithm`: those called `kid`, or, where the
+    /// signature names none, the first few that fit.
+    pub(crate) fn fitting(
+        &self,
+        algorithm: Algorithm,
+        kid: Option<&str>,
+    ) -> impl Iterator<Item = &Key> {
+        self.keys
+            .iter()
+            .filter(move |key| key.fits(algorithm))
+            .filter(move |key| kid.is_none() || key.kid.as_deref() == kid)
+            .take(Self::MOST_TRIED)
+    }
+}
+
+impl Serialize for KeySet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut set = serializer.serialize_struct("KeySet", 1)?;
+        set.serialize_field("keys", &self.keys)?;
+        set.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for KeySet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(&Value::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// A public key that signatures are checked with.
+#[derive(Clone)]
+pub(crate) struct Key {
+    kid: Option<String>,
+    /// The one algorithm it is for, if its owner says so.
+    algorithm: Option<Algorithm>,
+    pub(crate) public: PublicKey,
+}
+
+/// The key itself.
+#[derive(Clone)]
+pub(crate) enum PublicKey {
+    Rsa(RsaPublicKey),
+    P256(VerifyingKey),
+}
+
+impl Key {
+    /// RFC 7518, section 3.3: shorter ones must not be used.
+    const LEAST_RSA_BITS: usize = 2048;
+
+    fn read(key: &Value) -> Option<Self> {
+        let text = |name: &str| key.get(name).and_then(Value::as_str);
+        let bytes = |name: &str| BASE64_URL_SAFE_NO_PAD.decode(text(name)?).ok();
+        // A key whose private part is published is everybody's.
+        if key.get("d").is_some() || key.get("k").is_some() {
+            return None;
+        }
+        if text("use").is_some_and(|usage| usage != "sig") {
+            return None;
+        }
+        let operations = key.get("key_ops").and_then(Value::as_array);
+        if operations.is_some_and(|all| !all.iter().any(|one| one == "verify")) {
+            return None;
+        }
+        let algorithm = match key.get("alg") {
+            None => None,
+            Some(name) => Some(Algorithm::named(name.as_str()?)?),
+        };
+        let public = match text("kty")? {
+            "RSA" => rsa(&bytes("n")?, &bytes("e")?)?,
+            "EC" if text("crv") == Some("P-256") => p256(&bytes("x")?, &bytes("y")?)?,
+            _ => return None,
+        };
+        let kid = text("kid").map(str::to_owned);
+        let key = Self {
+            kid,
+            algorithm,
+            public,
+        };
+        algorithm
+            .is_none_or(|algorithm| key.fits(algorithm))
+            .then_some(key)
+    }
+
+    fn fits(&self, algorithm: Algorithm) -> bool {
+        let kind = match self.public {
+            PublicKey::Rsa(_) => algorithm.is_rsa(),
+            PublicKey::P256(_) => algorithm == Algorithm::Es256,
+        };
+        kind && self.algorithm.is_none_or(|only| only == algorithm)
+    }
+}
+
+fn rsa(n: &[u8], e: &[u8]) -> Option<PublicKey> {
+    // Longer ones than the library takes are not even made numbers of.
+    if n.len() > RsaPublicKey::MAX_SIZE / 8 + 1 || e.len() > 8 {
+        return None;
+    }
+    let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
+    let odd = |number: &BigUint| number.to_bytes_le().first().is_some_and(|low| low & 1 == 1);
+    let weak = n.bits() < Key::LEAST_RSA_BITS || e < BigUint::from(3_u8);
+    if weak || !odd(&n) || !odd(&e) {
+        return None;
+    }
+    RsaPublicKey::new(n, e).ok().map(PublicKey::Rsa)
+}
+
+fn p256(x: &[u8], y: &[u8]) -> Option<PublicKey> {
+    let (x, y): ([u8; 32], [u8; 32]) = (x.try_into().ok()?, y.try_into().ok()?);
+    let point = EncodedPoint::from_affine_coordinates(&x.into(), &y.into(), false);
+    // This is where it is checked that the point is on the curve.
+    let key = VerifyingKey::from_encoded_point(&point).ok()?;
+    Some(PublicKey::P256(key))
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = vec![("use", "sig".to_owned())];
+        if let Some(kid) = &self.kid {
+            members.push(("kid", kid.clone()));
+        }
+        if let Some(algorithm) = self.algorithm {
+            members.push(("alg", algorithm.name().to_owned()));
+        }
+        let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        match &self.public {
+            PublicKey::Rsa(key) => members.extend([
+                ("kty", "RSA".to_owned()),
+                ("n", encode(&key.n().to_bytes_be())),
+                ("e", encode(&key.e().to_bytes_be())),
+            ]),
+            PublicKey::P256(key) => {
+                let point = key.to_encoded_point(false);
+                let [x, y] = [point.x(), point.y()].map(|part| part.map_or(&[][..], |part| part));
+                members.extend([
+                    ("kty", "EC".to_owned()),
+                    ("crv", "P-256".to_owned()),
+                    ("x", encode(x)),
+                    ("y", encode(y)),
+                ]);
+            }
+        }
+        serializer.collect_map(members)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.public {
+            PublicKey::Rsa(_) => "RSA",
+            PublicKey::P256(_) => "P-256",
+        };
+        f.debug_struct("Key")
+            .field("kid", &self.kid)
+            .field("kind", &kind)
+            .finish_non_exhaustive()
+    }
 }

@@ -4,10 +4,15 @@
 //! bytes by itself: time is an argument, and [`Random`], a [`Store`] and a [`Fetcher`] come in
 //! through traits.
 
+mod caching;
 mod client;
 mod digest;
 mod identity;
-mod jwk;
+mod json;
+pub mod jwk;
+pub mod jwks;
+pub mod jwt;
+mod outgoing;
 pub mod provider;
 mod scope;
 mod store;

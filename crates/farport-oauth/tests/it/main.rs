@@ -1,0 +1,5 @@
+//! Tests of farport-oauth at its public boundary.
+
+mod jwks;
+mod jwt;
+mod support;
