@@ -19,7 +19,7 @@ pub use records::{
     SignIn, Tokens, Transaction, UserId,
 };
 
-use crate::{Client, ClientId, Digest, Scopes, UnixTime};
+use crate::{Client, ClientId, Digest, UnixTime};
 
 /// A boxed future that can move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -118,6 +118,9 @@ pub trait Store: Send + Sync + 'static {
     /// A refresh token and its grant, whether it is the grant's present one or was left behind.
     fn refresh_token(&self, id: &Digest) -> Stored<'_, Option<(RefreshToken, Grant)>>;
 
+    /// Whether a refresh token is its grant's present one.
+    fn is_present(&self, id: &Digest) -> Stored<'_, bool>;
+
     /// Lets a refresh token give way to its successor in `tokens`.
     ///
     /// A grant has one *present* refresh token, and it remembers the *previous* one, from which
@@ -183,9 +186,4 @@ pub trait Store: Send + Sync + 'static {
 
     /// Lets go what has expired. Answers how many things went.
     fn purge(&self, now: UnixTime) -> Stored<'_, usize>;
-}
-
-/// Whether `scopes` were consented to, and not too long ago.
-pub(crate) fn still_consents(consent: Option<Consent>, scopes: &Scopes, now: UnixTime) -> bool {
-    consent.is_some_and(|consent| consent.expires > now && consent.scopes.covers(scopes))
 }

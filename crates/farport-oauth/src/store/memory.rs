@@ -259,6 +259,14 @@ impl Store for MemoryStore {
         })
     }
 
+    fn is_present(&self, id: &Digest) -> Stored<'_, bool> {
+        self.at_once(|tables| {
+            let token = tables.refresh.get(id);
+            let held = token.and_then(|token| tables.grants.get(&token.grant));
+            held.is_some_and(|held| held.present == Some(*id))
+        })
+    }
+
     fn rotate(
         &self,
         presented: &Digest,

@@ -1,0 +1,84 @@
+//! Cookies, which bind a transaction to a browser.
+
+use std::{collections::HashMap, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::Site;
+
+/// The cookies of a request. One that stands twice is none: somebody else may have set one of
+/// them.
+#[derive(Default)]
+pub struct Cookies(HashMap<String, Option<String>>);
+
+impl std::fmt::Debug for Cookies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl FromIterator<(String, String)> for Cookies {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        let mut cookies = HashMap::new();
+        for (name, value) in pairs {
+            let value = (!cookies.contains_key(&name)).then_some(value);
+            cookies.insert(name, value);
+        }
+        Self(cookies)
+    }
+}
+
+impl Cookies {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_deref()
+    }
+}
+
+/// A cookie to be set.
+#[derive(Debug)]
+pub struct SetCookie {
+    name: String,
+    value: SecretString,
+    lifetime: Duration,
+    secure: bool,
+}
+
+/// The name of a cookie at a site. With TLS, browsers hold whoever sets it to the `__Host-` rules;
+/// without it, on a developer's own machine, some would not take such a name.
+pub(super) fn name(site: &Site, what: &str) -> String {
+    match site.is_secure() {
+        true => format!("__Host-farport-{what}"),
+        false => format!("farport-{what}"),
+    }
+}
+
+impl SetCookie {
+    pub(super) fn new(site: &Site, what: &str, value: SecretString, lifetime: Duration) -> Self {
+        Self {
+            name: name(site, what),
+            value,
+            lifetime,
+            secure: site.is_secure(),
+        }
+    }
+
+    /// A cookie that takes the one of this name away.
+    pub(super) fn removal(site: &Site, what: &str) -> Self {
+        Self::new(site, what, SecretString::default(), Duration::ZERO)
+    }
+
+    /// The value of the `Set-Cookie` header.
+    pub fn header(&self) -> String {
+        // Lax: the browser brings it when it comes back from a provider or from a client's page.
+        let mut header = format!(
+            "{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax",
+            self.name,
+            self.value.expose_secret(),
+            self.lifetime.as_secs()
+        );
+        if self.secure {
+            header.push_str("; Secure");
+        }
+        header
+    }
+}

@@ -1,0 +1,103 @@
+//! The parameters of a query or a form, each of which may stand once.
+
+use std::collections::HashMap;
+
+use url::form_urlencoded;
+
+/// Parameters by name. One without a value is one that was not sent (RFC 6749, section 3.1).
+#[derive(Default)]
+pub(crate) struct Parameters {
+    values: HashMap<String, String>,
+    /// Those that stand more than once; none of them has a value.
+    repeated: Vec<String>,
+}
+
+/// Why a query or a form is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Malformed {
+    #[error("there are too many parameters")]
+    TooMany,
+    #[error("a parameter is not text")]
+    NotText,
+}
+
+/// The most parameters that are read.
+const MOST: usize = 64;
+
+impl Parameters {
+    pub(crate) fn read(encoded: &[u8]) -> Result<Self, Malformed> {
+        let mut read = Self::default();
+        for (index, (name, value)) in form_urlencoded::parse(encoded).enumerate() {
+            if index == MOST {
+                return Err(Malformed::TooMany);
+            }
+            // A replacement character is what is made of bytes that are not UTF-8.
+            let text = |text: &str| !text.contains(|c: char| c.is_control() || c == '\u{fffd}');
+            if !text(&name) || !text(&value) {
+                return Err(Malformed::NotText);
+            }
+            if value.is_empty() {
+                continue;
+            }
+            let name = name.into_owned();
+            if read.repeated.contains(&name) {
+                continue;
+            }
+            if read.values.remove(&name).is_some() {
+                read.repeated.push(name);
+                continue;
+            }
+            read.values.insert(name, value.into_owned());
+        }
+        Ok(read)
+    }
+
+    /// The value of a parameter that stands once.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// Whether this parameter stands more than once.
+    pub(crate) fn repeats(&self, name: &str) -> bool {
+        self.repeated.iter().any(|repeated| repeated == name)
+    }
+
+    /// A parameter that stands more than once, if there is one.
+    pub(crate) fn repeated(&self) -> Option<&str> {
+        self.repeated.first().map(String::as_str)
+    }
+}
+
+/// Values may be secrets.
+impl std::fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_parameter_has_one_value() {
+        let read = Parameters::read(b"a=1&b=&c=2&c=2&c=3&d=x%20y+z").expect("well formed");
+        assert_eq!(read.get("a"), Some("1"));
+        assert_eq!(read.get("b"), None);
+        assert_eq!(read.get("c"), None);
+        assert!(read.repeats("c"));
+        assert_eq!(read.repeated(), Some("c"));
+        assert_eq!(read.get("d"), Some("x y z"));
+    }
+
+    #[test]
+    fn what_is_not_text_is_refused() {
+        for encoded in ["a=%00", "a=%ff", "a=b%0d%0aSet-Cookie", "%0a=b", "a=%c3%28"] {
+            let read = Parameters::read(encoded.as_bytes()).err();
+            assert_eq!(read, Some(Malformed::NotText), "{encoded}");
+        }
+        let many = "a=1&".repeat(MOST + 1);
+        let read = Parameters::read(many.as_bytes()).err();
+        assert_eq!(read, Some(Malformed::TooMany));
+    }
+}

@@ -1,0 +1,48 @@
+//! Finding clients.
+
+use crate::{AuthorizationServer, Client, ClientId, OAuthError, UnixTime};
+
+impl AuthorizationServer {
+    /// The client of this id: one that the operator named, one that registered itself, or one
+    /// whose metadata document stands at the URL that is its id.
+    ///
+    /// # Errors
+    /// When the store fails, or a document cannot be had; the text says why.
+    pub(crate) async fn client(
+        &self,
+        id: &str,
+        now: UnixTime,
+    ) -> Result<Option<Client>, OAuthError> {
+        if id.len() > ClientId::LONGEST {
+            return Ok(None);
+        }
+        let id = ClientId::from(id);
+        if let Some(client) = self.named.get(&id) {
+            return Ok(Some(client.clone()));
+        }
+        if id.as_str().starts_with("https://") {
+            if !self.config.client_documents {
+                return Ok(None);
+            }
+            let client = self.client_document(&id, now).await;
+            return client.map(Some).map_err(|error| {
+                tracing::debug!(client = %id, %error, "a client's metadata document is not usable");
+                OAuthError::invalid_client(error.to_string())
+            });
+        }
+        let client = self.world.store.client(&id).await?;
+        Ok(client.filter(|client| client.expires.is_none_or(|expires| expires > now)))
+    }
+
+    /// Remembers that a registered client is in use.
+    pub(crate) async fn client_used(&self, client: &Client, now: UnixTime) {
+        // Once a day is often enough for something that lasts for months.
+        let later = now.after(self.config.client_lifetime);
+        let due = client
+            .expires
+            .is_some_and(|expires| expires.until(later).as_secs() > 86_400);
+        if due && let Err(error) = self.world.store.keep_client(&client.id, later, now).await {
+            tracing::error!(%error, "a client's time could not be prolonged");
+        }
+    }
+}
