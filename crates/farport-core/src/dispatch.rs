@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use context::{CallContext, InstanceContext, LogLevel, Notified, Principal};
+pub use context::{CallContext, InstanceContext, LogLevel, Notified};
 pub use outbox::{Outbox, Outgoing, ReplyTo, Sink, Undeliverable};
 pub use tier::{Tier, tier};
 

@@ -13,7 +13,8 @@
 //!    HTTP headers against it.
 //! 3. A [`Call`] carries the request and its [`CallContext`] over the dispatch seam to an
 //!    [`Instance`] of the server, which answers with a [`Reply`].
-//! 4. What the server sends meanwhile goes to the call's [`Outbox`], usually an [`EventStream`]
+//! 4. [`policy`] says who may use what.
+//! 5. What the server sends meanwhile goes to the call's [`Outbox`], usually an [`EventStream`]
 //!    that [`sse`] writes out.
 
 mod cancel;
@@ -25,6 +26,8 @@ pub mod frame;
 mod json;
 mod meta;
 mod method;
+pub mod policy;
+mod principal;
 mod runtime;
 mod session;
 pub mod sse;
@@ -35,7 +38,7 @@ mod version;
 pub use cancel::StreamControl;
 pub use dispatch::{
     Call, CallContext, Dispatch, Instance, InstanceContext, LogLevel, Notified, Outbox, Outgoing,
-    Principal, Profile, Reply, ReplyTo, Sink, Tier, Undeliverable, tier,
+    Profile, Reply, ReplyTo, Sink, Tier, Undeliverable, tier,
 };
 pub use envelope::{Message, Notification, Outcome, Request, RequestId, Response};
 pub use error::{ErrorCode, RpcError};
@@ -43,6 +46,7 @@ pub use exchange::Exchange;
 pub use json::RawJson;
 pub use meta::{RequestMeta, SubjectField};
 pub use method::Method;
+pub use principal::{Principal, UpstreamToken, UpstreamTokenError, User};
 pub use runtime::{BoxFuture, Runtime, Timestamp};
 pub use session::{
     MemorySessions, SessionId, SessionLimits, SessionRecord, SessionStore, StoreError, Stored,

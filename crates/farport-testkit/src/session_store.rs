@@ -92,10 +92,7 @@ pub async fn a_record_comes_back_as_it_was<S: SessionStore>(
 ) {
     let store = make(limits(10)).await;
     let opening = RawJson::from(r#"{"capabilities":{"roots":{}},"x":"\u00e9"}"#.to_owned());
-    let principal = Principal::User {
-        issuer: "https://issuer.example".into(),
-        subject: "someone".into(),
-    };
+    let principal = Principal::user("https://issuer.example", "someone");
     let record = SessionRecord::new(id(7), principal.clone(), &opening);
     record.negotiate(ProtocolVersion::V2025_11_25);
     said(store.insert(Arc::new(record), START).await);

@@ -6,23 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{Outbox, Sink};
-use crate::{Notification, ProtocolVersion, SessionId, SessionRecord, StreamControl};
-
-/// On whose behalf a message is served. Sessions, streams and state belong to one principal, and
-/// are not found by another.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Principal {
-    /// Nobody has signed in: the server is public.
-    #[default]
-    Anonymous,
-    /// A user, named by who vouches for them and by what name.
-    User {
-        /// The issuer's identifier.
-        issuer: Arc<str>,
-        /// The subject at that issuer.
-        subject: Arc<str>,
-    },
-}
+use crate::{Notification, Principal, ProtocolVersion, SessionId, SessionRecord, StreamControl};
 
 /// For whom an instance of the server is made.
 #[derive(Clone, Debug, Default)]

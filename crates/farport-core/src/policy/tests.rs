@@ -1,0 +1,164 @@
+use bytes::Bytes;
+use serde_json::json;
+
+use super::*;
+use crate::{RawJson, User};
+
+fn user(scopes: &[&str], login: &str) -> Principal {
+    let mut user = User::new("https://id.example", "1");
+    user.scopes = scopes.iter().map(|scope| Arc::from(*scope)).collect();
+    user.claims.insert("login".into(), login.into());
+    user.claims
+        .insert("permissions".into(), json!(["image_generation"]));
+    user.claims.insert("role".into(), "admin editor".into());
+    Principal::User(Arc::new(user))
+}
+
+fn scopes(scopes: &[&str]) -> BTreeSet<Arc<str>> {
+    scopes.iter().map(|scope| Arc::from(*scope)).collect()
+}
+
+#[test]
+fn a_rule_admits_whom_it_says_and_names_what_would_help_others() {
+    use Verdict::*;
+    let (nobody, ann) = (Principal::Anonymous, user(&["a", "b"], "Ann"));
+    for (permission, anonymous, signed) in [
+        (anyone(), Allowed, Allowed),
+        (signed_in(), SignIn(scopes(&[])), Allowed),
+        (scope("a"), SignIn(scopes(&["a"])), Allowed),
+        (scope("c"), SignIn(scopes(&["c"])), Scopes(scopes(&["c"]))),
+        (
+            scope("a").and(scope("c")),
+            SignIn(scopes(&["a", "c"])),
+            Scopes(scopes(&["a", "c"])),
+        ),
+        (scope("c").or(scope("a")), SignIn(scopes(&["c"])), Allowed),
+        (login_in(["ann"]), SignIn(scopes(&[])), Allowed),
+        (login_in(["bob"]), SignIn(scopes(&[])), Denied),
+        (login_in(["bob"]).or(anyone()), Allowed, Allowed),
+        (
+            login_in(["bob"]).and(scope("c")),
+            SignIn(scopes(&["c"])),
+            Denied,
+        ),
+        (
+            claim("permissions", "image_generation"),
+            SignIn(scopes(&[])),
+            Allowed,
+        ),
+        (claim("permissions", "image"), SignIn(scopes(&[])), Denied),
+        (claim("role", "editor"), SignIn(scopes(&[])), Allowed),
+        (claim("role", "edit"), SignIn(scopes(&[])), Denied),
+        (claim("none", "x"), SignIn(scopes(&[])), Denied),
+        (
+            when(|user| &*user.subject == "1"),
+            SignIn(scopes(&[])),
+            Allowed,
+        ),
+    ] {
+        assert_eq!(permission.check(&nobody), anonymous, "{permission:?}");
+        assert_eq!(permission.check(&ann), signed, "{permission:?}");
+    }
+}
+
+#[test]
+fn what_no_rule_is_about_takes_signing_in_on_a_protected_server() {
+    let (nobody, ann) = (Principal::Anonymous, user(&[], "ann"));
+    let mut policy = Policy::protected();
+    policy.permit(Kind::Tool, "add", anyone());
+    assert_eq!(policy.of(&nobody, Kind::Tool, "add"), Verdict::Allowed);
+    assert_eq!(
+        policy.of(&nobody, Kind::Tool, "other"),
+        Verdict::SignIn(scopes(&[]))
+    );
+    assert_eq!(policy.of(&ann, Kind::Tool, "other"), Verdict::Allowed);
+    assert_eq!(
+        Policy::open().of(&nobody, Kind::Tool, "other"),
+        Verdict::Allowed
+    );
+}
+
+#[test]
+fn a_resource_is_protected_however_its_uri_is_spelled() {
+    let mut policy = Policy::protected();
+    policy.permit(Kind::Resource, "todo://private/*", scope("todo"));
+    let ann = user(&[], "ann");
+    for (uri, allowed) in [
+        ("todo://public/1", true),
+        ("todo://private/1", false),
+        ("TODO://private/1", false),
+        ("todo://Private/1", false),
+        ("todo://private//1", false),
+        ("todo://private/./1", false),
+        ("todo://private/x/../1", false),
+        ("todo://%70rivate/1", false),
+        ("todo://private%2F1", false),
+    ] {
+        let verdict = policy.of(&ann, Kind::Resource, uri);
+        assert_eq!(verdict == Verdict::Allowed, allowed, "{uri}");
+    }
+}
+
+#[test]
+fn every_method_that_names_something_is_checked_for_it() {
+    let mut policy = Policy::protected();
+    policy.permit(Kind::Tool, "t", scope("s"));
+    policy.permit(Kind::Prompt, "p", scope("s"));
+    policy.permit(Kind::Resource, "r://1", scope("s"));
+    let (plain, scoped) = (user(&[], "ann"), user(&["s"], "ann"));
+    for (method, params) in [
+        (Method::ToolsCall, json!({"name": "t"})),
+        (Method::PromptsGet, json!({"name": "p"})),
+        (Method::ResourcesRead, json!({"uri": "r://1"})),
+        (Method::ResourcesSubscribe, json!({"uri": "r://1"})),
+        (Method::ResourcesUnsubscribe, json!({"uri": "r://1"})),
+        (Method::ResourcesDirectoryRead, json!({"uri": "r://1"})),
+        (
+            Method::Complete,
+            json!({"ref": {"type": "ref/prompt", "name": "p"}}),
+        ),
+        (
+            Method::Complete,
+            json!({"ref": {"type": "ref/resource", "uri": "r://1"}}),
+        ),
+        (
+            Method::SubscriptionsListen,
+            json!({"notifications": {"resourceSubscriptions": ["r://2", "r://1"]}}),
+        ),
+    ] {
+        let params = RawJson::from(params.to_string());
+        let meta = RequestMeta::read(&method, Some(&params)).expect("metadata");
+        let check = |who| policy.check(who, &method, &meta, Some(&params));
+        assert_eq!(check(&plain), Verdict::Scopes(scopes(&["s"])), "{method:?}");
+        assert_eq!(check(&scoped), Verdict::Allowed, "{method:?}");
+    }
+}
+
+#[test]
+fn lists_hold_what_the_caller_may_use() {
+    let mut policy = Policy::protected();
+    policy.permit(Kind::Tool, "public", anyone());
+    policy.permit(Kind::Tool, "write", scope("write"));
+    policy.permit(Kind::Tool, "shown", scope("write").listed());
+    policy.permit(Kind::Tool, "ann's", login_in(["ann"]));
+    let frame = json!({"jsonrpc": "2.0", "id": 1, "result": {"nextCursor": "x", "tools":
+        [{"name": "public"}, {"name": "plain"}, {"name": "write"}, {"name": "shown"},
+         {"name": "ann's", "title": "T"}, {"noname": 1}]}});
+    let frame = Bytes::from(frame.to_string());
+    let listing = filter::listing(&Method::ToolsList).expect("a listing");
+    for (who, expect) in [
+        (Principal::Anonymous, vec!["public", "shown"]),
+        (user(&[], "ann"), vec!["public", "plain", "shown", "ann's"]),
+        (
+            user(&["write"], "bob"),
+            vec!["public", "plain", "write", "shown"],
+        ),
+    ] {
+        let filtered = filter::filtered(&policy, &who, listing, &frame).expect("a frame");
+        let filtered: serde_json::Value = serde_json::from_slice(&filtered).expect("JSON");
+        let tools = filtered["result"]["tools"].as_array().expect("tools");
+        let names: Vec<_> = tools.iter().map(|tool| &tool["name"]).collect();
+        assert_eq!(names, expect, "{who:?}");
+        assert_eq!(filtered["result"]["nextCursor"], "x");
+    }
+}
