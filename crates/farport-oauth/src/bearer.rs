@@ -2,9 +2,10 @@
 //! RFC 9728).
 
 use std::{
+    any::Any,
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -36,9 +37,36 @@ pub struct Authenticated {
     pub client: Option<ClientId>,
     /// When it ends.
     pub expires: Option<UnixTime>,
-    pub(crate) grant: Option<(GrantId, GrantKey)>,
-    /// Whether there are upstream tokens to be had.
-    pub(crate) upstream: bool,
+    /// The way to their provider's tokens, if there are any.
+    pub upstream: Option<UpstreamGrant>,
+    /// What a host has made of all this, kept for as long as this is.
+    pub extension: OnceLock<Arc<dyn Any + Send + Sync>>,
+    grant: Option<GrantId>,
+}
+
+impl Authenticated {
+    /// A user with these scopes, of whom nothing else is known.
+    pub fn new(user: UserId, scopes: Scopes) -> Self {
+        Self {
+            user,
+            name: None,
+            email: None,
+            claims: Map::new(),
+            scopes,
+            client: None,
+            expires: None,
+            upstream: None,
+            extension: OnceLock::new(),
+            grant: None,
+        }
+    }
+}
+
+/// A grant whose provider's tokens can be had.
+#[derive(Clone, Debug)]
+pub struct UpstreamGrant {
+    pub(crate) id: GrantId,
+    pub(crate) key: GrantKey,
 }
 
 /// Why a request's credentials are not accepted.
@@ -150,13 +178,35 @@ impl Default for TokenCache {
 }
 
 impl TokenCache {
+    /// Who brings this token, and where it is good, if that was found out a moment ago.
+    pub(crate) fn get(&self, id: &Digest, now: UnixTime) -> Option<(Arc<Authenticated>, Arc<str>)> {
+        let cached = self.tokens.get(id).filter(|cached| cached.until > now)?;
+        Some((cached.who, cached.audience))
+    }
+
+    /// Remembers a token for a moment.
+    pub(crate) fn put(
+        &self,
+        id: Digest,
+        who: Arc<Authenticated>,
+        audience: Arc<str>,
+        now: UnixTime,
+    ) {
+        let believed = now.after(BELIEVED);
+        let until = who.expires.map_or(believed, |end| end.min(believed));
+        let cached = Cached {
+            who,
+            audience,
+            until,
+        };
+        self.tokens.insert(id, cached);
+    }
+
     /// Forgets the tokens of a grant.
     pub(crate) fn forget(&self, grant: &GrantId) {
         self.revocations.fetch_add(1, Ordering::SeqCst);
-        self.tokens.retain(|_, cached| {
-            let of = cached.who.grant.as_ref();
-            of.is_none_or(|(id, _)| id != grant)
-        });
+        self.tokens
+            .retain(|_, cached| cached.who.grant.as_ref() != Some(grant));
     }
 }
 
@@ -173,15 +223,15 @@ impl AuthorizationServer {
         now: UnixTime,
     ) -> Result<Arc<Authenticated>, BearerError> {
         let id = Digest::of(token);
-        let cached = match self.tokens.tokens.get(&id) {
-            Some(cached) if cached.until > now => cached,
-            _ => self.look_up(&id, token, now).await?,
+        let (who, audience) = match self.tokens.get(&id, now) {
+            Some(cached) => cached,
+            None => self.look_up(&id, token, now).await?,
         };
         // An API token is good at whatever its server serves.
-        if !cached.audience.is_empty() && !site.admits(&cached.audience, resource) {
+        if !audience.is_empty() && !site.admits(&audience, resource) {
             return Err(BearerError::Invalid);
         }
-        Ok(cached.who)
+        Ok(who)
     }
 
     async fn look_up(
@@ -189,7 +239,7 @@ impl AuthorizationServer {
         id: &Digest,
         token: &str,
         now: UnixTime,
-    ) -> Result<Cached, BearerError> {
+    ) -> Result<(Arc<Authenticated>, Arc<str>), BearerError> {
         let revocations = self.tokens.revocations.load(Ordering::SeqCst);
         let found = if Kind::Access.fits(token) {
             self.look_up_access(id, token, now).await?
@@ -199,18 +249,13 @@ impl AuthorizationServer {
             None
         };
         let (who, audience) = found.ok_or(BearerError::Invalid)?;
-        let believed = now.after(BELIEVED);
-        let cached = Cached {
-            until: who.expires.map_or(believed, |end| end.min(believed)),
-            who: Arc::new(who),
-            audience,
-        };
-        self.tokens.tokens.insert(*id, cached.clone());
+        let who = Arc::new(who);
+        self.tokens.put(*id, who.clone(), audience.clone(), now);
         if self.tokens.revocations.load(Ordering::SeqCst) != revocations {
             // It may have been this one.
             self.tokens.tokens.remove(id);
         }
-        Ok(cached)
+        Ok((who, audience))
     }
 
     async fn look_up_access(
@@ -235,16 +280,19 @@ impl AuthorizationServer {
         };
         let properties: Properties = serde_json::from_slice(&plain)
             .map_err(|_| BearerError::Unavailable("a grant's properties do not parse".into()))?;
+        let upstream = properties.upstream.is_some().then(|| UpstreamGrant {
+            id: grant.id.clone(),
+            key,
+        });
         let who = Authenticated {
-            user: grant.user,
             name: properties.identity.name,
             email: properties.identity.email,
             claims: properties.identity.claims,
-            scopes: stored.scopes,
             client: Some(grant.client),
             expires: Some(stored.expires),
-            grant: Some((grant.id, key)),
-            upstream: properties.upstream.is_some(),
+            grant: Some(grant.id),
+            upstream,
+            ..Authenticated::new(grant.user, stored.scopes)
         };
         Ok(Some((who, stored.resource)))
     }
@@ -260,15 +308,9 @@ pub(crate) async fn api_token(
     let token = token.filter(|token| token.expires.is_none_or(|end| end > now));
     Ok(token.map(|token| {
         let who = Authenticated {
-            user: token.user,
             name: Some(token.label.to_string()),
-            email: None,
-            claims: Map::new(),
-            scopes: token.scopes,
-            client: None,
             expires: token.expires,
-            grant: None,
-            upstream: false,
+            ..Authenticated::new(token.user, token.scopes)
         };
         (who, "".into())
     }))

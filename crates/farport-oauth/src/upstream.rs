@@ -9,8 +9,8 @@ use futures_util::lock::Mutex as Turn;
 use secrecy::SecretString;
 
 use crate::{
-    Authenticated, AuthorizationServer, Grant, GrantId, Properties, SignInMethod, StoreError,
-    UnixTime, UpstreamTokens,
+    AuthorizationServer, Grant, GrantId, Properties, SignInMethod, StoreError, UnixTime,
+    UpstreamGrant, UpstreamTokens,
     keys::GrantKey,
     provider::{ProviderError, World},
 };
@@ -56,18 +56,15 @@ impl Refreshing {
 }
 
 impl AuthorizationServer {
-    /// The provider's access token of whoever makes a request, renewed if it has expired.
+    /// The provider's access token of whoever made a grant, renewed if it has expired.
     ///
     /// # Errors
     /// When there is none, or it cannot be renewed.
     pub async fn upstream_token(
         &self,
-        who: &Authenticated,
+        UpstreamGrant { id, key }: &UpstreamGrant,
         now: UnixTime,
     ) -> Result<SecretString, UpstreamError> {
-        let Some((id, key)) = who.grant.as_ref().filter(|_| who.upstream) else {
-            return Err(UpstreamError::None);
-        };
         let (_, properties) = self.properties(id, key).await?;
         if let Some(fresh) = fresh(&properties, now)? {
             return Ok(fresh);
