@@ -5,14 +5,17 @@
 
 mod scan;
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{ErrorCode, Method, RawJson, RpcError};
+use crate::{
+    ErrorCode, Method, RpcError,
+    json::{self, RawJson},
+};
 
 pub use scan::{MAX_DEPTH, MAX_MEMBERS};
 
@@ -218,7 +221,7 @@ fn message(body: &ByteString, text: &str) -> Result<Message, Rejected> {
             "A message is a request or a response",
         ));
     }
-    let Ok(Name(name)) = serde_json::from_str(method.get()) else {
+    let Some(name) = json::text(method) else {
         return Err(reject(
             ErrorCode::INVALID_REQUEST,
             "method must be a string",
@@ -251,9 +254,6 @@ fn response(body: &ByteString, wire: &Wire<'_>, id: Option<RequestId>) -> Option
     Some(Message::Response(Response { id, outcome }))
 }
 
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
 enum IdProblem {
     Null,
     Unusable,
@@ -266,7 +266,12 @@ fn read_id(raw: &RawValue) -> Result<RequestId, IdProblem> {
     if raw.get().len() > MAX_ID_BYTES {
         return Err(IdProblem::Unusable);
     }
-    serde_json::from_str(raw.get()).map_err(|_| IdProblem::Unusable)
+    if let Some(id) = json::text(raw) {
+        return Ok(RequestId::String(id.into()));
+    }
+    // JSON has fewer ways to write a number than this takes; they were ruled out before.
+    let id = raw.get().parse().map_err(|_| IdProblem::Unusable)?;
+    Ok(RequestId::Integer(id))
 }
 
 #[cfg(test)]

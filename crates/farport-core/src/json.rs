@@ -1,10 +1,21 @@
 //! JSON that passes through unread.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use bytestring::ByteString;
+use memchr::memchr;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
+
+/// The text of a JSON string; `None` for anything else. Most strings are written as they are, and
+/// need no second parser.
+pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    match memchr(b'\\', inner.as_bytes()) {
+        None => Some(Cow::Borrowed(inner)),
+        Some(_) => serde_json::from_str(raw.get()).ok().map(Cow::Owned),
+    }
+}
 
 /// A piece of JSON text, shared and never re-serialised: whatever the sender wrote, unknown
 /// members and number formats included, is what the receiver reads.

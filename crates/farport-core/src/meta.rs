@@ -8,7 +8,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{Method, ProtocolVersion, RawJson, RpcError};
+use crate::{
+    Method, ProtocolVersion, RpcError,
+    json::{self, RawJson},
+};
 
 /// The parts of a request's parameters that decide how it is served, read without touching the
 /// rest.
@@ -152,7 +155,7 @@ impl RequestMeta {
             SubjectField::Uri => params.uri,
             SubjectField::TaskId => params.task_id,
         });
-        read.subject = subject.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        read.subject = subject.and_then(json::text).map(Into::into);
         if matches!(method, Method::ToolsCall) {
             read.arguments = params.arguments.map(|arguments| raw.part(arguments));
         }
@@ -160,9 +163,9 @@ impl RequestMeta {
             return Ok(read);
         };
         if let Some(version) = meta.protocol_version {
-            let version = serde_json::from_str(version.get())
-                .map_err(|_| RpcError::invalid_params("protocolVersion must be a string"))?;
-            read.protocol_version = Some(version);
+            let version = json::text(version)
+                .ok_or_else(|| RpcError::invalid_params("protocolVersion must be a string"))?;
+            read.protocol_version = Some(version.into());
         }
         read.has_client_capabilities = meta
             .client_capabilities

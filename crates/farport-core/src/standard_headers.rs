@@ -72,11 +72,9 @@ pub fn check(headers: &HeaderMap, method: &Method, meta: &RequestMeta) -> Result
             "MCP-Protocol-Version is not the body's version",
         ));
     }
-    check_method(headers, method)?;
-    let named = single(headers, &METHOD)?;
-    if named.is_none() {
-        return Err(RpcError::header_mismatch("Mcp-Method is missing"));
-    }
+    let named = single(headers, &METHOD)?
+        .ok_or_else(|| RpcError::header_mismatch("Mcp-Method is missing"))?;
+    same_method(named, method)?;
     let name = single(headers, &NAME)?;
     if let (Some(_), Some(subject)) = (SubjectField::of(method), meta.subject.as_deref()) {
         let name = name.ok_or_else(|| RpcError::header_mismatch("Mcp-Name is missing"))?;
@@ -110,11 +108,18 @@ pub fn check_params(
 /// -32020 when the header names another method.
 pub fn check_method(headers: &HeaderMap, method: &Method) -> Result<(), RpcError> {
     match single(headers, &METHOD)? {
-        Some(named) if named != method.as_str() => Err(RpcError::header_mismatch(
-            "Mcp-Method is not the body's method",
-        )),
-        _ => Ok(()),
+        Some(named) => same_method(named, method),
+        None => Ok(()),
     }
+}
+
+fn same_method(named: &str, method: &Method) -> Result<(), RpcError> {
+    if named == method.as_str() {
+        return Ok(());
+    }
+    Err(RpcError::header_mismatch(
+        "Mcp-Method is not the body's method",
+    ))
 }
 
 #[cfg(test)]

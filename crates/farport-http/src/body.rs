@@ -9,7 +9,6 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use farport_core::Runtime;
-use http::{HeaderMap, header};
 use http_body::{Frame, SizeHint};
 
 use crate::{Limits, refusal::Refusal, sse_body::SseBody};
@@ -71,18 +70,13 @@ impl http_body::Body for Body {
 /// Reads a request body, within its bounds of size and time.
 pub(crate) async fn read<B>(
     body: B,
-    headers: &HeaderMap,
     limits: &Limits,
     runtime: &dyn Runtime,
 ) -> Result<Bytes, Refusal>
 where
     B: http_body::Body<Data = Bytes>,
 {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok());
-    let announced = announced.and_then(|text| text.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limits.body_bytes as u64) {
+    if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(Refusal::TooLarge);
     }
     let mut body = pin!(body);

@@ -58,10 +58,15 @@ pub(crate) fn accepts_events(headers: &HeaderMap) -> Result<(), Refusal> {
 /// also keeps foreign pages out.
 pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let first = types.next().and_then(|value| value.to_str().ok());
-    let essence = first.map(|value| value.split(';').next().unwrap_or_default().trim());
+    let (Some(only), None) = (types.next(), types.next()) else {
+        return Err(Refusal::MediaType);
+    };
+    if only == JSON {
+        return Ok(());
+    }
+    let essence = only.to_str().ok().and_then(|value| value.split(';').next());
     match essence {
-        Some(essence) if essence.eq_ignore_ascii_case(JSON) && types.next().is_none() => Ok(()),
+        Some(essence) if essence.trim().eq_ignore_ascii_case(JSON) => Ok(()),
         _ => Err(Refusal::MediaType),
     }
 }

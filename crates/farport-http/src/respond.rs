@@ -2,16 +2,21 @@
 
 use bytes::Bytes;
 use farport_core::sse;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::{Body, negotiate::Form, sse_body::SseBody};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+/// How many headers a client's request has at most, as a rule.
+const USUAL_HEADERS: usize = 12;
+
 /// A JSON body.
 pub(crate) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::full(body));
     *response.status_mut() = status;
+    // hyper reads the next request's headers into this map: with room for those it need not grow.
+    *response.headers_mut() = HeaderMap::with_capacity(USUAL_HEADERS);
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
 }

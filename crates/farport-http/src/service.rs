@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -85,7 +86,8 @@ impl McpService {
     /// Answers one request.
     ///
     /// The future must be polled to its end, or dropped when the client has gone. It never fails:
-    /// every refusal is a response.
+    /// every refusal is a response. It is large, some kilobytes: box it where it is not all that
+    /// there is.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes>,
@@ -108,8 +110,7 @@ impl McpService {
             session = tracing::field::Empty,
             version = tracing::field::Empty,
         );
-        // On the heap: a connection keeps room for this future for as long as it is open.
-        let routed = Box::pin(inner.route(parts, body));
+        let routed = pin!(inner.route(parts, body));
         let mut response = if span.is_disabled() {
             routed.await
         } else {
@@ -199,7 +200,7 @@ impl Inner {
             false => Form::Json,
         };
         crate::negotiate::is_json(&parts.headers)?;
-        let body = body::read(body, &parts.headers, &self.config.limits, &*self.runtime).await?;
+        let body = body::read(body, &self.config.limits, &*self.runtime).await?;
         Ok((
             Caller {
                 principal: Principal::Anonymous,

@@ -170,8 +170,9 @@ impl<H: ServerHandler> RmcpInstance<H> {
             _ => None,
         };
         let peer = self.peer_for(&context, &envelope.method, &meta);
-        let (rmcp, _gone) = rmcp_context(envelope, context, &peer, meta);
+        let (rmcp, gone) = rmcp_context(envelope, context, &peer, meta);
         let result = Service::handle_request(&*self.handler, request, rmcp).await;
+        gone.map(DropGuard::disarm);
         let result = result.map_err(error)?;
         match opening {
             Some(opening) => self.negotiate(opening, result, &peer).map_err(error),
@@ -190,8 +191,10 @@ impl<H: ServerHandler> RmcpInstance<H> {
         let (params, meta) = decode::tool_call(envelope)?;
         let takes_tasks = declares_tasks(&meta);
         let peer = self.peer_for(&context, &envelope.method, &meta);
-        let (rmcp, _gone) = rmcp_context(envelope, context, &peer, meta);
-        match self.handler.call_tool(params, rmcp).await {
+        let (rmcp, gone) = rmcp_context(envelope, context, &peer, meta);
+        let served = self.handler.call_tool(params, rmcp).await;
+        gone.map(DropGuard::disarm);
+        match served {
             Ok(CallToolResponse::Task(task)) => {
                 if !takes_tasks {
                     let needed = ClientCapabilities::builder().enable_tasks().build();
@@ -304,8 +307,8 @@ fn modern_client(
     Some(params)
 }
 
-/// What rmcp hands a handler along with a request. The guard cancels the call when it is dropped,
-/// where nobody else can.
+/// What rmcp hands a handler along with a request. The guard cancels a call that is dropped before
+/// its end, where nobody else can.
 fn rmcp_context<H: ServerHandler>(
     envelope: &Request,
     context: CallContext,
