@@ -1,22 +1,31 @@
 //! Connections: hyper under explicit limits, until the server is told to stop.
 
+mod timer;
+
 use std::{cell::Cell, convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
-use farport_http::McpService;
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use farport_http::{Body, McpService};
+use http::{HeaderName, HeaderValue, Request, Response, Version, header};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
 use tokio::{
     net::TcpStream,
     sync::{Semaphore, mpsc},
 };
 
+use self::timer::ConnectionTimer;
 use crate::Listeners;
 
 /// How long a request's head may take to arrive, and a connection may be idle between requests.
 const HEAD_TIME: Duration = Duration::from_secs(15);
+
+/// The same, in words that clients know: one that keeps connections for later then does not send
+/// a request on one that is just being closed.
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+
+/// How long what was sent may stay untaken. A client that reads nothing would otherwise hold its
+/// connection for ever.
+const STALL_TIME: Duration = Duration::from_secs(60);
 
 /// How long a connection that was accepted just before the end has to send its first request.
 const FIRST_REQUEST_TIME: Duration = Duration::from_secs(1);
@@ -43,8 +52,7 @@ pub(crate) async fn serve(
     let open = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+    http.header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS);
     let tidying = tokio::spawn({
@@ -73,12 +81,15 @@ pub(crate) async fn serve(
         };
         let service = service.clone();
         let first = Cell::new(Some(fresh.clone()));
-        let answer = service_fn(move |request| {
+        let answers = service_fn(move |request| {
             drop(first.take());
             let service = service.clone();
-            async move { Ok::<_, Infallible>(service.handle(request).await) }
+            // On the heap: a connection keeps room for this future for as long as it is open.
+            Box::pin(answer(service, request))
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), answer));
+        let mut http = http.clone();
+        http.timer(ConnectionTimer::default());
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), answers));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended");
@@ -102,12 +113,40 @@ pub(crate) async fn serve(
     }
 }
 
+/// Answers a request, and says how long the connection then waits for the next one.
+async fn answer(
+    service: McpService,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let asked = request.headers().get(header::CONNECTION);
+    let stays = request.version() == Version::HTTP_11
+        && asked.is_none_or(|asked| !asked.as_bytes().eq_ignore_ascii_case(b"close"));
+    let mut response = service.handle(request).await;
+    if stays {
+        response
+            .headers_mut()
+            .insert(&KEEP_ALIVE, HeaderValue::from_static("timeout=15"));
+    }
+    Ok(response)
+}
+
+/// Ends a connection whose client takes nothing any more, where the system can tell. Elsewhere it
+/// is held until the server stops, or the system gives it up.
+fn limit_stalls(stream: &TcpStream, stalled: Duration) -> io::Result<()> {
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stalled))?;
+    #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
+    let _ = (stream, stalled);
+    Ok(())
+}
+
 /// The connection, ready to use. What fails here fails for one connection only.
 async fn accepted_stream(accepted: io::Result<TcpStream>) -> Option<TcpStream> {
     match accepted {
         Ok(stream) => {
             // Without it an event waits for the acknowledgement of the one before.
-            if let Err(error) = stream.set_nodelay(true) {
+            let set = stream.set_nodelay(true);
+            if let Err(error) = set.and_then(|()| limit_stalls(&stream, STALL_TIME)) {
                 tracing::debug!(%error, "connection ended before it began");
                 return None;
             }
@@ -119,5 +158,34 @@ async fn accepted_stream(accepted: io::Result<TcpStream>) -> Option<TcpStream> {
             tokio::time::sleep(Duration::from_millis(50)).await;
             None
         }
+    }
+}
+
+#[cfg(all(
+    test,
+    any(target_os = "android", target_os = "fuchsia", target_os = "linux")
+))]
+mod tests {
+    use tokio::{io::AsyncWriteExt, net::TcpListener, time::timeout};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).await.unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        limit_stalls(&stream, Duration::from_millis(300)).unwrap();
+        let flood = async {
+            loop {
+                if let Err(error) = stream.write_all(&[0; 65_536]).await {
+                    return error;
+                }
+            }
+        };
+        let ended = timeout(Duration::from_secs(60), flood).await.unwrap();
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+        drop(client);
     }
 }

@@ -153,7 +153,9 @@ async fn requests() {
     cases.push(cut_at_the_limit("idle between requests", async move {
         let mut wire = Wire::connect(at).await;
         wire.send(Ask::get("/health").bytes()).await;
-        let (_, wire) = wire.response().await.unwrap().whole().await;
+        let response = wire.response().await.unwrap();
+        assert_eq!(response.headers["keep-alive"], "timeout=15");
+        let (_, wire) = response.whole().await;
         assert!(wire.closes().await);
     }));
     // Meanwhile others are served.
@@ -221,6 +223,26 @@ async fn calls() {
         .unwrap();
     assert!(began.elapsed() > Duration::from_secs(8));
     waiting.abort();
+}
+
+#[tokio::test]
+async fn a_connection_that_stays_open_says_for_how_long() {
+    let server = start(Kind::Quiet).await;
+    let call = || modern_call(1, "echo", json!({}));
+    for (ask, told) in [
+        (call(), true),
+        (call().with("connection", "keep-alive"), true),
+        (call().with("connection", "Close"), false),
+        (Ask::get("/nowhere"), true),
+    ] {
+        let response = ask.to(server.address).await;
+        let said = response.headers.get("keep-alive");
+        assert_eq!(
+            said.is_some_and(|said| said == "timeout=15"),
+            told,
+            "{ask:?}"
+        );
+    }
 }
 
 #[tokio::test]
