@@ -21,6 +21,10 @@ impl ErrorCode {
     pub const INTERNAL_ERROR: Self = Self(-32603);
     /// The session is unknown, has ended, or is somebody else's.
     pub const SESSION_NOT_FOUND: Self = Self(-32001);
+    /// Nobody has signed in, or the token is not good.
+    pub const UNAUTHORIZED: Self = Self(-32004);
+    /// The caller may not do this.
+    pub const FORBIDDEN: Self = Self(-32003);
     /// 2026-07-28: a header is missing or disagrees with the body.
     pub const HEADER_MISMATCH: Self = Self(-32020);
     /// 2026-07-28: the request needs a capability that the client did not declare.
@@ -49,6 +53,16 @@ impl RpcError {
             message: message.into(),
             data: None,
         }
+    }
+
+    /// -32004.
+    pub fn unauthorized(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::UNAUTHORIZED, message)
+    }
+
+    /// -32003.
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::FORBIDDEN, message)
     }
 
     /// -32700.

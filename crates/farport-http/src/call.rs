@@ -75,6 +75,7 @@ impl Inner {
         meta: &RequestMeta,
         caller: Caller,
     ) -> Result<Served, Refusal> {
+        self.permit(&caller.principal, &caller.parts, &request, meta)?;
         let (instance, ongoing) = self.begin(session, &request)?;
         let mut context = context(session, &ongoing, caller);
         let profile = self.dispatch.profile();

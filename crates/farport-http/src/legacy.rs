@@ -10,7 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use farport_core::{
-    Call, Era, EventStream, Message, Method, Request, RequestMeta, RpcError, SessionId, Sink, Tier,
+    Call, Era, EventStream, Message, Method, Principal, Request, RequestMeta, RpcError, SessionId,
+    Sink, Tier,
     envelope::{self, Body as Envelope, Rejected},
     frame, sse, tier,
 };
@@ -36,6 +37,7 @@ pub(crate) struct LegacyConnections {
 #[derive(Debug)]
 struct Connection {
     id: SessionId,
+    principal: Principal,
     stream: Arc<EventStream>,
     session: OnceLock<Arc<Session>>,
 }
@@ -58,8 +60,9 @@ impl LegacyConnections {
         }
     }
 
-    fn find(&self, id: SessionId) -> Option<Arc<Connection>> {
-        self.lock().get(&id).cloned()
+    fn find(&self, id: SessionId, principal: &Principal) -> Option<Arc<Connection>> {
+        let found = self.lock().get(&id).cloned();
+        found.filter(|connection| connection.principal == *principal)
     }
 
     fn admit(&self, connection: &Arc<Connection>) -> Result<(), Refusal> {
@@ -108,6 +111,7 @@ impl Inner {
     /// GET /sse: opens a connection, whose first event says where to post.
     pub(crate) fn legacy_open(
         self: &Arc<Self>,
+        principal: Principal,
         headers: &HeaderMap,
     ) -> Result<Response<Body>, Refusal> {
         crate::negotiate::accepts_events(headers)?;
@@ -116,6 +120,7 @@ impl Inner {
         let stream = Arc::new(EventStream::new(self.config.limits.stream));
         let connection = Connection {
             id,
+            principal,
             stream: stream.clone(),
             session: OnceLock::new(),
         };
@@ -141,10 +146,17 @@ impl Inner {
             .split('&')
             .find_map(|pair| pair.strip_prefix("sessionId="));
         let id = named.ok_or(Refusal::NoSession)?;
-        let connection = SessionId::parse(id).and_then(|id| self.legacy.find(id));
+        let connection =
+            SessionId::parse(id).and_then(|id| self.legacy.find(id, &caller.principal));
         let connection = connection.ok_or(Refusal::UnknownSession)?;
         match envelope::parse(&body)? {
-            Envelope::Single(message) => self.legacy_take(&connection, message, caller),
+            Envelope::Single(message) => {
+                // While it can be told by a status.
+                if let Message::Request(request) = &message {
+                    self.legacy_permit(request, &caller)?;
+                }
+                self.legacy_take(&connection, message, caller);
+            }
             Envelope::Batch(entries) => {
                 let session = connection.session.get();
                 if !session.is_some_and(|session| session.record.version().allows_batches()) {
@@ -202,6 +214,13 @@ impl Inner {
         }
     }
 
+    fn legacy_permit(&self, request: &Request, caller: &Caller) -> Result<RequestMeta, Refusal> {
+        let meta = RequestMeta::read(&request.method, request.params.as_ref())
+            .map_err(|error| Refusal::of(&request.id, error))?;
+        self.permit(&caller.principal, &caller.parts, request, &meta)?;
+        Ok(meta)
+    }
+
     async fn legacy_initialize(
         &self,
         connection: &Connection,
@@ -235,8 +254,7 @@ impl Inner {
                 RpcError::invalid_request("The session is not open yet"),
             )
         })?;
-        let meta = RequestMeta::read(&request.method, request.params.as_ref())
-            .map_err(|error| Refusal::of(&id, error))?;
+        let meta = self.legacy_permit(&request, &caller)?;
         let (instance, ongoing) = self.begin(session, &request)?;
         let mut context = context(session, &ongoing, caller);
         let profile = self.dispatch.profile();

@@ -71,6 +71,7 @@ impl Inner {
         standard_headers::check(headers, &request.method, &meta).map_err(refuse)?;
         let profile = self.dispatch.profile();
         let version = meta.modern_version(&profile.versions).map_err(refuse)?;
+        self.permit(&caller.principal, &caller.parts, &request, &meta)?;
         if request.method.is_session_only() {
             return Err(Refusal::of(
                 &request.id,

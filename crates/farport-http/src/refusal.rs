@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use farport_core::{ErrorCode, RequestId, RpcError, envelope::Rejected, frame};
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::{Body, respond};
 
@@ -39,9 +39,22 @@ pub(crate) enum Refusal {
     Message(Rejected),
     /// The message is refused with a status of its own.
     Status(StatusCode, Rejected),
+    /// Signing in, or more scopes, would help: the client is told how.
+    Challenged(Box<Challenged>),
     /// The server failed; the reason is in its log.
     Internal,
 }
+
+/// A refusal with a `WWW-Authenticate` header.
+#[derive(Debug)]
+pub(crate) struct Challenged {
+    pub(crate) status: StatusCode,
+    pub(crate) challenge: Option<HeaderValue>,
+    pub(crate) rejected: Rejected,
+}
+
+/// A header that goes with a refusal.
+type WithHeader = Option<(HeaderName, HeaderValue)>;
 
 impl From<Rejected> for Refusal {
     fn from(rejected: Rejected) -> Self {
@@ -70,30 +83,28 @@ impl Refusal {
 
     /// The response: a JSON-RPC error with the HTTP status that fits it.
     pub(crate) fn into_response(self) -> Response<Body> {
-        let (status, rejected, allow) = self.into_parts();
+        let (status, rejected, header) = self.into_parts();
         tracing::debug!(%status, error = %rejected.error, "refused");
         // Without a request there is no id: null is none that MCP's schemas know.
         let body = frame::error(rejected.id.as_ref(), &rejected.error, false);
         let mut response = respond::json(status, body);
-        if let Some(methods) = allow {
-            response
-                .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static(methods));
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, value);
         }
         response
     }
 
-    fn into_parts(self) -> (StatusCode, Rejected, Option<&'static str>) {
+    fn into_parts(self) -> (StatusCode, Rejected, WithHeader) {
         let general = |status, message: &'static str| {
             (status, Rejected::from(RpcError::invalid_request(message)))
         };
-        let mut allow = None;
+        let mut with = None;
         let (status, rejected) = match self {
             Self::Host => general(StatusCode::FORBIDDEN, "Host is not allowed"),
             Self::Origin => general(StatusCode::FORBIDDEN, "Origin is not allowed"),
             Self::NoRoute => general(StatusCode::NOT_FOUND, "Not found"),
             Self::Method(methods) => {
-                allow = Some(methods);
+                with = Some((header::ALLOW, HeaderValue::from_static(methods)));
                 general(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
             }
             Self::NotAcceptable(message) => general(StatusCode::NOT_ACCEPTABLE, message),
@@ -126,11 +137,17 @@ impl Refusal {
                 (status, rejected)
             }
             Self::Status(status, rejected) => (status, rejected),
+            Self::Challenged(challenged) => {
+                with = challenged
+                    .challenge
+                    .map(|challenge| (header::WWW_AUTHENTICATE, challenge));
+                (challenged.status, challenged.rejected)
+            }
             Self::Internal => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 Rejected::from(RpcError::internal()),
             ),
         };
-        (status, rejected, allow)
+        (status, rejected, with)
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::Future,
+    net::IpAddr,
     pin::pin,
     sync::{
         Arc,
@@ -12,13 +13,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use farport_core::{Dispatch, Principal, Runtime, SessionStore};
+use farport_core::{Dispatch, Principal, Runtime, SessionStore, policy::Permitted};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header, request::Parts};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    Body, Config, body, cors, legacy::LegacyConnections, negotiate::Form, refusal::Refusal,
+    Auth, Body, Config, body, cors, legacy::LegacyConnections, negotiate::Form, refusal::Refusal,
     respond, session::Sessions,
 };
 
@@ -32,6 +33,7 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) sessions: Sessions,
     pub(crate) legacy: LegacyConnections,
+    pub(crate) auth: Option<Auth>,
     /// Fires when the server is about to stop.
     pub(crate) stopping: CancellationToken,
     stopped: AtomicBool,
@@ -67,6 +69,32 @@ impl McpService {
         runtime: Arc<dyn Runtime>,
         config: Config,
     ) -> Self {
+        Self::with(dispatch, store, runtime, config, None)
+    }
+
+    /// A service for `dispatch` behind `auth`.
+    pub fn protected(
+        dispatch: Arc<dyn Dispatch>,
+        store: Arc<dyn SessionStore>,
+        runtime: Arc<dyn Runtime>,
+        config: Config,
+        auth: Auth,
+    ) -> Self {
+        let policy = auth.policy().clone();
+        let dispatch = match policy.is_flat() {
+            true => dispatch,
+            false => Arc::new(Permitted::new(dispatch, policy)),
+        };
+        Self::with(dispatch, store, runtime, config, Some(auth))
+    }
+
+    fn with(
+        dispatch: Arc<dyn Dispatch>,
+        store: Arc<dyn SessionStore>,
+        runtime: Arc<dyn Runtime>,
+        config: Config,
+        auth: Option<Auth>,
+    ) -> Self {
         let mut name = [0; 4];
         runtime.random(&mut name);
         let replica: Arc<str> = format!("{:08x}", u32::from_be_bytes(name)).into();
@@ -78,6 +106,7 @@ impl McpService {
             config,
             sessions,
             legacy,
+            auth,
             stopping: CancellationToken::new(),
             stopped: AtomicBool::new(false),
         }))
@@ -89,6 +118,19 @@ impl McpService {
     /// every refusal is a response. It is large, some kilobytes: box it where it is not all that
     /// there is.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes>,
+    {
+        self.handle_from(request, None).await
+    }
+
+    /// Answers one request that came from `address`, by which some things are counted that cost
+    /// something. See [`McpService::handle`].
+    pub async fn handle_from<B>(
+        &self,
+        request: Request<B>,
+        address: Option<IpAddr>,
+    ) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes>,
     {
@@ -110,7 +152,7 @@ impl McpService {
             session = tracing::field::Empty,
             version = tracing::field::Empty,
         );
-        let routed = pin!(inner.route(parts, body));
+        let routed = pin!(inner.route(parts, body, address));
         let mut response = if span.is_disabled() {
             routed.await
         } else {
@@ -155,20 +197,36 @@ impl Inner {
         answer
     }
 
-    async fn route<B>(self: &Arc<Self>, parts: Parts, body: B) -> Result<Response<Body>, Refusal>
+    async fn route<B>(
+        self: &Arc<Self>,
+        parts: Parts,
+        body: B,
+        address: Option<IpAddr>,
+    ) -> Result<Response<Body>, Refusal>
     where
         B: http_body::Body<Data = Bytes>,
     {
         match (&parts.method, parts.uri.path()) {
             (&Method::POST, "/mcp") => {
-                let (caller, body) = self.receive(parts, body, true).await?;
+                let principal = self.principal(&parts, "/mcp").await?;
+                let (caller, body) = self.receive(principal, parts, body, true).await?;
                 self.post(caller, body).await
             }
-            (&Method::GET, "/mcp") => self.listen(&parts.headers).await,
-            (&Method::DELETE, "/mcp") => self.delete(&parts.headers).await,
-            (&Method::GET, "/sse") => self.legacy_open(&parts.headers),
+            (&Method::GET, "/mcp") => {
+                let principal = self.principal(&parts, "/mcp").await?;
+                self.listen(&principal, &parts.headers).await
+            }
+            (&Method::DELETE, "/mcp") => {
+                let principal = self.principal(&parts, "/mcp").await?;
+                self.delete(&principal, &parts.headers).await
+            }
+            (&Method::GET, "/sse") => {
+                let principal = self.principal(&parts, "/sse").await?;
+                self.legacy_open(principal, &parts.headers)
+            }
             (&Method::POST, "/sse/message") => {
-                let (caller, body) = self.receive(parts, body, false).await?;
+                let principal = self.principal(&parts, "/sse").await?;
+                let (caller, body) = self.receive(principal, parts, body, false).await?;
                 self.legacy_post(caller, body).await
             }
             (&Method::GET | &Method::HEAD, "/health") => Ok(respond::json(
@@ -181,14 +239,19 @@ impl Inner {
             (_, "/mcp") => Err(Refusal::Method("GET, POST, DELETE, OPTIONS")),
             (_, "/sse" | "/health") => Err(Refusal::Method("GET, OPTIONS")),
             (_, "/sse/message") => Err(Refusal::Method("POST, OPTIONS")),
-            _ => Err(Refusal::NoRoute),
+            // On the heap, and out of the way of all others.
+            _ => match Box::pin(self.oauth(&parts, body, address)).await {
+                Some(answer) => answer,
+                None => Err(Refusal::NoRoute),
+            },
         }
     }
 
     /// Checks the head of a POST, then reads its body.
     async fn receive<B>(
         &self,
-        parts: Parts,
+        principal: Principal,
+        mut parts: Parts,
         body: B,
         streams: bool,
     ) -> Result<(Caller, Bytes), Refusal>
@@ -200,10 +263,15 @@ impl Inner {
             false => Form::Json,
         };
         crate::negotiate::is_json(&parts.headers)?;
+        if self.auth.is_some() {
+            // A handler is told who calls; with the token itself it could call others.
+            parts.headers.remove(header::AUTHORIZATION);
+            parts.headers.remove(header::COOKIE);
+        }
         let body = body::read(body, &self.config.limits, &*self.runtime).await?;
         Ok((
             Caller {
-                principal: Principal::Anonymous,
+                principal,
                 parts: Box::new(parts),
                 form,
                 traced: tracing::enabled!(tracing::Level::DEBUG),

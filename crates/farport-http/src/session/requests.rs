@@ -55,6 +55,7 @@ impl Inner {
         caller: Caller,
     ) -> Result<Response<Body>, Refusal> {
         if request.method == Method::Initialize {
+            self.permit(&caller.principal, &caller.parts, &request, &meta)?;
             return self.initialize(request, caller).await;
         }
         let headers = &caller.parts.headers;
@@ -231,12 +232,16 @@ impl Inner {
     }
 
     /// GET: listens to what the server says unasked, or comes back to a stream.
-    pub(crate) async fn listen(&self, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+    pub(crate) async fn listen(
+        &self,
+        principal: &Principal,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Refusal> {
         if modern::is_headed(headers) {
             return Err(Refusal::Method("POST, OPTIONS"));
         }
         crate::negotiate::accepts_events(headers)?;
-        let session = self.session_of(headers, &Principal::Anonymous).await?;
+        let session = self.session_of(headers, principal).await?;
         let last = match headers.contains_key(&LAST_EVENT_ID) {
             false => None,
             true => Some(
@@ -270,11 +275,15 @@ impl Inner {
     }
 
     /// DELETE: ends a session.
-    pub(crate) async fn delete(&self, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+    pub(crate) async fn delete(
+        &self,
+        principal: &Principal,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Refusal> {
         if modern::is_headed(headers) {
             return Err(Refusal::Method("POST, OPTIONS"));
         }
-        let session = self.session_of(headers, &Principal::Anonymous).await?;
+        let session = self.session_of(headers, principal).await?;
         self.sessions.end(session.record.id).await?;
         Ok(respond::empty(StatusCode::NO_CONTENT))
     }
