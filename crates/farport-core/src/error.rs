@@ -93,6 +93,14 @@ impl RpcError {
         Self::new(ErrorCode::INTERNAL_ERROR, "Internal error")
     }
 
+    /// -32603 for a request that was being served when the server's process ended.
+    pub fn restarted() -> Self {
+        Self::new(
+            ErrorCode::INTERNAL_ERROR,
+            "The server was restarted before it could answer; what the request did until then is not known",
+        )
+    }
+
     /// -32020 (2026-07-28, "Server Validation").
     pub fn header_mismatch(message: impl std::fmt::Display) -> Self {
         Self::new(

@@ -49,7 +49,8 @@ pub use method::Method;
 pub use principal::{Principal, UpstreamToken, UpstreamTokenError, User};
 pub use runtime::{BoxFuture, Runtime, Timestamp};
 pub use session::{
-    MemorySessions, SessionId, SessionLimits, SessionRecord, SessionStore, StoreError, Stored,
+    EventLog, KeptStream, MemorySessions, SessionId, SessionLimits, SessionRecord, SessionStore,
+    StoreError, Stored,
 };
-pub use stream::{Event, EventStream, First, Reader, StreamLimits};
+pub use stream::{Event, EventStream, First, Reader, StreamLimits, Unkept};
 pub use version::{Era, ProtocolVersion};

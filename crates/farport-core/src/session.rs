@@ -1,15 +1,20 @@
 //! Sessions as records: what is remembered of a client between its messages.
 
 mod id;
+mod log;
 mod memory;
 mod store;
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
 };
 
 pub use id::SessionId;
+pub use log::{EventLog, KeptStream};
 pub use memory::MemorySessions;
 pub use store::{SessionLimits, SessionStore, StoreError, Stored};
 
@@ -30,22 +35,19 @@ pub struct SessionRecord {
     pub interactive: bool,
     version: OnceLock<ProtocolVersion>,
     log_level: AtomicU8,
+    initialized: AtomicBool,
+    subscriptions: Mutex<BTreeSet<Box<str>>>,
 }
-
-const LEVELS: [LogLevel; 8] = [
-    LogLevel::Debug,
-    LogLevel::Info,
-    LogLevel::Notice,
-    LogLevel::Warning,
-    LogLevel::Error,
-    LogLevel::Critical,
-    LogLevel::Alert,
-    LogLevel::Emergency,
-];
 
 impl SessionRecord {
     /// The longest `initialize` parameters that a session remembers, in bytes.
     pub const MAX_INITIALIZE: usize = 16 * 1024;
+
+    /// The most resources that a session is subscribed to.
+    pub const MAX_SUBSCRIPTIONS: usize = 1024;
+
+    /// How long the URIs of all those resources may be together, in bytes.
+    pub const MAX_SUBSCRIBED_BYTES: usize = 64 * 1024;
 
     /// A record of a session that is being opened.
     pub fn new(id: SessionId, principal: Principal, initialize: &RawJson) -> Self {
@@ -56,6 +58,8 @@ impl SessionRecord {
             interactive: is_interactive(initialize),
             initialize: initialize.detached(),
             log_level: AtomicU8::new(0),
+            initialized: AtomicBool::new(false),
+            subscriptions: Mutex::default(),
         }
     }
 
@@ -75,12 +79,52 @@ impl SessionRecord {
     /// The least severe log messages that the client wants. All, until it says otherwise.
     pub fn log_level(&self) -> LogLevel {
         let index = usize::from(self.log_level.load(Ordering::Relaxed));
-        LEVELS.get(index).copied().unwrap_or(LogLevel::Debug)
+        LogLevel::ALL.get(index).copied().unwrap_or(LogLevel::Debug)
     }
 
     /// Remembers what the client asked for with `logging/setLevel`.
     pub fn set_log_level(&self, level: LogLevel) {
         self.log_level.store(level as u8, Ordering::Relaxed);
+    }
+
+    /// Whether the client has said that it is ready, with `notifications/initialized`.
+    pub fn is_initialized(&self) -> bool {
+        self.initialized.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that the client is ready. Answers whether that is news.
+    pub fn set_initialized(&self) -> bool {
+        !self.initialized.swap(true, Ordering::Relaxed)
+    }
+
+    /// The resources that the client is subscribed to.
+    pub fn subscriptions(&self) -> Vec<Box<str>> {
+        self.subscribed().iter().cloned().collect()
+    }
+
+    /// Whether one more subscription is within what a session may have.
+    pub fn may_subscribe(&self, uri: &str) -> bool {
+        let subscribed = self.subscribed();
+        let bytes: usize = subscribed.iter().map(|uri| uri.len()).sum();
+        subscribed.contains(uri)
+            || (subscribed.len() < Self::MAX_SUBSCRIPTIONS
+                && bytes + uri.len() <= Self::MAX_SUBSCRIBED_BYTES)
+    }
+
+    /// Remembers that the client is subscribed to a resource.
+    pub fn subscribe(&self, uri: &str) {
+        self.subscribed().insert(uri.into());
+    }
+
+    /// Forgets that the client was subscribed to a resource.
+    pub fn unsubscribe(&self, uri: &str) {
+        self.subscribed().remove(uri);
+    }
+
+    fn subscribed(&self) -> MutexGuard<'_, BTreeSet<Box<str>>> {
+        self.subscriptions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a server sends on one stream: a bounded log that a reader follows and can come back to.
 
+mod journal;
+
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -7,6 +9,11 @@ use std::{
 };
 
 use bytes::Bytes;
+
+pub use journal::Unkept;
+use journal::{Journal, News};
+
+use crate::KeptStream;
 
 /// How much of a stream is kept for a reader that is slow or away.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +75,9 @@ pub enum First {
 /// yet no answer before a reader was given it.
 ///
 /// The end of the stream is told to the reader once it has seen everything before it.
+///
+/// A stream may have an [`EventLog`](crate::EventLog) keep it ([`EventStream::keep_in`]); then its
+/// reader is shown what the log has.
 #[derive(Debug)]
 pub struct EventStream {
     state: Mutex<State>,
@@ -86,6 +96,9 @@ struct State {
     detached: Option<u64>,
     ticket: u64,
     waker: Option<Waker>,
+    /// The newest event that came from a log.
+    from_log: u64,
+    journal: Option<Box<Journal>>,
 }
 
 /// How many times the bounds the answers on a stream may be before its reader is too slow.
@@ -100,6 +113,25 @@ impl EventStream {
         }
     }
 
+    /// A stream that goes on where a log has kept it, with events that are numbered from after
+    /// `last`, or after the last one there is if that is later.
+    pub fn resumed(limits: StreamLimits, kept: KeptStream, last: u64) -> Self {
+        let newest = kept.events.last().map_or(0, |event| event.seq);
+        let state = State {
+            bytes: kept.events.iter().map(|event| event.data.len()).sum(),
+            log: kept.events.into(),
+            last: last.max(newest),
+            from_log: last.max(newest),
+            given: kept.given,
+            ended: kept.ended,
+            ..State::default()
+        };
+        Self {
+            state: Mutex::new(state),
+            limits,
+        }
+    }
+
     /// Appends a message. After the end it is dropped, and false comes back.
     pub fn push(&self, data: Bytes) -> bool {
         let mut state = self.lock();
@@ -107,7 +139,7 @@ impl EventStream {
             return false;
         }
         self.append(&mut state, data, false);
-        wake(state);
+        wake_and_tell(state);
         true
     }
 
@@ -121,7 +153,7 @@ impl EventStream {
         self.append(&mut state, data, true);
         let fits = state.log.len() <= self.limits.events.saturating_mul(OVERRUN)
             && state.bytes <= self.limits.bytes.saturating_mul(OVERRUN);
-        wake(state);
+        wake_and_tell(state);
         fits
     }
 
@@ -135,7 +167,18 @@ impl EventStream {
             self.append(&mut state, data, true);
         }
         state.ended = true;
-        wake(state);
+        wake_and_tell(state);
+    }
+
+    /// Appends what another process has said on the stream, under the number it had there.
+    pub fn copy(&self, event: Event) {
+        let mut state = self.lock();
+        if state.ended || event.seq <= state.last {
+            return;
+        }
+        state.last = event.seq - 1;
+        self.append(&mut state, event.data, event.answer);
+        wake_and_tell(state);
     }
 
     /// Sends the present reader away; the stream goes on, for a reader that comes back.
@@ -175,8 +218,18 @@ impl EventStream {
         let event = state.log.get(index);
         let last = state.detached.unwrap_or(u64::MAX);
         if let Some(event) = event.filter(|event| event.seq <= last).cloned() {
+            let journal = state.journal.as_ref();
+            if journal.is_some_and(|journal| event.seq > journal.kept) {
+                park(&mut state, cx);
+                return Poll::Pending;
+            }
             reader.after = event.seq;
-            state.given = state.given.max(event.seq);
+            if event.seq > state.given {
+                state.given = event.seq;
+                let news = all_given(&mut state);
+                drop(state);
+                journal::tell(news);
+            }
             return Poll::Ready(Some(event));
         }
         if state.ended || state.detached.is_some() {
@@ -184,6 +237,22 @@ impl EventStream {
         }
         park(&mut state, cx);
         Poll::Pending
+    }
+
+    /// Ready once a client may be told of the stream: at once, or when the log that keeps it knows
+    /// of it.
+    pub fn poll_known(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.journal.as_ref().is_none_or(|journal| journal.known) {
+            return Poll::Ready(());
+        }
+        park(&mut state, cx);
+        Poll::Pending
+    }
+
+    /// The newest event there is.
+    pub fn last(&self) -> u64 {
+        self.lock().last
     }
 
     /// Waits until it is clear whether the answer is one message or a stream.
@@ -205,6 +274,9 @@ impl EventStream {
     fn append(&self, state: &mut State, data: Bytes, answer: bool) {
         state.last += 1;
         state.bytes += data.len();
+        if let Some(journal) = state.journal.as_mut().filter(|_| answer) {
+            journal.answered(&data);
+        }
         state.log.push_back(Event {
             seq: state.last,
             data,
@@ -224,6 +296,9 @@ impl EventStream {
                 break;
             };
             state.bytes -= event.data.len();
+            if let Some(journal) = &mut state.journal {
+                journal.drop_event(event.seq);
+            }
         }
     }
 
@@ -237,6 +312,18 @@ fn park(state: &mut State, cx: &mut Context<'_>) {
         Some(waker) => waker.clone_from(cx.waker()),
         none => *none = Some(cx.waker().clone()),
     }
+}
+
+/// Whom to tell when a reader has seen everything.
+fn all_given(state: &mut State) -> Option<News> {
+    let seen = state.given == state.last;
+    state.journal.as_mut().filter(|_| seen)?.all_given()
+}
+
+fn wake_and_tell(mut state: MutexGuard<'_, State>) {
+    let news = state.journal.as_mut().and_then(|journal| journal.note());
+    wake(state);
+    journal::tell(news);
 }
 
 fn wake(mut state: MutexGuard<'_, State>) {

@@ -19,7 +19,7 @@ use crate::{
     outbox::SessionOutbox,
     refusal::Refusal,
     service::{Caller, Inner},
-    session::{NotBegun, Ongoing, Session, level_asked},
+    session::{NotBegun, Ongoing, Remember, Session},
 };
 
 /// What became of a request of a session.
@@ -89,13 +89,25 @@ impl Inner {
                     .await);
             }
         }
-        let (id, level) = (request.id.clone(), level_asked(&request));
-        let (cancel, record) = (ongoing.cancel.clone(), session.record.clone());
+        let id = request.id.clone();
+        let cancel = ongoing.cancel.clone();
+        let remember = match Remember::of(&request) {
+            Some(remember) if !remember.fits(&session.record) => {
+                let error = RpcError::invalid_request("The session has too many subscriptions");
+                return Err(Refusal::of(&id, error));
+            }
+            Some(remember) => Some((
+                remember,
+                session.record.clone(),
+                self.sessions.store().clone(),
+            )),
+            None => None,
+        };
         let work = instance.call(Call { request, context });
         let work = async move {
-            let reply = work.await;
-            if let (Some(level), Ok(_)) = (level, &reply) {
-                record.set_log_level(level);
+            let mut reply = work.await;
+            if let Some((remember, record, store)) = remember {
+                reply = remember.keep(reply, record, &*store).await;
             }
             drop(ongoing);
             reply

@@ -24,7 +24,7 @@ use crate::{
     refusal::Refusal,
     respond,
     service::{Caller, Inner},
-    session::Session,
+    session::{Remember, Session},
 };
 
 /// The open 2024-11-05 connections.
@@ -268,10 +268,18 @@ impl Inner {
                 call: ongoing.number,
             })),
         };
-        let level = crate::session::level_asked(&request);
+        let remember = Remember::of(&request);
+        if remember
+            .as_ref()
+            .is_some_and(|remember| !remember.fits(&session.record))
+        {
+            let error = RpcError::invalid_request("The session has too many subscriptions");
+            return Err(Refusal::of(&id, error));
+        }
         let reply = instance.call(Call { request, context }).await;
-        if let (Some(level), Ok(_)) = (level, &reply) {
-            session.record.set_log_level(level);
+        // The session ends with its connection: there is no store to tell.
+        if let (Some(remember), Ok(_)) = (remember, &reply) {
+            remember.apply(&session.record);
         }
         Ok((!ongoing.cancel.is_cancelled()).then(|| framed(&id, reply)))
     }

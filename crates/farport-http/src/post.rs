@@ -48,6 +48,9 @@ impl Inner {
                     return Ok(respond::accepted(""));
                 }
                 let session = self.session_of(headers, &caller.principal).await?;
+                self.opened(&session, &notification)
+                    .await
+                    .map_err(|error| Refusal::Message(error.into()))?;
                 self.notify(&session, notification);
                 Ok(respond::accepted(""))
             }

@@ -1,7 +1,10 @@
 //! The session era: what a process holds of a session beside its record.
 
 mod batch;
+mod follow;
+mod remember;
 mod requests;
+mod revival;
 mod table;
 
 use std::{
@@ -14,12 +17,12 @@ use std::{
 };
 
 use farport_core::{
-    EventStream, Exchange, Instance, LogLevel, Method, Outbox, Request, RequestId, SessionRecord,
+    EventLog, EventStream, Exchange, Instance, KeptStream, Outbox, RequestId, SessionRecord,
     StreamLimits, Timestamp,
 };
-use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use remember::Remember;
 pub(crate) use table::Sessions;
 
 use crate::outbox::SessionOutbox;
@@ -33,6 +36,8 @@ pub(crate) struct Session {
     /// What the server says unasked. Made when it first does, or when somebody first listens.
     unasked: OnceLock<Arc<EventStream>>,
     stream_limits: StreamLimits,
+    /// Where its streams are kept, from when it can be found on.
+    log: OnceLock<Arc<dyn EventLog>>,
     next: AtomicU64,
     open: AtomicUsize,
     state: Mutex<State>,
@@ -97,20 +102,40 @@ impl Drop for Ongoing {
 /// The number of a session's own stream; its calls count from 1.
 pub(crate) const UNASKED: u64 = 0;
 
+/// A process that takes a session up counts its calls, and the events of its own stream, from
+/// the number of processes before it times this: so no number comes twice.
+const LIFE: u64 = 1 << 40;
+
 impl Session {
     pub(crate) fn new(
         record: SessionRecord,
         replica: Arc<str>,
         stream_limits: StreamLimits,
     ) -> Arc<Self> {
-        Self::revive(Arc::new(record), replica, stream_limits)
+        Self::living(Arc::new(record), replica, stream_limits, 0)
     }
 
-    /// A session whose record was there before.
+    /// A session whose record was there before, and was served by `lives` processes before this
+    /// one. `said` is what there is of its own stream.
     pub(crate) fn revive(
         record: Arc<SessionRecord>,
         replica: Arc<str>,
         stream_limits: StreamLimits,
+        lives: u32,
+        said: KeptStream,
+    ) -> Arc<Self> {
+        let base = u64::from(lives).saturating_mul(LIFE);
+        let unasked = EventStream::resumed(stream_limits, said, base);
+        let session = Self::living(record, replica, stream_limits, base);
+        session.speak_on(Arc::new(unasked));
+        session
+    }
+
+    fn living(
+        record: Arc<SessionRecord>,
+        replica: Arc<str>,
+        stream_limits: StreamLimits,
+        base: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
             record,
@@ -118,7 +143,8 @@ impl Session {
             instance: OnceLock::new(),
             unasked: OnceLock::new(),
             stream_limits,
-            next: AtomicU64::new(UNASKED + 1),
+            log: OnceLock::new(),
+            next: AtomicU64::new(base + UNASKED + 1),
             open: AtomicUsize::new(0),
             state: Mutex::default(),
         })
@@ -164,8 +190,28 @@ impl Session {
 
     /// The stream of what the server says unasked.
     pub(crate) fn unasked(&self) -> &Arc<EventStream> {
-        self.unasked
-            .get_or_init(|| Arc::new(EventStream::new(self.stream_limits)))
+        if let Some(unasked) = self.unasked.get() {
+            return unasked;
+        }
+        // Not while the session is given its log, or neither would see the other.
+        let _state = self.lock();
+        self.unasked.get_or_init(|| {
+            let stream = Arc::new(EventStream::new(self.stream_limits));
+            if let Some(log) = self.log.get() {
+                stream.keep_in(log.clone(), self.record.id, UNASKED, Vec::new());
+            }
+            stream
+        })
+    }
+
+    /// Has `log` keep the session's streams from now on.
+    pub(crate) fn keep_in(&self, log: Arc<dyn EventLog>) {
+        let _state = self.lock();
+        if let Some(unasked) = self.unasked.get() {
+            unasked.keep_in(log.clone(), self.record.id, UNASKED, Vec::new());
+        }
+        // A session is given its log once.
+        let _ = self.log.set(log);
     }
 
     /// Says unasked things on `stream`, which is where a 2024-11-05 session says everything.
@@ -184,21 +230,48 @@ impl Session {
         })
     }
 
-    /// Keeps a call's stream, for a client that loses its connection.
-    pub(crate) fn keep(&self, number: u64, stream: Arc<EventStream>, most: usize) {
+    /// Keeps a stream that owes answers to the requests `owed`, for a client that loses its
+    /// connection.
+    pub(crate) fn keep(
+        &self,
+        number: u64,
+        stream: Arc<EventStream>,
+        owed: Vec<RequestId>,
+        most: usize,
+    ) {
+        if let Some(log) = self.log.get() {
+            stream.keep_in(log.clone(), self.record.id, number, owed);
+        }
+        self.place(number, stream, most);
+    }
+
+    /// Keeps a stream in this process.
+    fn place(&self, number: u64, stream: Arc<EventStream>, most: usize) {
+        let mut gone = Vec::new();
         let mut state = self.lock();
         while state.streams.len() >= most.max(1) {
             let finished = state
                 .streams
                 .iter()
                 .position(|kept| kept.stream.is_finished());
-            state.streams.remove(finished.unwrap_or(0));
+            gone.extend(state.streams.remove(finished.unwrap_or(0)));
         }
         state.streams.push_back(Resumable {
             number,
             stream,
             until: None,
         });
+        drop(state);
+        self.forget(gone);
+    }
+
+    fn forget(&self, gone: impl IntoIterator<Item = Resumable>) {
+        for Resumable { number, stream, .. } in gone {
+            stream.let_go();
+            if let Some(log) = self.log.get() {
+                log.forget(self.record.id, number);
+            }
+        }
     }
 
     /// The kept stream of this number.
@@ -213,12 +286,22 @@ impl Session {
 
     /// Lets finished streams go `retention` after they were first seen to be.
     pub(crate) fn tidy(&self, now: Timestamp, retention: std::time::Duration) {
-        self.lock().streams.retain_mut(|kept| {
+        let mut state = self.lock();
+        for kept in &mut state.streams {
             if kept.until.is_none() && kept.stream.is_finished() {
                 kept.until = Some(now.after(retention));
             }
-            kept.until.is_none_or(|until| until > now)
-        });
+        }
+        let over = |kept: &Resumable| kept.until.is_some_and(|until| until <= now);
+        if !state.streams.iter().any(over) {
+            return;
+        }
+        let (gone, stay) = std::mem::take(&mut state.streams)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(over);
+        state.streams = stay;
+        drop(state);
+        self.forget(gone);
     }
 
     /// Whether somebody is connected, or a call is going on.
@@ -234,8 +317,11 @@ impl Session {
 
     /// Ends everything that is going on.
     pub(crate) fn close(&self) {
-        // Made if need be, so that whoever is about to listen finds it ended.
-        self.unasked().finish(None);
+        // Made if need be, so that whoever is about to listen finds it ended. Its log has let go
+        // of it already.
+        let unasked = self.unasked();
+        unasked.let_go();
+        unasked.finish(None);
         let ended = State {
             ended: true,
             ..State::default()
@@ -245,6 +331,7 @@ impl Session {
             cancel.cancel();
         }
         for kept in state.streams {
+            kept.stream.let_go();
             kept.stream.finish(None);
         }
         self.exchange.close();
@@ -270,23 +357,6 @@ impl Session {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The level that a `logging/setLevel` asks for.
-pub(crate) fn level_asked(request: &Request) -> Option<LogLevel> {
-    #[derive(Deserialize)]
-    struct SetLevel {
-        level: LogLevel,
-    }
-    if request.method != Method::SetLevel {
-        return None;
-    }
-    request
-        .params
-        .as_ref()?
-        .parse::<SetLevel>()
-        .ok()
-        .map(|params| params.level)
 }
 
 /// A connection that keeps its session from expiring.

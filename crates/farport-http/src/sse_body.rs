@@ -101,6 +101,10 @@ impl SseBody {
     }
 
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.preface.is_some() && self.stream.poll_known(cx).is_pending() {
+            // A client that knows of the stream has to find it again, whatever happens.
+            return self.poll_keep_alive(cx);
+        }
         if let Some(preface) = self.preface.take() {
             self.spoke = self.runtime.now();
             return Poll::Ready(Some(preface));

@@ -19,6 +19,7 @@ pub struct MemorySessions {
 struct Entry {
     record: Arc<SessionRecord>,
     seen: Timestamp,
+    lives: u32,
 }
 
 impl MemorySessions {
@@ -46,7 +47,12 @@ impl SessionStore for MemorySessions {
         while records.len() >= self.limits.most.max(1) {
             gone.extend(records.pop_lru().map(|(id, _)| id));
         }
-        records.put(record.id, Entry { record, seen: now });
+        let entry = Entry {
+            record,
+            seen: now,
+            lives: 0,
+        };
+        records.put(entry.record.id, entry);
         Stored::ready(gone)
     }
 
@@ -64,6 +70,19 @@ impl SessionStore for MemorySessions {
             entry.record.clone()
         });
         Stored::ready(found)
+    }
+
+    fn revive(&self, id: SessionId) -> Stored<'_, Option<u32>> {
+        let mut records = self.lock();
+        Stored::ready(records.peek_mut(&id).map(|entry| {
+            entry.lives += 1;
+            entry.lives
+        }))
+    }
+
+    /// The record is the one that is kept.
+    fn update(&self, _: Arc<SessionRecord>) -> Stored<'_, ()> {
+        Stored::ready(())
     }
 
     fn remove(&self, id: SessionId) -> Stored<'_, bool> {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{BoxFuture, SessionId, SessionRecord, Timestamp};
+use crate::{BoxFuture, EventLog, SessionId, SessionRecord, Timestamp};
 
 /// How many sessions there may be, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -72,9 +72,23 @@ pub trait SessionStore: Send + Sync + 'static {
     /// The record of this id, which is from now on not idle.
     fn get(&self, id: SessionId, now: Timestamp) -> Stored<'_, Option<Arc<SessionRecord>>>;
 
+    /// Takes a session up in a process that has not served it so far. Answers how many processes
+    /// have done so, this one included; `None` when the session is not there. Of all who ask, each
+    /// gets another number.
+    fn revive(&self, id: SessionId) -> Stored<'_, Option<u32>>;
+
+    /// Keeps what has changed in a record: its log level, its subscriptions, and that the client
+    /// is ready. Nothing happens to a session that is not there.
+    fn update(&self, record: Arc<SessionRecord>) -> Stored<'_, ()>;
+
     /// Ends a session. Answers whether it was there.
     fn remove(&self, id: SessionId) -> Stored<'_, bool>;
 
     /// Ends the sessions whose idle time is over. Answers with their ids.
     fn expire(&self, now: Timestamp) -> Stored<'_, Vec<SessionId>>;
+
+    /// Where the events of its sessions are kept. `None` when they end with the process.
+    fn events(&self) -> Option<Arc<dyn EventLog>> {
+        None
+    }
 }

@@ -4,7 +4,7 @@ use std::{future::poll_fn, sync::Arc};
 
 use bytes::Bytes;
 use farport_core::{
-    EventStream, Message, Method, RequestMeta, RpcError, envelope::Rejected, frame,
+    EventStream, Message, Method, RequestId, RequestMeta, RpcError, envelope::Rejected, frame,
 };
 use futures_util::{Stream, StreamExt, future::join, stream::FuturesUnordered};
 use http::{Response, StatusCode};
@@ -40,6 +40,7 @@ impl Inner {
             let error = RpcError::invalid_request("This revision has no batches");
             return Err(Refusal::Message(error.into()));
         }
+        let asked: Vec<RequestId> = entries.iter().filter_map(request_id).collect();
         let served = entries.into_iter().enumerate().map(|(place, entry)| {
             let (inner, session, caller) = (self.clone(), session.clone(), caller.clone());
             async move { (place, inner.entry(&session, entry, caller).await) }
@@ -58,7 +59,7 @@ impl Inner {
                     });
                     let all = merge(first, served, merged.clone());
                     self.runtime.spawn(Box::pin(all));
-                    return Ok(self.resumable(&session, merged, session.number()));
+                    return Ok(self.resumable(&session, merged, session.number(), asked));
                 }
             }
         }
@@ -86,6 +87,9 @@ impl Inner {
                 Some(served.unwrap_or_else(|refusal| Served::Answer(refusal.into_frame(&id))))
             }
             Ok(Message::Notification(notification)) => {
+                if let Err(error) = self.opened(session, &notification).await {
+                    return Some(Served::Answer(frame::error(None, &error, true)));
+                }
                 self.notify(session, notification);
                 None
             }
@@ -97,6 +101,13 @@ impl Inner {
                 Some(Served::Answer(frame::error(id.as_ref(), &error, true)))
             }
         }
+    }
+}
+
+fn request_id(entry: &Entry) -> Option<RequestId> {
+    match entry {
+        Ok(Message::Request(request)) => Some(request.id.clone()),
+        _ => None,
     }
 }
 

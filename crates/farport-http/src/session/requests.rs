@@ -38,7 +38,7 @@ impl Inner {
         let id = id.ok_or(Refusal::UnknownSession)?;
         let found = self
             .sessions
-            .find(id, principal, &*self.dispatch, &*self.runtime)
+            .find(id, principal, headers, &self.dispatch, &self.runtime)
             .await?;
         check_version(headers)?;
         let span = tracing::Span::current();
@@ -83,7 +83,9 @@ impl Inner {
                 tracing::debug!(%id, "cancelled");
                 Ok(self.nothing())
             }
-            Served::Stream(stream, number) => Ok(self.resumable(&session, stream, number)),
+            Served::Stream(stream, number) => {
+                Ok(self.resumable(&session, stream, number, vec![id]))
+            }
         }
     }
 
@@ -94,15 +96,17 @@ impl Inner {
         respond::stream(self.events(ended, None))
     }
 
-    /// What calls of a session say, on a stream that the client can come back to.
+    /// What calls of a session say, on a stream that the client can come back to. It is there to
+    /// answer the requests `owed`.
     pub(crate) fn resumable(
         &self,
         session: &Arc<Session>,
         stream: Arc<EventStream>,
         number: u64,
+        owed: Vec<RequestId>,
     ) -> Response<Body> {
         let most = self.config.limits.streams_per_session;
-        session.keep(number, stream.clone(), most);
+        session.keep(number, stream.clone(), owed, most);
         let body = self.events(stream, None).numbered(number);
         respond::stream(self.held(body, session, session.record.version()))
     }
@@ -255,11 +259,13 @@ impl Inner {
             ),
         };
         let (stream, number, after) = match last {
-            Some(EventId { stream, seq }) if stream != UNASKED => match session.kept(stream) {
-                Some(kept) => (kept, stream, Some(seq)),
-                // It has been let go, all of it: there is nothing left to say on it.
-                None => return Err(Refusal::UnknownSession),
-            },
+            Some(EventId { stream, seq }) if stream != UNASKED => {
+                match self.stream_of(&session, stream).await? {
+                    Some(kept) => (kept, stream, Some(seq)),
+                    // It has been let go, all of it: there is nothing left to say on it.
+                    None => return Err(Refusal::UnknownSession),
+                }
+            }
             Some(EventId { seq, .. }) => (session.unasked().clone(), UNASKED, Some(seq)),
             None => (session.unasked().clone(), UNASKED, None),
         };
@@ -334,7 +340,7 @@ fn cancelled_id(params: Option<&RawJson>) -> Option<RequestId> {
         .map(|params| params.id)
 }
 
-fn negotiated(frame: &Bytes) -> Option<ProtocolVersion> {
+pub(super) fn negotiated(frame: &Bytes) -> Option<ProtocolVersion> {
     #[derive(Deserialize)]
     struct Frame {
         result: Opened,

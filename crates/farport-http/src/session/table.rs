@@ -2,29 +2,42 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use farport_core::{
-    Dispatch, InstanceContext, Principal, Runtime, SessionId, SessionRecord, SessionStore,
+    BoxFuture, Dispatch, EventLog, Principal, Runtime, SessionId, SessionRecord, SessionStore,
 };
+use futures_util::{FutureExt, future::Shared};
+use http::HeaderMap;
 
-use super::Session;
+use super::{
+    Session,
+    revival::{NotRevived, Revival, Revived},
+};
 use crate::{Limits, refusal::Refusal};
 
 /// Finds sessions: the records in the store, what is alive of them here.
 pub(crate) struct Sessions {
     store: Arc<dyn SessionStore>,
-    here: RwLock<HashMap<SessionId, Arc<Session>>>,
+    /// Where the store keeps their events, if it does.
+    log: Option<Arc<dyn EventLog>>,
+    here: Arc<RwLock<HashMap<SessionId, Arc<Session>>>>,
+    /// Those that are being taken up. All who ask for one wait for the same.
+    reviving: Mutex<HashMap<SessionId, Reviving>>,
     replica: Arc<str>,
     limits: Limits,
 }
 
+type Reviving = Shared<BoxFuture<'static, Revived>>;
+
 impl Sessions {
     pub(crate) fn new(store: Arc<dyn SessionStore>, replica: Arc<str>, limits: Limits) -> Self {
         Self {
+            log: store.events(),
             store,
-            here: RwLock::default(),
+            here: Arc::default(),
+            reviving: Mutex::default(),
             replica,
             limits,
         }
@@ -47,6 +60,9 @@ impl Sessions {
             .await;
         let gone = gone.map_err(|error| failed(&error))?;
         let id = session.record.id;
+        if let Some(log) = &self.log {
+            session.keep_in(log.clone());
+        }
         self.write().insert(id, session.clone());
         self.close(&gone);
         // It may have had to make room itself, before it could be found here.
@@ -57,13 +73,15 @@ impl Sessions {
         Ok(())
     }
 
-    /// The session of this id, if it is `principal`'s.
+    /// The session of this id, if it is `principal`'s. `headers` are those of the request that
+    /// asks for it.
     pub(crate) async fn find(
         &self,
         id: SessionId,
         principal: &Principal,
-        dispatch: &dyn Dispatch,
-        runtime: &dyn Runtime,
+        headers: &HeaderMap,
+        dispatch: &Arc<dyn Dispatch>,
+        runtime: &Arc<dyn Runtime>,
     ) -> Result<Arc<Session>, Refusal> {
         let record = self
             .store
@@ -72,32 +90,52 @@ impl Sessions {
             .map_err(|error| failed(&error))?;
         let record = record.filter(|record| record.principal == *principal);
         let record = record.ok_or(Refusal::UnknownSession)?;
-        let here = self
-            .here
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&id)
-            .cloned();
-        if let Some(session) = here {
+        if let Some(session) = self.live(id) {
             return Ok(session);
         }
         // The record outlived the process that opened the session, or lives in another one.
-        let context = InstanceContext::new(principal.clone(), Some(id));
-        let instance = dispatch.open(&context).map_err(|_| Refusal::Internal)?;
-        let session = {
-            let mut here = self.write();
-            let revived = || Session::revive(record, self.replica.clone(), self.limits.stream);
-            let session = here.entry(id).or_insert_with(revived);
-            session.serve_with(instance);
-            session.clone()
+        let reviving = {
+            let mut reviving = self.reviving();
+            // Whoever was taken up is here before it leaves those that are being taken up.
+            if let Some(session) = self.live(id) {
+                return Ok(session);
+            }
+            let begin = || {
+                let revival = Revival {
+                    store: self.store.clone(),
+                    log: self.log.clone(),
+                    here: self.here.clone(),
+                    dispatch: dispatch.clone(),
+                    runtime: runtime.clone(),
+                    replica: self.replica.clone(),
+                    limits: self.limits,
+                    record,
+                    headers: headers.clone(),
+                };
+                let revived: BoxFuture<'static, Revived> = Box::pin(revival.run());
+                revived.shared()
+            };
+            reviving.entry(id).or_insert_with(begin).clone()
         };
-        // It may have ended since its record was read; then nobody else would let it go.
-        let record = self.store.get(id, runtime.now()).await;
-        if record.map_err(|error| failed(&error))?.is_none() {
-            self.close(&[id]);
-            return Err(Refusal::UnknownSession);
+        let revived = reviving.clone().await;
+        let mut all = self.reviving();
+        if all.get(&id).is_some_and(|mine| mine.ptr_eq(&reviving)) {
+            all.remove(&id);
         }
-        Ok(session)
+        revived.map_err(|reason| match reason {
+            NotRevived::Gone => Refusal::UnknownSession,
+            NotRevived::Failed => Refusal::Internal,
+        })
+    }
+
+    /// Where the records are.
+    pub(crate) fn store(&self) -> &Arc<dyn SessionStore> {
+        &self.store
+    }
+
+    fn live(&self, id: SessionId) -> Option<Arc<Session>> {
+        let here = self.here.read().unwrap_or_else(PoisonError::into_inner);
+        here.get(&id).cloned()
     }
 
     /// Ends a session.
@@ -132,6 +170,11 @@ impl Sessions {
                 failed(&error);
             }
         }
+        if let Some(log) = &self.log
+            && let Err(error) = log.tidy(now, self.limits.stream_retention).await
+        {
+            failed(&error);
+        }
     }
 
     /// Sends all listeners away: the process is about to end.
@@ -142,12 +185,17 @@ impl Sessions {
 
     fn close(&self, gone: &[SessionId]) {
         for id in gone {
+            self.reviving().remove(id);
             let session = self.write().remove(id);
             if let Some(session) = session {
                 tracing::debug!(session = ?id, "session ended");
                 session.close();
             }
         }
+    }
+
+    fn reviving(&self) -> MutexGuard<'_, HashMap<SessionId, Reviving>> {
+        self.reviving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<SessionId, Arc<Session>>> {
