@@ -3,13 +3,14 @@
 //! [`fixture`] is a server that has every feature of the protocol which the official
 //! conformance suite knows how to ask for. `CONFORMANCE.md` beside this crate's manifest says
 //! how the suite is run against it.
-
 //!
-//! [`session_store`] is what every store of sessions has to do, and [`VirtualRuntime`] lets hours
-//! pass in a moment.
+//! [`session_store`] is what every store of sessions has to do, [`oauth_store`] what every store
+//! of an authorization server has to, and [`VirtualRuntime`] lets hours pass in a moment.
 
 #[cfg(feature = "fixture")]
 pub mod fixture;
+#[cfg(feature = "oauth-stores")]
+pub mod oauth_store;
 #[cfg(feature = "session-stores")]
 pub mod session_store;
 #[cfg(feature = "virtual-runtime")]

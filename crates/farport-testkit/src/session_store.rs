@@ -5,14 +5,20 @@
 //! ```ignore
 //! farport_testkit::session_store_tests!(async |limits| MemorySessions::new(limits));
 //! ```
+//!
+//! [`lasting_session_store_tests!`](crate::lasting_session_store_tests) makes those for stores that
+//! are there again after they were closed.
 
 #![expect(clippy::panic, reason = "a suite fails as tests do")]
+
+pub mod events;
+pub mod lasting;
 
 use std::{collections::HashSet, fmt::Debug, sync::Arc, time::Duration};
 
 use farport_core::{
-    Principal, ProtocolVersion, RawJson, SessionId, SessionLimits, SessionRecord, SessionStore,
-    Timestamp,
+    LogLevel, Principal, ProtocolVersion, RawJson, SessionId, SessionLimits, SessionRecord,
+    SessionStore, Timestamp,
 };
 use futures_util::future::join_all;
 
@@ -34,6 +40,8 @@ macro_rules! session_store_tests {
             there_is_room_for_one,
             a_clock_that_goes_back_ends_nothing,
             of_many_who_end_a_session_one_does,
+            what_has_changed_in_a_record_is_remembered,
+            everybody_who_takes_a_session_up_gets_another_number,
         );
     };
     (@each $make:expr, $($rule:ident,)+) => {
@@ -52,6 +60,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 
 const START: Timestamp = Timestamp(1_700_000_000_000);
 
+/// Limits with this bound.
 fn limits(most: usize) -> SessionLimits {
     SessionLimits { most, idle: IDLE }
 }
@@ -262,4 +271,45 @@ pub async fn of_many_who_end_a_session_one_does<S: SessionStore>(
             .count(),
         1
     );
+}
+
+/// What a client has set stays set.
+pub async fn what_has_changed_in_a_record_is_remembered<S: SessionStore>(
+    make: impl AsyncFnOnce(SessionLimits) -> S,
+) {
+    let store = make(limits(10)).await;
+    insert(&store, 1, START).await;
+    let Some(found) = said(store.get(id(1), START).await) else {
+        panic!("it is not there")
+    };
+    assert!(found.subscriptions().is_empty() && !found.is_initialized());
+    found.set_log_level(LogLevel::Warning);
+    found.set_initialized();
+    found.subscribe("test://a");
+    found.subscribe("test://b");
+    found.unsubscribe("test://a");
+    said(store.update(found).await);
+    let Some(found) = said(store.get(id(1), START).await) else {
+        panic!("it is not there any more")
+    };
+    assert_eq!(found.log_level(), LogLevel::Warning);
+    assert!(found.is_initialized());
+    assert_eq!(found.subscriptions(), ["test://b".into()]);
+    // Nothing comes of a session that is not there.
+    said(store.update(record(2)).await);
+    assert!(!has(&store, 2, START).await);
+}
+
+/// Numbers of two processes that serve a session never meet.
+pub async fn everybody_who_takes_a_session_up_gets_another_number<S: SessionStore>(
+    make: impl AsyncFnOnce(SessionLimits) -> S,
+) {
+    let store = make(limits(10)).await;
+    insert(&store, 1, START).await;
+    let numbers = join_all((0..100).map(|_| store.revive(id(1)))).await;
+    let numbers: HashSet<_> = numbers.into_iter().map(said).collect();
+    assert_eq!(numbers, (1..=100).map(Some).collect());
+    assert_eq!(said(store.revive(id(2)).await), None);
+    said(store.remove(id(1)).await);
+    assert_eq!(said(store.revive(id(1)).await), None);
 }

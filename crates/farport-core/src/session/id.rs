@@ -16,6 +16,16 @@ impl SessionId {
         Self(bytes)
     }
 
+    /// The id of these bytes, as [`SessionId::to_bytes`] gave them.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes, for a store.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
     /// Reads an id as it is written; anything else is `None`.
     pub fn parse(text: &str) -> Option<Self> {
         let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;

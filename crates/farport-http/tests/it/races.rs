@@ -52,6 +52,14 @@ impl SessionStore for Distant {
         }))
     }
 
+    fn revive(&self, id: SessionId) -> Stored<'_, Option<u32>> {
+        self.store.revive(id)
+    }
+
+    fn update(&self, record: Arc<SessionRecord>) -> Stored<'_, ()> {
+        self.store.update(record)
+    }
+
     fn remove(&self, id: SessionId) -> Stored<'_, bool> {
         self.store.remove(id)
     }

@@ -1,0 +1,239 @@
+//! What an authorization server has to remember.
+//!
+//! Each operation that changes something is one transaction on the writer's thread. What it finds
+//! is what it changes: nobody comes between the two, not even another process.
+
+mod api_tokens;
+mod browsers;
+mod clients;
+mod consents;
+mod grants;
+mod purge;
+mod tokens;
+
+use std::{future::ready, sync::Arc, time::Duration};
+
+use farport_oauth::{
+    AccessToken, ApiToken, Client, ClientId, Code, Consent, ConsentKey, Digest, Grant, GrantFilter,
+    GrantId, Redemption, RefreshToken, Rotation, Scopes, SignIn, Store, Stored, Tokens,
+    Transaction, UnixTime, UserId,
+};
+use rusqlite::{Connection, Row, types::FromSqlError};
+
+use crate::{Sqlite, error::Failure, writer::Durability};
+
+/// Keeps OAuth's records in a database.
+#[derive(Clone, Debug)]
+pub struct SqliteOAuth {
+    database: Sqlite,
+}
+
+impl SqliteOAuth {
+    /// The records in `database`.
+    pub fn new(database: &Sqlite) -> Self {
+        Self {
+            database: database.clone(),
+        }
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Stored<'_, T> {
+        let answer = self.database.read(read);
+        Box::pin(ready(answer.map_err(Into::into)))
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Stored<'_, T> {
+        let written = self.database.write(Durability::Power, write);
+        Box::pin(async move { Ok(written.await?) })
+    }
+}
+
+impl Store for SqliteOAuth {
+    fn add_client(&self, client: Client, most: usize, now: UnixTime) -> Stored<'_, bool> {
+        self.write(move |connection| clients::add(connection, &client, most, now))
+    }
+
+    fn client(&self, id: &ClientId) -> Stored<'_, Option<Client>> {
+        self.read(|connection| clients::find(connection, id))
+    }
+
+    fn keep_client(&self, id: &ClientId, expires: UnixTime, now: UnixTime) -> Stored<'_, ()> {
+        let id = id.clone();
+        self.write(move |connection| clients::keep(connection, &id, expires, now))
+    }
+
+    fn begin(&self, transaction: Transaction, most: usize) -> Stored<'_, ()> {
+        self.write(move |connection| browsers::begin(connection, &transaction, most))
+    }
+
+    fn transaction(&self, id: &Digest) -> Stored<'_, Option<Transaction>> {
+        self.read(|connection| browsers::transaction(connection, id))
+    }
+
+    fn take_transaction(&self, id: &Digest) -> Stored<'_, Option<Transaction>> {
+        let id = *id;
+        self.write(move |connection| browsers::take_transaction(connection, &id))
+    }
+
+    fn add_sign_in(&self, sign_in: SignIn, most: usize) -> Stored<'_, ()> {
+        self.write(move |connection| browsers::add_sign_in(connection, &sign_in, most))
+    }
+
+    fn sign_in(&self, id: &Digest) -> Stored<'_, Option<SignIn>> {
+        self.read(|connection| browsers::sign_in(connection, id))
+    }
+
+    fn remove_sign_in(&self, id: &Digest) -> Stored<'_, ()> {
+        let id = *id;
+        self.write(move |connection| browsers::remove_sign_in(connection, &id))
+    }
+
+    fn add_consent(&self, consent: Consent) -> Stored<'_, ()> {
+        self.write(move |connection| consents::add(connection, &consent))
+    }
+
+    fn consent(&self, key: &ConsentKey) -> Stored<'_, Option<Consent>> {
+        self.read(|connection| consents::find(connection, key))
+    }
+
+    fn remove_consents(&self, user: &UserId, client: &ClientId) -> Stored<'_, ()> {
+        let (user, client) = (user.clone(), client.clone());
+        self.write(move |connection| consents::remove(connection, &user, &client))
+    }
+
+    fn issue(&self, grant: Grant, code: Code) -> Stored<'_, ()> {
+        self.write(move |connection| {
+            grants::add(connection, &grant)?;
+            tokens::add_code(connection, &code)
+        })
+    }
+
+    fn code(&self, id: &Digest) -> Stored<'_, Option<(Code, Grant)>> {
+        self.read(|connection| tokens::code(connection, id))
+    }
+
+    fn redeem(
+        &self,
+        code: &Digest,
+        tokens: Tokens,
+        grant_expires: UnixTime,
+    ) -> Stored<'_, Redemption> {
+        let code = *code;
+        self.write(move |connection| tokens::redeem(connection, &code, &tokens, grant_expires))
+    }
+
+    fn refresh_token(&self, id: &Digest) -> Stored<'_, Option<(RefreshToken, Grant)>> {
+        self.read(|connection| tokens::refresh(connection, id))
+    }
+
+    fn rotate(
+        &self,
+        presented: &Digest,
+        tokens: Tokens,
+        grant_expires: UnixTime,
+        now: UnixTime,
+        concurrent: Duration,
+    ) -> Stored<'_, Rotation> {
+        let presented = *presented;
+        self.write(move |connection| {
+            let turn = tokens::Turn {
+                grant_expires,
+                now,
+                concurrent,
+            };
+            tokens::rotate(connection, &presented, &tokens, turn)
+        })
+    }
+
+    fn access_token(&self, id: &Digest) -> Stored<'_, Option<(AccessToken, Grant)>> {
+        self.read(|connection| tokens::access(connection, id))
+    }
+
+    fn remove_access_token(&self, id: &Digest) -> Stored<'_, ()> {
+        let id = *id;
+        self.write(move |connection| tokens::remove_access(connection, &id))
+    }
+
+    fn revoke(&self, grant: &GrantId) -> Stored<'_, bool> {
+        let grant = grant.clone();
+        self.write(move |connection| grants::revoke(connection, &grant))
+    }
+
+    fn grant(&self, id: &GrantId) -> Stored<'_, Option<Grant>> {
+        self.read(|connection| grants::find(connection, id))
+    }
+
+    fn grants(&self, filter: &GrantFilter) -> Stored<'_, Vec<Grant>> {
+        self.read(|connection| grants::list(connection, filter))
+    }
+
+    fn replace_properties(
+        &self,
+        grant: &GrantId,
+        revision: u64,
+        sealed: Vec<u8>,
+    ) -> Stored<'_, bool> {
+        let grant = grant.clone();
+        self.write(move |connection| {
+            grants::replace_properties(connection, &grant, revision, &sealed)
+        })
+    }
+
+    fn add_api_token(&self, token: ApiToken) -> Stored<'_, ()> {
+        self.write(move |connection| api_tokens::add(connection, &token))
+    }
+
+    fn api_token(&self, digest: &Digest) -> Stored<'_, Option<ApiToken>> {
+        self.read(|connection| api_tokens::find(connection, digest))
+    }
+
+    fn api_tokens(&self) -> Stored<'_, Vec<ApiToken>> {
+        self.read(api_tokens::list)
+    }
+
+    fn remove_api_token(&self, id: &str) -> Stored<'_, bool> {
+        let id: Arc<str> = id.into();
+        self.write(move |connection| api_tokens::remove(connection, &id))
+    }
+
+    fn use_once(&self, name: &Digest, expires: UnixTime, now: UnixTime) -> Stored<'_, bool> {
+        let name = *name;
+        self.write(move |connection| tokens::use_once(connection, &name, expires, now))
+    }
+
+    fn purge(&self, now: UnixTime) -> Stored<'_, usize> {
+        let database = self.database.clone();
+        Box::pin(async move { Ok(purge::purge(&database, now).await?) })
+    }
+}
+
+/// Scopes, as they are written.
+fn scopes(row: &Row<'_>, column: usize) -> rusqlite::Result<Scopes> {
+    let text: String = row.get(column)?;
+    Scopes::parse(&text).map_err(|error| FromSqlError::other(error).into())
+}
+
+/// A digest, as it is written.
+fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
+    Ok(Digest(row.get(column)?))
+}
+
+/// Text that is shared.
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
+    row.get(column)
+}
+
+/// A time, as it is written.
+fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<UnixTime> {
+    Ok(UnixTime(crate::numbers::uint(row.get(column)?)))
+}
+
+/// A time, to be written.
+fn seconds(time: UnixTime) -> i64 {
+    crate::numbers::int(time.0)
+}

@@ -1,0 +1,13 @@
+//! The stores, by the rules that each has to keep.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod files;
+mod keys;
+mod oauth;
+mod sessions;
