@@ -131,6 +131,10 @@ impl Store for SqliteOAuth {
         self.read(|connection| tokens::refresh(connection, id))
     }
 
+    fn is_present(&self, id: &Digest) -> Stored<'_, bool> {
+        self.read(|connection| tokens::is_present(connection, id))
+    }
+
     fn rotate(
         &self,
         presented: &Digest,

@@ -12,8 +12,8 @@ use std::{
 
 use farport_core::{
     Call, CallContext, Dispatch, EventLog, Instance, InstanceContext, Method, Notification,
-    Notified, ProtocolVersion, RawJson, Reply, Request, RequestId, RequestMeta, RpcError, Runtime,
-    SessionId, SessionRecord, SessionStore, Sink, StoreError, Tier, tier,
+    Notified, Principal, ProtocolVersion, RawJson, Reply, Request, RequestId, RequestMeta,
+    RpcError, Runtime, SessionId, SessionRecord, SessionStore, Sink, StoreError, Tier, tier,
 };
 use futures_util::future::{Either, select};
 use http::HeaderMap;
@@ -54,6 +54,8 @@ pub(super) struct Revival {
     pub(super) replica: Arc<str>,
     pub(super) limits: Limits,
     pub(super) record: Arc<SessionRecord>,
+    /// Who asks for it: as much as is known of them now.
+    pub(super) principal: Principal,
     /// The headers of the request that found the session.
     pub(super) headers: HeaderMap,
 }
@@ -78,7 +80,7 @@ impl Revival {
         if let Some(log) = &self.log {
             session.keep_in(log.clone());
         }
-        let context = InstanceContext::new(self.record.principal.clone(), Some(id));
+        let context = InstanceContext::new(self.principal.clone(), Some(id));
         let opened = self.dispatch.open(&context);
         let instance = opened.map_err(|_| NotRevived::Failed)?;
         let told = self.replay(&session, &instance);
@@ -196,7 +198,7 @@ impl Revival {
             },
             context: CallContext {
                 version,
-                principal: record.principal.clone(),
+                principal: self.principal.clone(),
                 session: (!opens).then(|| record.clone()),
                 cancel: None,
                 sink,

@@ -110,6 +110,7 @@ impl Sessions {
                     replica: self.replica.clone(),
                     limits: self.limits,
                     record,
+                    principal: principal.clone(),
                     headers: headers.clone(),
                 };
                 let revived: BoxFuture<'static, Revived> = Box::pin(revival.run());

@@ -138,12 +138,14 @@ fn add(connection: &Connection, tokens: &Tokens) -> Result<(), Failure> {
     let access = &tokens.access;
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO access_tokens (id, grant_id, scopes, issued, expires, wrapped)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT OR REPLACE INTO access_tokens
+                 (id, grant_id, resource, scopes, issued, expires, wrapped)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             access.id.0,
             access.grant.0,
+            access.resource,
             access.scopes.to_string(),
             seconds(access.issued),
             seconds(access.expires),
@@ -188,22 +190,32 @@ pub(super) fn refresh(
     Ok(found.optional()?)
 }
 
+pub(super) fn is_present(connection: &Connection, id: &Digest) -> Result<bool, Failure> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT 1 FROM refresh_tokens JOIN grants ON grants.id = refresh_tokens.grant_id
+             WHERE refresh_tokens.id = ?1 AND grants.present = ?1",
+        )?
+        .exists([id.0])?)
+}
+
 pub(super) fn access(
     connection: &Connection,
     id: &Digest,
 ) -> Result<Option<(AccessToken, Grant)>, Failure> {
     let sql = format!(
         "SELECT access_tokens.scopes, access_tokens.issued, access_tokens.expires,
-                access_tokens.wrapped, {}
+                access_tokens.wrapped, access_tokens.resource, {}
          FROM access_tokens JOIN grants ON grants.id = access_tokens.grant_id
          WHERE access_tokens.id = ?1",
         grants::COLUMNS
     );
     let found = connection.prepare_cached(&sql)?.query_row([id.0], |row| {
-        let grant = grants::read(row, 4)?;
+        let grant = grants::read(row, 5)?;
         let token = AccessToken {
             id: *id,
             grant: grant.id.clone(),
+            resource: text(row, 4)?,
             scopes: scopes(row, 0)?,
             issued: time(row, 1)?,
             expires: time(row, 2)?,

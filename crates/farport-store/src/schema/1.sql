@@ -123,6 +123,7 @@ CREATE INDEX codes_by_grant ON codes (grant_id);
 CREATE TABLE access_tokens (
     id       BLOB PRIMARY KEY,
     grant_id TEXT NOT NULL REFERENCES grants ON DELETE CASCADE,
+    resource TEXT NOT NULL,
     scopes   TEXT NOT NULL,
     issued   INTEGER NOT NULL,
     expires  INTEGER NOT NULL,

@@ -24,10 +24,12 @@ pub(super) fn insert(
     record: &SessionRecord,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let (issuer, subject) = match &record.principal {
-        Principal::Anonymous => (None, None),
-        Principal::User { issuer, subject } => (Some(&**issuer), Some(&**subject)),
-    };
+    // What else is known of a user is asked anew with each request.
+    let user = record.principal.as_user();
+    let (issuer, subject) = (
+        user.map(|user| &*user.issuer),
+        user.map(|user| &*user.subject),
+    );
     let initialize = String::from_utf8_lossy(record.initialize.as_bytes());
     connection
         .prepare_cached(
@@ -115,10 +117,7 @@ impl Columns {
         let unreadable = |what: &str| Failure::Unreadable(format!("a session with {what}"));
         let principal = match self.user {
             (None, None) => Principal::Anonymous,
-            (Some(issuer), Some(subject)) => Principal::User {
-                issuer: issuer.into(),
-                subject: subject.into(),
-            },
+            (Some(issuer), Some(subject)) => Principal::user(issuer, subject),
             _ => return Err(unreadable("half a user")),
         };
         let record = SessionRecord::new(id, principal, &RawJson::from(self.initialize));

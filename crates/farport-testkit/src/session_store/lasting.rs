@@ -49,10 +49,7 @@ pub async fn a_session_is_there_again_as_it_was<S: SessionStore>(
     open: impl AsyncFn(farport_core::SessionLimits) -> S,
 ) {
     let opening = RawJson::from(r#"{"capabilities":{"roots":{}},"x":"\u00e9"}"#.to_owned());
-    let principal = Principal::User {
-        issuer: "https://issuer.example".into(),
-        subject: "someone".into(),
-    };
+    let principal = Principal::user("https://issuer.example", "someone");
     for (number, principal) in [(1, principal), (2, Principal::Anonymous)] {
         let store = open(limits(10)).await;
         let record = Arc::new(SessionRecord::new(id(number), principal.clone(), &opening));
