@@ -117,24 +117,32 @@ impl McpService {
     /// The future must be polled to its end, or dropped when the client has gone. It never fails:
     /// every refusal is a response. It is large, some kilobytes: box it where it is not all that
     /// there is.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    pub fn handle<B>(&self, request: Request<B>) -> impl Future<Output = Response<Body>> + use<B>
     where
         B: http_body::Body<Data = Bytes>,
     {
-        self.handle_from(request, None).await
+        self.handle_from(request, None)
     }
 
     /// Answers one request that came from `address`, by which some things are counted that cost
     /// something. See [`McpService::handle`].
-    pub async fn handle_from<B>(
+    pub fn handle_from<B>(
         &self,
         request: Request<B>,
         address: Option<IpAddr>,
-    ) -> Response<Body>
+    ) -> impl Future<Output = Response<Body>> + use<B>
     where
         B: http_body::Body<Data = Bytes>,
     {
+        // Boxed at once: each future on the way down keeps room for what it is given.
         let (parts, body) = request.into_parts();
+        self.clone().answer(Box::new(parts), body, address)
+    }
+
+    async fn answer<B>(self, parts: Box<Parts>, body: B, address: Option<IpAddr>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes>,
+    {
         let inner = &self.0;
         if head_bytes(&parts) > inner.config.limits.head_bytes {
             return Refusal::HeadTooLarge.into_response();
@@ -199,7 +207,7 @@ impl Inner {
 
     async fn route<B>(
         self: &Arc<Self>,
-        parts: Parts,
+        parts: Box<Parts>,
         body: B,
         address: Option<IpAddr>,
     ) -> Result<Response<Body>, Refusal>
@@ -251,7 +259,7 @@ impl Inner {
     async fn receive<B>(
         &self,
         principal: Principal,
-        mut parts: Parts,
+        mut parts: Box<Parts>,
         body: B,
         streams: bool,
     ) -> Result<(Caller, Bytes), Refusal>
@@ -272,7 +280,7 @@ impl Inner {
         Ok((
             Caller {
                 principal,
-                parts: Box::new(parts),
+                parts,
                 form,
                 traced: tracing::enabled!(tracing::Level::DEBUG),
             },

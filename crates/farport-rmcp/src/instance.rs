@@ -134,17 +134,14 @@ impl<H: ServerHandler> RmcpInstance<H> {
         (made, None)
     }
 
-    async fn serve(self: Arc<Self>, call: Call) -> Reply {
-        let Call { request, context } = call;
-        let modern = context.version.era() == Era::Modern;
-        let served = AssertUnwindSafe(async {
-            if modern && request.method == Method::ToolsCall {
-                self.serve_tool(&request, context).await
-            } else {
-                self.serve_any(&request, context).await
-            }
-        });
-        let Ok(served) = served.catch_unwind().await else {
+    /// The frame that answers `request`; `served` is `None` where the handler panicked.
+    fn reply(
+        &self,
+        request: &Request,
+        modern: bool,
+        served: Option<Result<ServerResult, RpcError>>,
+    ) -> Reply {
+        let Some(served) = served else {
             tracing::error!(method = request.method.as_str(), "the handler panicked");
             return Err(RpcError::internal());
         };
@@ -243,7 +240,21 @@ impl<H: ServerHandler> RmcpInstance<H> {
 
 impl<H: ServerHandler> Instance for RmcpInstance<H> {
     fn call(self: Arc<Self>, call: Call) -> BoxFuture<'static, Reply> {
-        Box::pin(self.serve(call))
+        let Call { request, context } = call;
+        let modern = context.version.era() == Era::Modern;
+        // Two futures, for the one that is needed most is much the smaller.
+        if modern && request.method == Method::ToolsCall {
+            return Box::pin(async move {
+                let served = self.serve_tool(&request, context);
+                let served = AssertUnwindSafe(served).catch_unwind().await;
+                self.reply(&request, modern, served.ok())
+            });
+        }
+        Box::pin(async move {
+            let served = self.serve_any(&request, context);
+            let served = AssertUnwindSafe(served).catch_unwind().await;
+            self.reply(&request, modern, served.ok())
+        })
     }
 
     fn notify(self: Arc<Self>, notified: Notified) -> BoxFuture<'static, ()> {

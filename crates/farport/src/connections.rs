@@ -4,9 +4,9 @@ mod timer;
 
 use std::{cell::Cell, convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
-use farport_http::{Body, McpService};
-use http::{HeaderName, HeaderValue, Request, Response, Version, header};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use farport_http::McpService;
+use http::{HeaderName, HeaderValue, Request, Version, header};
+use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
 use tokio::{
     net::TcpStream,
@@ -83,9 +83,17 @@ pub(crate) async fn serve(
         let first = Cell::new(Some(fresh.clone()));
         let answers = service_fn(move |request| {
             drop(first.take());
-            let service = service.clone();
+            let stays = stays_open(&request);
+            let answer = service.handle(request);
             // On the heap: a connection keeps room for this future for as long as it is open.
-            Box::pin(answer(service, request))
+            Box::pin(async move {
+                let mut response = answer.await;
+                if stays {
+                    let time = HeaderValue::from_static("timeout=15");
+                    response.headers_mut().insert(&KEEP_ALIVE, time);
+                }
+                Ok::<_, Infallible>(response)
+            })
         });
         let mut http = http.clone();
         http.timer(ConnectionTimer::default());
@@ -113,21 +121,11 @@ pub(crate) async fn serve(
     }
 }
 
-/// Answers a request, and says how long the connection then waits for the next one.
-async fn answer(
-    service: McpService,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+/// Whether the connection is still there for another request after this one.
+fn stays_open<B>(request: &Request<B>) -> bool {
     let asked = request.headers().get(header::CONNECTION);
-    let stays = request.version() == Version::HTTP_11
-        && asked.is_none_or(|asked| !asked.as_bytes().eq_ignore_ascii_case(b"close"));
-    let mut response = service.handle(request).await;
-    if stays {
-        response
-            .headers_mut()
-            .insert(&KEEP_ALIVE, HeaderValue::from_static("timeout=15"));
-    }
-    Ok(response)
+    let closes = asked.is_some_and(|asked| asked.as_bytes().eq_ignore_ascii_case(b"close"));
+    request.version() == Version::HTTP_11 && !closes
 }
 
 /// Ends a connection whose client takes nothing any more, where the system can tell. Elsewhere it
