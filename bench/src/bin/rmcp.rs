@@ -1,7 +1,7 @@
 //! rmcp's own `StreamableHttpService` with the calculator's `add`.
 //!
-//! `/mcp` keeps sessions, rmcp's default. `/plain` is the quickest it can do without them: no
-//! session and a JSON body for the answer.
+//! `/mcp` is the service as it comes, which keeps sessions. `/plain` is the quickest it can do: no
+//! sessions and a JSON body for the answer.
 
 use std::sync::Arc;
 

@@ -99,10 +99,9 @@ fn open(url: &str, session: &str) -> Result<TcpStream> {
     let headers = format!(
         "accept: text/event-stream\r\nmcp-session-id: {session}\r\nmcp-protocol-version: 2025-06-18"
     );
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n\r\n"
-    )?;
+    // In one piece, as clients send it: servers make room for more with each further piece.
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
     let mut status = String::new();
     BufReader::new(&stream).read_line(&mut status)?;
     ensure!(
@@ -148,7 +147,8 @@ fn one_start(kind: &'static ServerKind) -> Result<Duration> {
         .map(|(name, value)| format!("{name}: {value}\r\n"))
         .collect();
     let request = format!(
-        "POST /mcp HTTP/1.1\r\nhost: {address}\r\n{headers}content-length: {}\r\n\r\n{body}",
+        "POST {} HTTP/1.1\r\nhost: {address}\r\n{headers}content-length: {}\r\n\r\n{body}",
+        kind.plain_path,
         body.len()
     );
     let started = Instant::now();

@@ -24,16 +24,19 @@ pub(crate) struct ServerKind {
     args: &'static [&'static str],
     /// Whether it keeps sessions.
     pub(crate) has_sessions: bool,
-    /// Where requests without a session go, beside `/mcp`.
-    plain_path: &'static str,
+    /// Where requests without a session go, in place of `/mcp`.
+    pub(crate) plain_path: &'static str,
 }
 
 pub(crate) const FLOOR: &str = "axum";
+/// rmcp's service as it comes.
 pub(crate) const RMCP: &str = "rmcp";
-pub(crate) const FARPORT: &str = "farport";
+/// The same at its quickest: no sessions, answers as JSON.
+const RMCP_JSON: &str = "rmcp, JSON";
+const FARPORT: &str = "farport";
 
 /// The order of the tables.
-pub(crate) const SERVERS: [ServerKind; 3] = [
+pub(crate) const SERVERS: [ServerKind; 4] = [
     ServerKind {
         name: FLOOR,
         binary: "bench-floor",
@@ -46,6 +49,13 @@ pub(crate) const SERVERS: [ServerKind; 3] = [
         binary: "bench-rmcp",
         args: &[],
         has_sessions: true,
+        plain_path: "/mcp",
+    },
+    ServerKind {
+        name: RMCP_JSON,
+        binary: "bench-rmcp",
+        args: &[],
+        has_sessions: false,
         plain_path: "/plain",
     },
     ServerKind {
