@@ -82,7 +82,7 @@ impl Policy {
             .iter()
             .chain(&self.prompts)
             .chain(&self.resources);
-        !self.protected || all.any(|(_, permission)| permission.admits_anybody())
+        !self.protected || all.any(|(_, permission)| permission.is_for_anyone())
     }
 
     /// Whether everybody who is let in may do everything.

@@ -126,6 +126,9 @@ impl McpService {
 
     /// Answers one request that came from `address`, by which some things are counted that cost
     /// something. See [`McpService::handle`].
+    ///
+    /// A host that has found out by itself who calls, a test for example, says so with a
+    /// [`Principal`] among the request's extensions; a protected server then asks for no token.
     pub fn handle_from<B>(
         &self,
         request: Request<B>,

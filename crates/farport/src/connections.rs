@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use self::timer::ConnectionTimer;
-use crate::Listeners;
+use crate::{Listeners, auth::client_address};
 
 /// How long a request's head may take to arrive, and a connection may be idle between requests.
 const HEAD_TIME: Duration = Duration::from_secs(15);
@@ -42,6 +42,7 @@ pub(crate) async fn serve(
     service: McpService,
     listeners: Listeners,
     most: usize,
+    behind_proxy: bool,
     grace: Duration,
     shutdown: impl Future<Output = ()>,
     left: impl FnOnce(),
@@ -76,6 +77,7 @@ pub(crate) async fn serve(
             () = &mut shutdown => break,
             accepted = next => accepted,
         };
+        let peer = accepted.as_ref().ok().map(|(_, peer)| peer.ip());
         let Some(stream) = accepted_stream(accepted.map(|(stream, _)| stream)).await else {
             continue;
         };
@@ -84,7 +86,9 @@ pub(crate) async fn serve(
         let answers = service_fn(move |request| {
             drop(first.take());
             let stays = stays_open(&request);
-            let answer = service.handle(request);
+            let address = peer
+                .and_then(|peer| client_address(peer, Request::headers(&request), behind_proxy));
+            let answer = service.handle_from(request, address);
             // On the heap: a connection keeps room for this future for as long as it is open.
             Box::pin(async move {
                 let mut response = answer.await;

@@ -25,6 +25,38 @@ pub enum Error {
     /// A setting cannot be used; the text names it, and where it comes from.
     #[error("{0}")]
     Settings(Box<figment::Error>),
+    /// A rule says who may use something, and nobody can sign in.
+    #[error(
+        "`{pattern}` is permitted to some users only, and there is no sign-in: call `.auth(..)`, or \
+         set `provider` under `[auth]` in farport.toml"
+    )]
+    PermitWithoutAuth {
+        /// What the rule is about.
+        pattern: String,
+    },
+    /// The sign-in for development can be reached from elsewhere.
+    #[error(
+        "the sign-in for development takes any name, so it is for loopback addresses alone: listen \
+         on localhost and leave public_url unset, or choose another provider"
+    )]
+    DevLoginNotLocal,
+    /// A server with sign-in has to know what it is called from outside.
+    #[error(
+        "the server can be reached from elsewhere, and has to know under which address: set \
+         public_url (FARPORT_PUBLIC_URL) to it, as in https://mcp.example.com"
+    )]
+    NoPublicUrl,
+    /// The address from outside cannot be used.
+    #[error("public_url {url:?} cannot be used: {why}")]
+    PublicUrl {
+        /// The setting.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Something else about the sign-in cannot be used.
+    #[error("sign-in: {0}")]
+    Auth(String),
     /// The file that says that the server is ready cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     ReadyFile {

@@ -22,12 +22,18 @@
 //! 2026-07-28. What one client may not see of another's belongs into the handler; what all share
 //! belongs into the closure, behind an [`Arc`](std::sync::Arc).
 //!
+//! # Sign-in and permissions
+//!
+//! [`Server::auth`] puts a sign-in before the server, and [`Server::permit`] says who may use which
+//! tool. A tool takes [`SignedIn`] as an argument to know who calls.
+//!
 //! # Settings
 //!
 //! [`Settings`] come from `farport.toml`, from `FARPORT_*` variables, from the builder, and from
 //! the program's flags, each overriding the one before.
 
 mod announce;
+mod auth;
 mod connections;
 mod error;
 mod flags;
@@ -36,13 +42,18 @@ mod logging;
 mod runtime;
 mod server;
 mod settings;
+mod state;
 mod stdio;
 pub mod testing;
 
 pub use announce::Announcement;
+pub use auth::{ApiToken, AuthSettings, DevLogin, External, ProviderName, SignIn, SignedIn};
 pub use error::Error;
-pub use farport_core::{InstanceContext as Context, Principal, StreamControl};
-pub use farport_http::{Guard, Limits};
+pub use farport_core::{
+    InstanceContext as Context, Principal, StreamControl, UpstreamTokenError, User,
+    policy::{Permission, anyone, claim, login_in, scope, signed_in, when},
+};
+pub use farport_http::{Color, Guard, Limits, Logo, Theme};
 pub use listen::Listeners;
 pub use runtime::TokioRuntime;
 pub use server::{Bound, Server};

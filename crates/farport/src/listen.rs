@@ -73,6 +73,15 @@ impl Listeners {
         Ok(first.local_addr()?)
     }
 
+    /// The addresses of all sockets.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn addresses(&self) -> Result<Vec<SocketAddr>, Error> {
+        let addresses = self.sockets.iter().map(TcpListener::local_addr);
+        Ok(addresses.collect::<io::Result<_>>()?)
+    }
+
     /// The next connection, from whichever socket.
     pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let accepts = self.sockets.iter().map(|socket| Box::pin(socket.accept()));

@@ -3,14 +3,17 @@
 use std::{fmt, future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use clap::Parser;
-use farport_core::{BoxFuture, Dispatch, MemorySessions};
-use farport_http::McpService;
+use farport_core::{
+    BoxFuture, Dispatch, MemorySessions,
+    policy::{self, Kind, Permission},
+};
+use farport_http::{McpService, Theme};
 use farport_rmcp::RmcpDispatch;
 use rmcp::ServerHandler;
 
 use crate::{
-    Announcement, Context, Error, Listeners, Settings, TokioRuntime, connections, flags::Flags,
-    logging, settings, stdio,
+    Announcement, Context, Error, Listeners, Settings, SignIn, TokioRuntime, auth::Protection,
+    connections, flags::Flags, logging, settings, stdio,
 };
 
 type Stdio = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), Error>> + Send>;
@@ -22,6 +25,7 @@ pub struct Server {
     dispatch: Arc<dyn Dispatch>,
     stdio: Stdio,
     overrides: Overrides,
+    protection: Protection,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -56,7 +60,72 @@ impl Server {
             dispatch: Arc::new(dispatch),
             stdio,
             overrides: Overrides::default(),
+            protection: Protection::default(),
         }
+    }
+
+    /// Lets users sign in, and nobody in who has not, but for what is [`Server::public`].
+    #[must_use]
+    pub fn auth(mut self, sign_in: impl Into<SignIn>) -> Self {
+        self.protection.sign_in = Some(sign_in.into());
+        self
+    }
+
+    /// Says who may use a tool; `tool` may end in `*`. Whoever may not is not told that it is
+    /// there, and is refused when they call it anyway: with the scopes that it takes, where a scope
+    /// would help.
+    #[must_use]
+    pub fn permit(self, tool: &str, permission: Permission) -> Self {
+        self.permit_kind(Kind::Tool, tool, permission)
+    }
+
+    /// Says who may use a prompt, see [`Server::permit`].
+    #[must_use]
+    pub fn permit_prompt(self, prompt: &str, permission: Permission) -> Self {
+        self.permit_kind(Kind::Prompt, prompt, permission)
+    }
+
+    /// Says who may read and subscribe to a resource, see [`Server::permit`]. Templates go by
+    /// their own text, what is made of them by its URI: `todo://private/*` is for both.
+    #[must_use]
+    pub fn permit_resource(self, uri: &str, permission: Permission) -> Self {
+        self.permit_kind(Kind::Resource, uri, permission)
+    }
+
+    /// Lets everybody use a tool, signed in or not; `tool` may end in `*`.
+    #[must_use]
+    pub fn public(self, tool: &str) -> Self {
+        self.permit(tool, policy::anyone())
+    }
+
+    fn permit_kind(mut self, kind: Kind, pattern: &str, permission: Permission) -> Self {
+        let rule = (kind, pattern.to_owned(), permission);
+        self.protection.rules.push(rule);
+        self
+    }
+
+    /// Says in words what a scope allows, for the consent page.
+    #[must_use]
+    pub fn describe_scope(mut self, scope: &str, words: &str) -> Self {
+        let scopes = &mut self.protection.scopes;
+        scopes.insert(scope.to_owned(), words.to_owned());
+        self
+    }
+
+    /// The scopes that a client is told to ask for at first. It can ask for more when a tool takes
+    /// more.
+    #[must_use]
+    pub fn default_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        let scopes = scopes.into_iter().map(Into::into);
+        self.protection.default_scopes.extend(scopes);
+        self
+    }
+
+    /// How the sign-in pages look.
+    #[must_use]
+    pub fn theme(mut self, theme: Theme) -> Self {
+        self.protection.theme = theme;
+        self
     }
 
     /// Listens on this name or address. `localhost`, which is also the default, is both loopback
@@ -137,8 +206,9 @@ impl Server {
             None => Listeners::bind(&settings.host, settings.port).await?,
         };
         let address = listeners.local_addr()?;
+        let service = self.service_with(&settings, &listeners.addresses()?)?;
         Ok(Bound {
-            service: self.service_with(&settings),
+            service,
             listeners,
             address,
             settings,
@@ -152,17 +222,29 @@ impl Server {
     /// When a setting cannot be used.
     pub fn service(self) -> Result<McpService, Error> {
         let settings = self.settings()?;
-        Ok(self.service_with(&settings))
+        self.service_with(&settings, &[])
     }
 
-    fn service_with(self, settings: &Settings) -> McpService {
+    fn service_with(
+        self,
+        settings: &Settings,
+        addresses: &[SocketAddr],
+    ) -> Result<McpService, Error> {
         let store = Arc::new(MemorySessions::new(settings.sessions()));
-        McpService::new(
+        let runtime = Arc::new(TokioRuntime);
+        let config = settings.http();
+        let Some(sign_in) = self.protection.sign_in(settings)? else {
+            return Ok(McpService::new(self.dispatch, store, runtime, config));
+        };
+        let state = crate::state::oauth(settings)?;
+        let auth = self.protection.build(sign_in, settings, addresses, state)?;
+        Ok(McpService::protected(
             self.dispatch,
             store,
-            Arc::new(TokioRuntime),
-            settings.http(),
-        )
+            runtime,
+            config,
+            auth,
+        ))
     }
 
     fn settings(&self) -> Result<Settings, Error> {
@@ -218,7 +300,17 @@ impl Bound {
         };
         let grace = Duration::from_secs(self.settings.shutdown_grace_secs);
         let most = self.settings.max_connections;
-        connections::serve(self.service, self.listeners, most, grace, shutdown, left).await;
+        let behind_proxy = self.settings.behind_proxy;
+        connections::serve(
+            self.service,
+            self.listeners,
+            most,
+            behind_proxy,
+            grace,
+            shutdown,
+            left,
+        )
+        .await;
         Ok(())
     }
 }

@@ -25,6 +25,14 @@ pub struct Settings {
     /// Origins, besides loopback's and its own, whose pages may call the server. `*` is any.
     #[serde(deserialize_with = "list")]
     pub allowed_origins: Vec<String>,
+    /// Where clients reach the server, if that is not where it listens: `https://mcp.example.com`.
+    /// A server with sign-in that others than this machine can reach has to have it.
+    pub public_url: Option<String>,
+    /// Whether a proxy stands before the server, whose `X-Forwarded-For` says where requests come
+    /// from. No, unless set.
+    pub behind_proxy: bool,
+    /// How users sign in.
+    pub auth: crate::AuthSettings,
     /// The most sessions; one more ends the one that was idle for longest. 10,000 unless set.
     pub max_sessions: usize,
     /// After how many idle seconds a session ends. 1,800 unless set.
@@ -80,6 +88,14 @@ pub const VARIABLES: &[Variable] = &[
         setting: "allowed_origins",
     },
     Variable {
+        name: "FARPORT_PUBLIC_URL",
+        setting: "public_url",
+    },
+    Variable {
+        name: "FARPORT_BEHIND_PROXY",
+        setting: "behind_proxy",
+    },
+    Variable {
         name: "FARPORT_MAX_SESSIONS",
         setting: "max_sessions",
     },
@@ -128,6 +144,9 @@ impl Default for Settings {
             port: 8787,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            public_url: None,
+            behind_proxy: false,
+            auth: crate::AuthSettings::default(),
             max_sessions: sessions.most,
             session_idle_secs: sessions.idle.as_secs(),
             max_body_bytes: limits.body_bytes,
@@ -164,7 +183,11 @@ impl Settings {
     }
 
     pub(crate) fn http(&self) -> Config {
+        let public = self.public_url.as_deref();
+        let public = public.and_then(|url| url.parse::<http::Uri>().ok());
+        let public = public.as_ref().and_then(|url| url.authority());
         let guard = Guard::default()
+            .allow_hosts(public.map(|authority| authority.as_str()))
             .allow_hosts(&self.allowed_hosts)
             .allow_origins(&self.allowed_origins);
         let mut config = Config {

@@ -1,7 +1,9 @@
 //! For the tests of a server: calls through the real HTTP service, without a socket.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use farport_core::ProtocolVersion;
+use farport_core::{Principal, ProtocolVersion, User};
 use farport_http::McpService;
 use http::{Request, header};
 use http_body_util::{BodyExt, Full};
@@ -25,6 +27,7 @@ use crate::Server;
 #[derive(Debug)]
 pub struct Client {
     service: Result<McpService, String>,
+    principal: Principal,
 }
 
 /// Why a call did not come to a result.
@@ -59,7 +62,15 @@ impl Client {
     pub fn new(server: Server) -> Self {
         Self {
             service: server.service().map_err(|error| error.to_string()),
+            principal: Principal::Anonymous,
         }
+    }
+
+    /// The client of a user who has signed in, as a server with sign-in sees them.
+    #[must_use]
+    pub fn signed_in(mut self, user: User) -> Self {
+        self.principal = Principal::User(Arc::new(user));
+        self
     }
 
     /// Calls a tool. Answers with the `result` object, which says `isError` where the tool failed.
@@ -90,7 +101,8 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json, text/event-stream")
             .header("mcp-protocol-version", version)
-            .header("mcp-method", method);
+            .header("mcp-method", method)
+            .extension(self.principal.clone());
         let name = ["name", "uri", "taskId"]
             .into_iter()
             .find_map(|key| params.get(key)?.as_str());

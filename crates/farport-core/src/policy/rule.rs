@@ -124,7 +124,8 @@ impl Permission {
         self.listed
     }
 
-    pub(super) fn admits_anybody(&self) -> bool {
+    /// Whether nobody has to sign in for this.
+    pub fn is_for_anyone(&self) -> bool {
         self.rule.check(&Principal::Anonymous) == Verdict::Allowed
     }
 

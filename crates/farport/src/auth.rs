@@ -1,0 +1,91 @@
+//! What stands before a server: who vouches for its users.
+
+mod address;
+mod build;
+mod settings;
+mod signed_in;
+
+use std::{fmt, sync::Arc};
+
+use farport_http::TokenValidator;
+use farport_oauth::provider::Provider;
+
+pub(crate) use address::client_address;
+pub(crate) use build::{OAuthState, Protection};
+pub use settings::{AuthSettings, ProviderName};
+pub use signed_in::SignedIn;
+
+/// How users sign in. Made of a provider, of [`DevLogin`], [`ApiToken`] or [`External`].
+#[derive(Clone)]
+pub struct SignIn(pub(crate) Kind);
+
+#[derive(Clone)]
+pub(crate) enum Kind {
+    Development,
+    ApiTokens,
+    Provider(Arc<dyn Provider>),
+    External(Arc<dyn TokenValidator>),
+}
+
+impl fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Development => f.write_str("DevLogin"),
+            Kind::ApiTokens => f.write_str("ApiToken"),
+            Kind::Provider(provider) => f.debug_tuple("Provider").field(&provider.name()).finish(),
+            Kind::External(_) => f.write_str("External"),
+        }
+    }
+}
+
+impl SignIn {
+    /// At an identity provider of one's own making.
+    pub fn at(provider: impl Provider) -> Self {
+        Self(Kind::Provider(Arc::new(provider)))
+    }
+}
+
+/// Signing in under any name, for development. The server refuses to start unless it can be
+/// reached from this machine alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DevLogin;
+
+/// No sign-in at all: whoever brings an API token, made with `farport tokens create`, is let in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ApiToken;
+
+/// An authorization server elsewhere, whose tokens are only checked here. API tokens are good as
+/// well.
+#[derive(Clone)]
+pub struct External(Arc<dyn TokenValidator>);
+
+impl External {
+    /// One that `validator` knows how to check the tokens of.
+    pub fn new(validator: impl TokenValidator) -> Self {
+        Self(Arc::new(validator))
+    }
+}
+
+impl fmt::Debug for External {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("External").field(&self.0.issuers()).finish()
+    }
+}
+
+impl From<DevLogin> for SignIn {
+    fn from(_: DevLogin) -> Self {
+        Self(Kind::Development)
+    }
+}
+
+impl From<ApiToken> for SignIn {
+    fn from(_: ApiToken) -> Self {
+        Self(Kind::ApiTokens)
+    }
+}
+
+impl From<External> for SignIn {
+    fn from(external: External) -> Self {
+        Self(Kind::External(external.0))
+    }
+}

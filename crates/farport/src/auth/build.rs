@@ -1,0 +1,224 @@
+//! From what a server's author says to what stands before the server.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use farport_core::{Runtime, policy};
+use farport_http::{Auth, Authority, Color, Logo, RESOURCES, Theme};
+use farport_oauth::{
+    ApiTokens, AuthorizationServer, Config, Fetcher, Keys, Random, Scopes, SignInMethod, Site,
+    Store, Surroundings,
+};
+use policy::{Permission, Policy};
+
+use super::{AuthSettings, Kind, ProviderName, SignIn};
+use crate::{Error, Settings, TokioRuntime};
+
+/// What a server's author says in code of who may use what.
+#[derive(Debug, Default)]
+pub(crate) struct Protection {
+    pub(crate) sign_in: Option<SignIn>,
+    pub(crate) rules: Vec<(policy::Kind, String, Permission)>,
+    pub(crate) scopes: BTreeMap<String, String>,
+    pub(crate) default_scopes: Vec<String>,
+    pub(crate) theme: Theme,
+}
+
+/// Where the state of sign-ins is, and what seals it.
+pub(crate) struct OAuthState {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keys: Keys,
+    pub(crate) fetcher: Arc<dyn Fetcher>,
+}
+
+struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, buffer: &mut [u8]) {
+        TokioRuntime.random(buffer);
+    }
+}
+
+impl Protection {
+    /// Who signs users in, by code or by settings; nobody, on a public server.
+    pub(crate) fn sign_in(&self, settings: &Settings) -> Result<Option<SignIn>, Error> {
+        if let Some(sign_in) = &self.sign_in {
+            return Ok(Some(sign_in.clone()));
+        }
+        let Some(provider) = settings.auth.provider else {
+            let asks = |(_, pattern, permission): &(policy::Kind, String, Permission)| {
+                (!permission.is_for_anyone()).then(|| pattern.clone())
+            };
+            return match self.rules.iter().find_map(asks) {
+                // It would be open to nobody, which its author cannot have meant.
+                Some(pattern) => Err(Error::PermitWithoutAuth { pattern }),
+                None => Ok(None),
+            };
+        };
+        Ok(Some(match provider {
+            ProviderName::DevLogin => super::DevLogin.into(),
+            ProviderName::ApiToken => super::ApiToken.into(),
+        }))
+    }
+
+    /// What stands before the server that listens on `addresses`.
+    pub(crate) fn build(
+        &self,
+        sign_in: SignIn,
+        settings: &Settings,
+        addresses: &[SocketAddr],
+        state: OAuthState,
+    ) -> Result<Auth, Error> {
+        let sites = sites(settings, addresses)?;
+        let mut policy = Policy::protected();
+        for (kind, pattern, permission) in &self.rules {
+            policy.permit(*kind, pattern, permission.clone());
+        }
+        let config = self.config(&settings.auth, policy.scopes())?;
+        let (scopes, default_scopes) = (config.scopes.clone(), config.default_scopes.clone());
+        let OAuthState {
+            store,
+            keys,
+            fetcher,
+        } = state;
+        let tokens = || Arc::new(ApiTokens::new(store.clone()));
+        let method = match sign_in.0 {
+            Kind::Development => {
+                let local = |site: &Site| site.issuer().starts_with("http://");
+                if !addresses.iter().all(|address| address.ip().is_loopback())
+                    || !sites.iter().all(local)
+                {
+                    return Err(Error::DevLoginNotLocal);
+                }
+                SignInMethod::Development
+            }
+            Kind::Provider(provider) => SignInMethod::Provider(provider),
+            Kind::ApiTokens => {
+                let authority = Authority::ApiTokens(tokens());
+                return self.auth(authority, settings, sites, policy, scopes, default_scopes);
+            }
+            Kind::External(validator) => {
+                let authority = Authority::External(validator, tokens());
+                return self.auth(authority, settings, sites, policy, scopes, default_scopes);
+            }
+        };
+        let surroundings = Surroundings {
+            store,
+            random: Arc::new(SystemRandom),
+            fetcher,
+        };
+        let server = AuthorizationServer::new(config, keys, method, surroundings);
+        let authority = Authority::Own(Arc::new(server));
+        self.auth(authority, settings, sites, policy, scopes, default_scopes)
+    }
+
+    fn auth(
+        &self,
+        authority: Authority,
+        settings: &Settings,
+        sites: Vec<Site>,
+        policy: Policy,
+        scopes: Scopes,
+        default_scopes: Scopes,
+    ) -> Result<Auth, Error> {
+        let theme = self.theme(&settings.auth)?;
+        let policy = Arc::new(policy);
+        Ok(Auth::new(
+            sites,
+            authority,
+            policy,
+            scopes,
+            default_scopes,
+            theme,
+        ))
+    }
+
+    fn config(&self, settings: &AuthSettings, needed: BTreeSet<Arc<str>>) -> Result<Config, Error> {
+        let mut config = Config::default();
+        let described: BTreeMap<_, _> = settings.scopes.iter().chain(&self.scopes).collect();
+        let named = |names: Vec<&String>| {
+            let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+            let invalid = |error: farport_oauth::InvalidScope| Error::Auth(error.to_string());
+            Scopes::parse(&names.join(" ")).map_err(invalid)
+        };
+        let default = settings.default_scopes.iter().chain(&self.default_scopes);
+        config.default_scopes = named(default.collect())?;
+        let needed: Scopes = needed.into_iter().collect();
+        config.scopes = named(described.keys().copied().collect())?
+            .either(&config.default_scopes)
+            .either(&needed);
+        let described = described.into_iter();
+        config.scope_descriptions = described
+            .map(|(scope, words)| (scope.clone(), words.clone()))
+            .collect();
+        let schemes = settings.redirect_schemes.iter();
+        let schemes = schemes.map(|scheme| scheme.to_ascii_lowercase());
+        config.redirects.private_use_schemes.extend(schemes);
+        config.registration = settings.registration.unwrap_or(config.registration);
+        let lasts = |seconds: Option<u64>, usual| seconds.map_or(usual, Duration::from_secs);
+        config.access_lifetime = lasts(settings.access_token_secs, config.access_lifetime);
+        config.refresh_lifetime = lasts(settings.refresh_token_secs, config.refresh_lifetime);
+        Ok(config)
+    }
+
+    fn theme(&self, settings: &AuthSettings) -> Result<Theme, Error> {
+        let mut theme = self.theme.clone();
+        if settings.name.is_some() {
+            theme.name.clone_from(&settings.name);
+        }
+        if let Some(color) = &settings.color {
+            let color = Color::parse(color);
+            theme.color = Some(color.map_err(|error| Error::Auth(error.to_string()))?);
+        }
+        if let Some(path) = &settings.logo {
+            theme.logo = Some(logo(path)?);
+        }
+        Ok(theme)
+    }
+}
+
+fn logo(path: &std::path::Path) -> Result<Logo, Error> {
+    let media_type = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("webp") => "image/webp",
+        _ => {
+            let text = format!("{} is not an SVG, PNG, JPEG or WebP file", path.display());
+            return Err(Error::Auth(text));
+        }
+    };
+    let bytes = std::fs::read(path)
+        .map_err(|error| Error::Auth(format!("the logo {}: {error}", path.display())))?;
+    Ok(Logo {
+        media_type: http::HeaderValue::from_static(media_type),
+        bytes: bytes.into(),
+    })
+}
+
+/// The addresses under which the server is known to clients.
+fn sites(settings: &Settings, addresses: &[SocketAddr]) -> Result<Vec<Site>, Error> {
+    let site = |base: &str| {
+        let site = Site::new(base, RESOURCES);
+        site.map_err(|error| Error::PublicUrl {
+            url: base.to_owned(),
+            why: error.to_string(),
+        })
+    };
+    if let Some(url) = &settings.public_url {
+        return Ok(vec![site(url)?]);
+    }
+    let port = match addresses {
+        [] => settings.port,
+        [first, ..] if addresses.iter().all(|address| address.ip().is_loopback()) => first.port(),
+        _ => return Err(Error::NoPublicUrl),
+    };
+    ["localhost", "127.0.0.1", "[::1]"]
+        .map(|host| site(&format!("http://{host}:{port}")))
+        .into_iter()
+        .collect()
+}
