@@ -32,6 +32,7 @@ mod outgoing;
 mod parameters;
 pub mod provider;
 mod redirect;
+mod remote;
 mod resource;
 mod scope;
 mod server;

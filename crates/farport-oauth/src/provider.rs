@@ -1,8 +1,24 @@
 //! Identity providers: those who say who somebody is.
 
+mod claims;
+mod exchange;
+mod github;
+mod metadata;
+mod oauth2;
+mod oidc;
+mod presets;
+mod slack;
+mod urls;
+
 use std::sync::Arc;
 
 use url::Url;
+
+pub use exchange::SecretIn;
+pub use github::GitHub;
+pub use oauth2::{OAuth2, OAuth2Urls};
+pub use oidc::Oidc;
+pub use slack::Slack;
 
 use crate::{BoxFuture, Fetcher, Properties, UnixTime, UpstreamTokens};
 
@@ -99,3 +115,8 @@ pub enum ProviderError {
     #[error("the provider failed: {0}")]
     Unavailable(String),
 }
+
+/// A provider cannot be set up so. The text is for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSettings(pub String);
