@@ -70,7 +70,6 @@ impl std::fmt::Debug for World<'_> {
 }
 
 /// The beginning of a sign-in at a provider.
-#[derive(Debug)]
 pub struct Begin<'a> {
     /// Where the browser is to come back to.
     pub redirect_uri: &'a str,
@@ -83,7 +82,6 @@ pub struct Begin<'a> {
 }
 
 /// The end of a sign-in at a provider.
-#[derive(Debug)]
 pub struct Finish<'a> {
     /// The code that the browser brought.
     pub code: &'a str,
@@ -96,6 +94,24 @@ pub struct Finish<'a> {
     pub nonce: &'a str,
     /// The PKCE verifier of the beginning.
     pub verifier: &'a str,
+}
+
+/// All but the redirect URI is secret.
+impl std::fmt::Debug for Begin<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Begin")
+            .field("redirect_uri", &self.redirect_uri)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Finish<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Finish")
+            .field("iss", &self.iss)
+            .field("redirect_uri", &self.redirect_uri)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a sign-in at a provider failed. Both texts are without secrets.
