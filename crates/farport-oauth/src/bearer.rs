@@ -289,7 +289,7 @@ impl AuthorizationServer {
             email: properties.identity.email,
             claims: properties.identity.claims,
             client: Some(grant.client),
-            expires: Some(stored.expires),
+            expires: Some(stored.expires.min(grant.expires)),
             grant: Some(grant.id),
             upstream,
             ..Authenticated::new(grant.user, stored.scopes)

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
 };
 
 use futures_util::lock::Mutex as Turn;
@@ -38,18 +39,38 @@ impl From<StoreError> for UpstreamError {
 /// A token that ends sooner than this is renewed first, in seconds.
 const AHEAD: u64 = 60;
 
+/// For how long those who wait for a renewal that failed do not try it themselves.
+const RETRY: Duration = Duration::from_secs(5);
+
 /// Whose tokens are being renewed: a provider's refresh token is spent once.
 #[derive(Default)]
-pub(crate) struct Refreshing(Mutex<HashMap<GrantId, Weak<Turn<()>>>>);
+pub(crate) struct Refreshing(Mutex<HashMap<GrantId, Weak<Turn<Option<Failed>>>>>);
+
+/// A renewal that failed. Those who wait for the same one fail with it, and do not each try again.
+struct Failed {
+    revision: u64,
+    at: UnixTime,
+    /// Why; `None` where the user has to sign in again.
+    unavailable: Option<String>,
+}
+
+impl Failed {
+    fn error(&self) -> UpstreamError {
+        match &self.unavailable {
+            Some(text) => UpstreamError::Unavailable(text.clone()),
+            None => UpstreamError::SignInAgain,
+        }
+    }
+}
 
 impl Refreshing {
-    fn turn(&self, grant: &GrantId) -> Arc<Turn<()>> {
+    fn turn(&self, grant: &GrantId) -> Arc<Turn<Option<Failed>>> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = turns.get(grant).and_then(Weak::upgrade) {
             return turn;
         }
         turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::new(Turn::new(()));
+        let turn = Arc::new(Turn::new(None));
         turns.insert(grant.clone(), Arc::downgrade(&turn));
         turn
     }
@@ -70,13 +91,31 @@ impl AuthorizationServer {
             return Ok(fresh);
         }
         let turn = self.refreshing.turn(id);
-        let _mine = turn.lock().await;
+        let mut failed = turn.lock().await;
         // Somebody may have renewed it meanwhile.
         let (grant, properties) = self.properties(id, key).await?;
         if let Some(fresh) = fresh(&properties, now)? {
             return Ok(fresh);
         }
-        self.renew(grant, key, properties, now).await
+        let revision = grant.revision;
+        if let Some(failed) = &*failed
+            && failed.revision == revision
+            && failed.at.until(now) < RETRY
+        {
+            return Err(failed.error());
+        }
+        let renewed = self.renew(grant, key, properties, now).await;
+        *failed = match &renewed {
+            Err(UpstreamError::Unavailable(text)) => Some(Some(text.clone())),
+            Err(UpstreamError::SignInAgain) => Some(None),
+            Ok(_) | Err(UpstreamError::None) => None,
+        }
+        .map(|unavailable| Failed {
+            revision,
+            at: now,
+            unavailable,
+        });
+        renewed
     }
 
     async fn renew(
@@ -98,15 +137,26 @@ impl AuthorizationServer {
             fetcher: &self.world.fetcher,
         };
         let renewed = provider.refresh(&upstream, world).await;
-        let renewed = renewed.map_err(|error| {
-            tracing::warn!(grant = %grant.id, %error, "an upstream token was not renewed");
-            match error {
-                ProviderError::Unavailable(text) => UpstreamError::Unavailable(text),
-                ProviderError::Refused(_)
-                | ProviderError::NotAllowed(_)
-                | ProviderError::Unacceptable(_) => UpstreamError::SignInAgain,
+        let renewed = match renewed {
+            Ok(renewed) => renewed,
+            Err(error) => {
+                // Where another replica was faster, the refresh token was spent, and this refusal
+                // means nothing.
+                let (present, properties) = self.properties(&grant.id, key).await?;
+                if present.revision != grant.revision
+                    && let Some(fresh) = fresh(&properties, now)?
+                {
+                    return Ok(fresh);
+                }
+                tracing::warn!(grant = %grant.id, %error, "an upstream token was not renewed");
+                return Err(match error {
+                    ProviderError::Unavailable(text) => UpstreamError::Unavailable(text),
+                    ProviderError::Refused(_)
+                    | ProviderError::NotAllowed(_)
+                    | ProviderError::Unacceptable(_) => UpstreamError::SignInAgain,
+                });
             }
-        })?;
+        };
         let access = renewed.access.clone();
         properties.upstream = Some(UpstreamTokens {
             refresh: renewed.refresh.or(upstream.refresh),

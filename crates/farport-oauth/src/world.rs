@@ -1,6 +1,6 @@
 //! What this crate needs of the world.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
@@ -22,7 +22,6 @@ pub trait Fetcher: Send + Sync + 'static {
 }
 
 /// A request to another server, and its limits.
-#[derive(Debug)]
 pub struct Fetch {
     /// The request, with an absolute URL.
     pub request: http::Request<Bytes>,
@@ -32,6 +31,21 @@ pub struct Fetch {
     pub most_bytes: usize,
     /// How long it may take from beginning to end.
     pub timeout: Duration,
+}
+
+/// Headers, query and body may hold secrets.
+impl fmt::Debug for Fetch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uri = self.request.uri();
+        f.debug_struct("Fetch")
+            .field("method", self.request.method())
+            .field("host", &uri.host())
+            .field("path", &uri.path())
+            .field("reach", &self.reach)
+            .field("most_bytes", &self.most_bytes)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where a request may go.

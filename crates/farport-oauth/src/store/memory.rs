@@ -1,7 +1,7 @@
 //! Everything in memory, for tests and for servers that may forget.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     future::ready,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -127,15 +127,16 @@ impl Store for MemoryStore {
             {
                 let over = |client: &Client| client.expires.is_some_and(|expires| expires <= now);
                 tables.clients.retain(|_, (client, _)| !over(client));
+                let holders: HashSet<_> = tables
+                    .grants
+                    .values()
+                    .map(|held| held.grant.client.clone())
+                    .collect();
                 while registered(tables) >= most {
-                    let holds = |id: &ClientId| {
-                        let mut grants = tables.grants.values();
-                        grants.any(|held| held.grant.client == *id)
-                    };
                     let unused = tables.clients.values();
                     let unused = unused
                         .filter(|(client, _)| client.origin == ClientOrigin::Registered)
-                        .filter(|(client, _)| !holds(&client.id))
+                        .filter(|(client, _)| !holders.contains(&client.id))
                         .min_by_key(|(client, used)| (*used, client.id.clone()));
                     let Some(id) = unused.map(|(client, _)| client.id.clone()) else {
                         return false;
