@@ -21,7 +21,7 @@ mod decide;
 mod finish;
 mod sign_in;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// A request of a browser to one of the pages.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Visit<'a> {
     /// The site it came to.
     pub site: &'a Site,
@@ -51,6 +51,18 @@ pub struct Visit<'a> {
     pub now: UnixTime,
 }
 
+/// Parameters hold secrets.
+impl fmt::Debug for Visit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visit")
+            .field("site", &self.site.issuer())
+            .field("cookies", &self.cookies)
+            .field("address", &self.address)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What to show a browser, or where to send it.
 #[derive(Debug)]
 pub struct Answer {
@@ -61,7 +73,6 @@ pub struct Answer {
 }
 
 /// What comes next.
-#[derive(Debug)]
 pub enum Next {
     /// Ask who it is.
     SignIn(SignInPage),
@@ -85,6 +96,29 @@ pub enum Next {
     },
     /// Say what is wrong. A client or redirect URI that is not good is never redirected to.
     Refused(Refused),
+}
+
+/// A URL that leads on holds a code or a `state`: it is said without its query.
+impl fmt::Debug for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = |url: &str| url.split('?').next().map(str::to_owned);
+        match self {
+            Self::SignIn(page) => f.debug_tuple("SignIn").field(page).finish(),
+            Self::Consent(page) => f.debug_tuple("Consent").field(page).finish(),
+            Self::Provider { name, url } => f
+                .debug_struct("Provider")
+                .field("name", name)
+                .field("url", &path(url))
+                .finish(),
+            Self::Client { name, url, granted } => f
+                .debug_struct("Client")
+                .field("name", name)
+                .field("url", &path(url))
+                .field("granted", granted)
+                .finish(),
+            Self::Refused(refused) => f.debug_tuple("Refused").field(refused).finish(),
+        }
+    }
 }
 
 /// What a user is told instead of being sent on.
@@ -164,7 +198,7 @@ struct Authorization {
 }
 
 /// What a transaction waits for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 enum Stage {
     /// For the user to say who they are.
     SignIn(Authorization),
@@ -187,7 +221,7 @@ enum Consented {
 }
 
 /// What is sealed of a transaction.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Pending {
     /// The digest of the cookie that continues it.
     browser: Digest,
@@ -316,20 +350,21 @@ impl AuthorizationServer {
         serde_json::from_slice(&plain).map_err(broken)
     }
 
-    /// The browser's own secret: the one that it has, or a new one with the cookie that sets it.
-    fn browser(&self, visit: &Visit<'_>) -> (SecretString, Option<SetCookie>) {
+    /// The browser's own secret, which it has or gets, and the cookie that sets it. It is set each
+    /// time, so that it lasts for longer than the page that it belongs to.
+    fn browser(&self, visit: &Visit<'_>) -> (SecretString, SetCookie) {
         let name = cookies::name(visit.site, "browser");
-        if let Some(known) = visit
-            .cookies
-            .get(&name)
-            .filter(|known| Kind::Cookie.fits(known))
-        {
-            return (known.into(), None);
-        }
-        let secret = Kind::Cookie.random(self.random());
-        let lifetime = self.config.sign_in_lifetime;
-        let cookie = SetCookie::new(visit.site, "browser", secret.clone(), lifetime);
-        (secret, Some(cookie))
+        let known = visit.cookies.get(&name);
+        let secret: SecretString = match known.filter(|known| Kind::Cookie.fits(known)) {
+            Some(known) => known.into(),
+            None => Kind::Cookie.random(self.random()),
+        };
+        let (pages, browsers) = (
+            self.config.transaction_lifetime,
+            self.config.sign_in_lifetime,
+        );
+        let cookie = SetCookie::new(visit.site, "browser", secret.clone(), pages.max(browsers));
+        (secret, cookie)
     }
 
     /// Takes up a transaction that a form of ours continues.

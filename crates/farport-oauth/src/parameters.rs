@@ -15,6 +15,8 @@ pub(crate) struct Parameters {
 /// Why a query or a form is not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Malformed {
+    #[error("the parameters are too long")]
+    TooLong,
     #[error("there are too many parameters")]
     TooMany,
     #[error("a parameter is not text")]
@@ -24,10 +26,26 @@ pub(crate) enum Malformed {
 /// The most parameters that are read.
 const MOST: usize = 64;
 
+/// The longest query or form that is read.
+const MOST_BYTES: usize = 64 * 1024;
+
 impl Parameters {
     pub(crate) fn read(encoded: &[u8]) -> Result<Self, Malformed> {
+        Self::read_those(encoded, |_| true)
+    }
+
+    /// Reads the parameters of these names, whatever else there is.
+    pub(crate) fn read_some(encoded: &[u8], names: &[&str]) -> Result<Self, Malformed> {
+        Self::read_those(encoded, |name| names.contains(&name))
+    }
+
+    fn read_those(encoded: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Self, Malformed> {
+        if encoded.len() > MOST_BYTES {
+            return Err(Malformed::TooLong);
+        }
         let mut read = Self::default();
-        for (index, (name, value)) in form_urlencoded::parse(encoded).enumerate() {
+        let pairs = form_urlencoded::parse(encoded).filter(|(name, _)| wanted(name));
+        for (index, (name, value)) in pairs.enumerate() {
             if index == MOST {
                 return Err(Malformed::TooMany);
             }
@@ -62,9 +80,15 @@ impl Parameters {
         self.repeated.iter().any(|repeated| repeated == name)
     }
 
-    /// A parameter that stands more than once, if there is one.
+    /// A parameter that stands more than once, if there is one. A long name, which is none of
+    /// ours, is not given back to anybody.
     pub(crate) fn repeated(&self) -> Option<&str> {
-        self.repeated.first().map(String::as_str)
+        let first = self.repeated.first()?;
+        Some(if first.len() <= 64 {
+            first
+        } else {
+            "A parameter"
+        })
     }
 }
 
@@ -96,6 +120,9 @@ mod tests {
             let read = Parameters::read(encoded.as_bytes()).err();
             assert_eq!(read, Some(Malformed::NotText), "{encoded}");
         }
+        let long = format!("a={}", "b".repeat(MOST_BYTES));
+        let read = Parameters::read(long.as_bytes()).err();
+        assert_eq!(read, Some(Malformed::TooLong));
         let many = "a=1&".repeat(MOST + 1);
         let read = Parameters::read(many.as_bytes()).err();
         assert_eq!(read, Some(Malformed::TooMany));

@@ -23,8 +23,8 @@ pub(crate) use token::challenge;
 pub use token::{TokenRequest, TokenResponse};
 
 use crate::{
-    Client, ClientId, ErrorCode, Fetcher, Keys, OAuthError, Random, RedirectPolicy, Scopes, Store,
-    UnixTime,
+    Client, ClientAuthentication, ClientId, ErrorCode, Fetcher, Keys, OAuthError, Random,
+    RedirectPolicy, Scopes, Store, UnixTime,
     limiter::{Limiter, Rate, network},
     provider::Provider,
 };
@@ -64,12 +64,13 @@ pub struct Config {
     pub most_clients: usize,
     /// The most transactions, and browsers that are remembered. 10,000 each unless set.
     pub most_transactions: usize,
-    /// How often one address may authorize or sign in. 60 at once, then 60 a minute, unless set.
+    /// How often one address may authorize or sign in, and how often it may have a client's
+    /// document fetched. 60 at once, then 60 a minute, unless set.
     pub authorize_rate: Rate,
     /// How often one address may register a client. 20 at once, then 10 a minute, unless set.
     pub register_rate: Rate,
-    /// How often one client may ask for tokens. 300 at once, then 300 a minute, unless set. One
-    /// address may ten times as often.
+    /// How often one client may ask for tokens; a public one, at one address. 300 at once, then 300
+    /// a minute, unless set. One address may ten times as often.
     pub token_rate: Rate,
 }
 
@@ -155,7 +156,8 @@ pub struct AuthorizationServer {
     authorize_rate: Limiter<IpAddr>,
     register_rate: Limiter<IpAddr>,
     address_rate: Limiter<IpAddr>,
-    client_rate: Limiter<ClientId>,
+    document_rate: Limiter<IpAddr>,
+    client_rate: Limiter<(ClientId, Option<IpAddr>)>,
 }
 
 impl fmt::Debug for AuthorizationServer {
@@ -187,6 +189,7 @@ impl AuthorizationServer {
             authorize_rate: Limiter::new(config.authorize_rate),
             register_rate: Limiter::new(config.register_rate),
             address_rate: Limiter::new(address_rate),
+            document_rate: Limiter::new(config.authorize_rate),
             client_rate: Limiter::new(config.token_rate),
             tokens: crate::bearer::TokenCache::default(),
             refreshing: crate::upstream::Refreshing::default(),
@@ -226,8 +229,22 @@ impl AuthorizationServer {
         admit(&self.address_rate, address.map(network).as_ref(), now)
     }
 
-    fn admit_client(&self, client: &ClientId, now: UnixTime) -> Result<(), OAuthError> {
-        admit(&self.client_rate, Some(client), now)
+    /// Counts a request to another server that an address causes by naming a client.
+    fn admit_document(&self, address: Option<IpAddr>, now: UnixTime) -> Result<(), OAuthError> {
+        admit(&self.document_rate, address.map(network).as_ref(), now)
+    }
+
+    /// Counts a request of a client. Anybody can name a public client, and everybody who uses it
+    /// does: it is counted by address, so that nobody uses up what is another's.
+    fn admit_client(
+        &self,
+        client: &Client,
+        address: Option<IpAddr>,
+        now: UnixTime,
+    ) -> Result<(), OAuthError> {
+        let public = matches!(client.authentication, ClientAuthentication::None);
+        let network = address.filter(|_| public).map(network);
+        admit(&self.client_rate, Some(&(client.id.clone(), network)), now)
     }
 }
 

@@ -16,6 +16,9 @@ enum Prompt {
     Never,
 }
 
+/// The longest `state` that is kept until the user has answered.
+const LONGEST_STATE: usize = 4096;
+
 /// A request whose client and redirect URI are good: from here on, errors go to the client.
 struct Trusted {
     client: Client,
@@ -52,7 +55,7 @@ impl AuthorizationServer {
             let text = "The user has to be asked, and prompt is none";
             return refuse(&OAuthError::new(ErrorCode::InteractionRequired, text));
         }
-        answer.cookies.extend(cookie);
+        answer.cookies.push(cookie);
         Ok(answer)
     }
 
@@ -127,7 +130,8 @@ impl AuthorizationServer {
         }
         let id = parameters.get("client_id");
         let id = id.ok_or_else(|| invalid("client_id is missing"))?;
-        let client = self.client(id, visit.now).await?.ok_or_else(|| {
+        let client = self.client(id, visit.address, visit.now).await?;
+        let client = client.ok_or_else(|| {
             Refused::from(OAuthError::invalid_client(
                 "This client is not known here. It may have been forgotten: let it register again",
             ))
@@ -168,6 +172,14 @@ impl AuthorizationServer {
         trusted: &Trusted,
     ) -> Result<(Authorization, Prompt), OAuthError> {
         let error = OAuthError::new;
+        if trusted
+            .state
+            .as_ref()
+            .is_some_and(|state| state.len() > LONGEST_STATE)
+        {
+            let text = "state is longer than 4096 characters";
+            return Err(OAuthError::invalid_request(text));
+        }
         if parameters.get("request").is_some() {
             let text = "Request objects are not supported";
             return Err(error(ErrorCode::RequestNotSupported, text));

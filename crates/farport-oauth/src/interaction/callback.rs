@@ -23,7 +23,9 @@ impl AuthorizationServer {
         let SignInMethod::Provider(provider) = &self.sign_in else {
             return Err(Refused::forbidden("Nobody comes back to here"));
         };
-        let query = Parameters::read(visit.parameters).map_err(OAuthError::from)?;
+        // Providers send whatever they like along, lines of text among it.
+        let ours = ["code", "state", "iss", "error"];
+        let query = Parameters::read_some(visit.parameters, &ours).map_err(OAuthError::from)?;
         if let Some(name) = query.repeated() {
             let text = format!("{name} stands more than once");
             return Err(OAuthError::invalid_request(text).into());
@@ -42,6 +44,7 @@ impl AuthorizationServer {
         else {
             return Err(Refused::over());
         };
+        self.check_still_trusted(visit, &authorization).await?;
         let used = state.map(|state| {
             let name = binding_name(&Digest::of(state));
             SetCookie::removal(visit.site, &name)
@@ -106,7 +109,7 @@ impl AuthorizationServer {
                 let (browser, cookie) = self.browser(visit);
                 let asked = self.ask(visit, &browser, authorization, Some(properties));
                 let mut answer = asked.await?;
-                answer.cookies.extend(cookie);
+                answer.cookies.push(cookie);
                 answer
             }
         };

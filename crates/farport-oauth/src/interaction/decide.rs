@@ -26,6 +26,7 @@ impl AuthorizationServer {
         let (Stage::Consent(authorization, properties), browser) = taken else {
             return Err(Refused::over());
         };
+        self.check_still_trusted(visit, &authorization).await?;
         match form.get("decision") {
             Some("allow") => self.allowed(visit, authorization, properties).await,
             Some("switch") => self.switched(visit, &browser, authorization).await,

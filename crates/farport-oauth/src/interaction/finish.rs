@@ -10,6 +10,28 @@ use crate::{
 };
 
 impl AuthorizationServer {
+    /// Whether the client and its redirect URI are still good: the client may have been forgotten,
+    /// or have changed its document, since the page was shown. If they are not, nothing goes
+    /// there, a refusal no more than a code.
+    pub(super) async fn check_still_trusted(
+        &self,
+        visit: &Visit<'_>,
+        authorization: &Authorization,
+    ) -> Result<(), Refused> {
+        let uri = &*authorization.redirect_uri;
+        let client = self.client(authorization.client.as_str(), visit.address, visit.now);
+        let client = client.await?;
+        let registered = client.is_some_and(|client| {
+            let mut registered = client.redirect_uris.iter();
+            registered.any(|one| crate::redirect::matches(one, uri))
+        });
+        if !registered || self.config.redirects.check(uri).is_err() {
+            let text = "The client, or its redirect URI, is not known any more";
+            return Err(OAuthError::invalid_request(text).into());
+        }
+        Ok(())
+    }
+
     /// Grants what was asked for, as far as the user may, and sends the code to the client.
     pub(super) async fn finish(
         &self,
@@ -17,25 +39,6 @@ impl AuthorizationServer {
         authorization: &Authorization,
         properties: Properties,
     ) -> Result<Answer, Refused> {
-        // The client may have been forgotten, or have changed its document, since the page was
-        // shown.
-        let client = self
-            .client(authorization.client.as_str(), visit.now)
-            .await?;
-        let client = client.filter(|client| {
-            let mut registered = client.redirect_uris.iter();
-            registered.any(|uri| crate::redirect::matches(uri, &authorization.redirect_uri))
-        });
-        if client.is_none()
-            || self
-                .config
-                .redirects
-                .check(&authorization.redirect_uri)
-                .is_err()
-        {
-            let text = "The client, or its redirect URI, is not known any more";
-            return Err(OAuthError::invalid_request(text).into());
-        }
         let identity = &properties.identity;
         let scopes = match &identity.allowed {
             None => authorization.scopes.clone(),

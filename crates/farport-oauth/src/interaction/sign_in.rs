@@ -34,6 +34,7 @@ impl AuthorizationServer {
         let (Stage::SignIn(authorization), browser) = taken else {
             return Err(Refused::over());
         };
+        self.check_still_trusted(visit, &authorization).await?;
         let name = form.get("name").map(str::trim).unwrap_or_default();
         if name.is_empty() || name.chars().count() > LONGEST_NAME {
             let client_name = authorization.client_name.clone();

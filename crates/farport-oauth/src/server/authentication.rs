@@ -6,6 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
+use super::token::TokenRequest;
 use crate::{
     AuthorizationServer, Client, ClientAuthentication, ClientKeys, Digest, OAuthError, Reach, Site,
     UnixTime,
@@ -33,12 +34,12 @@ impl AuthorizationServer {
     pub(super) async fn authenticated_client(
         &self,
         site: &Site,
-        authorization: Option<&str>,
+        request: &TokenRequest<'_>,
         form: &Parameters,
         now: UnixTime,
     ) -> Result<Client, OAuthError> {
-        let (id, claimed) = claimed(authorization, form)?;
-        let client = self.client(&id, now).await?;
+        let (id, claimed) = claimed(request.authorization, form)?;
+        let client = self.client(&id, request.address, now).await?;
         let unproven = || OAuthError::invalid_client("The client is not known, or not proven");
         let client = client.ok_or_else(unproven)?;
         match (&client.authentication, claimed) {

@@ -1,6 +1,8 @@
 //! Finding clients.
 
-use crate::{AuthorizationServer, Client, ClientId, OAuthError, UnixTime};
+use std::net::IpAddr;
+
+use crate::{AuthorizationServer, Client, ClientId, ErrorCode, OAuthError, UnixTime};
 
 impl AuthorizationServer {
     /// The client of this id: one that the operator named, one that registered itself, or one
@@ -11,6 +13,7 @@ impl AuthorizationServer {
     pub(crate) async fn client(
         &self,
         id: &str,
+        address: Option<IpAddr>,
         now: UnixTime,
     ) -> Result<Option<Client>, OAuthError> {
         if id.len() > ClientId::LONGEST {
@@ -24,10 +27,20 @@ impl AuthorizationServer {
             if !self.config.client_documents {
                 return Ok(None);
             }
+            if let Some(client) = self.known_document(&id, now) {
+                return Ok(Some(client));
+            }
+            self.admit_document(address, now)?;
             let client = self.client_document(&id, now).await;
             return client.map(Some).map_err(|error| {
                 tracing::debug!(client = %id, %error, "a client's metadata document is not usable");
-                OAuthError::invalid_client(error.to_string())
+                // A client whose document cannot be had for a moment must not think that it is
+                // unknown, and throw away what it holds.
+                let code = match error.is_temporary() {
+                    true => ErrorCode::TemporarilyUnavailable,
+                    false => ErrorCode::InvalidClient,
+                };
+                OAuthError::new(code, error.to_string())
             });
         }
         let client = self.world.store.client(&id).await?;

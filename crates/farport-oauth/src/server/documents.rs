@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{StatusCode, header};
+use http::StatusCode;
+use serde_json::error::Category;
 use url::Url;
 
 use super::register::Metadata;
 use crate::{
-    AuthorizationServer, Client, ClientId, ClientOrigin, Fetch, FetchError, OAuthError, Reach,
-    UnixTime, caching::Bounds,
+    AuthorizationServer, Client, ClientId, ClientOrigin, FetchError, OAuthError, Reach, UnixTime,
+    caching::Bounds,
+    outgoing::{Answer, Failure, Outgoing},
 };
 
 /// The longest document that is read, in bytes.
 const MOST_BYTES: usize = 5 * 1024;
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a document is remembered.
 const BOUNDS: Bounds = Bounds {
     default: Duration::from_secs(60 * 60),
@@ -46,46 +46,67 @@ pub enum DocumentError {
     Content(String),
 }
 
+impl DocumentError {
+    /// Whether it may be another time, without the client doing anything about it.
+    pub(super) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Fetch(FetchError::TimedOut | FetchError::Failed(_)) => true,
+            Self::Status(status) => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
+            Self::Fetch(FetchError::Forbidden(_) | FetchError::TooLong)
+            | Self::Url(_)
+            | Self::Content(_) => false,
+        }
+    }
+}
+
+impl From<Failure> for DocumentError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Fetch(error) => Self::Fetch(error),
+            Failure::Status(status) => Self::Status(status),
+            Failure::Request(_) => Self::Url("it is not a URL"),
+            failure @ Failure::Nonsense { .. } => Self::Content(failure.to_string()),
+        }
+    }
+}
+
 impl AuthorizationServer {
+    /// A client whose document was read not long ago.
+    pub(super) fn known_document(&self, id: &ClientId, now: UnixTime) -> Option<Client> {
+        let cached = self.documents.get(id)?;
+        (cached.until > now).then_some(cached.client)
+    }
+
     pub(super) async fn client_document(
         &self,
         id: &ClientId,
         now: UnixTime,
     ) -> Result<Client, DocumentError> {
-        check_url(id.as_str())?;
-        if let Some(cached) = self.documents.get(id)
-            && cached.until > now
-        {
-            return Ok(cached.client);
-        }
-        let request = http::Request::get(id.as_str())
-            .header(header::ACCEPT, "application/json")
-            .body(Bytes::new())
-            .map_err(|_| DocumentError::Url("it is not a URL"))?;
-        let response = self
-            .world
-            .fetcher
-            .fetch(Fetch {
-                request,
-                reach: Reach::Public,
-                most_bytes: MOST_BYTES,
-                timeout: TIMEOUT,
-            })
-            .await
-            .inspect_err(|error| {
-                tracing::info!(client = %id, %error, "a client's metadata document was not fetched");
-            })?;
-        if response.status() != StatusCode::OK {
-            return Err(DocumentError::Status(response.status()));
-        }
-        let metadata: Metadata = serde_json::from_slice(response.body())
-            .map_err(|error| DocumentError::Content(error.to_string()))?;
+        let url = check_url(id.as_str())?;
+        let answer = Outgoing::get(&url, Reach::Public, MOST_BYTES);
+        let answer = answer.send(&*self.world.fetcher).await;
+        let answer = answer.and_then(Answer::good).map_err(|failure| {
+            tracing::info!(client = %id, error = %failure, "a client's metadata document was not fetched");
+            DocumentError::from(failure)
+        })?;
+        // Nothing is quoted of it: whoever names a URL is not told what stands there, and what a
+        // stranger wrote does not stand on our pages.
+        let metadata: Metadata = serde_json::from_slice(&answer.body).map_err(|error| {
+            let text = match error.classify() {
+                Category::Data => "a member is missing, stands twice, or is not what it has to be",
+                Category::Io | Category::Syntax | Category::Eof => "it is not JSON",
+            };
+            let (line, column) = (error.line(), error.column());
+            DocumentError::Content(format!("{text} (line {line}, column {column})"))
+        })?;
         if metadata.client_id.as_deref() != Some(id.as_str()) {
             let text = "its client_id is not the URL it stands at";
             return Err(DocumentError::Content(text.into()));
         }
         let client = self.client_of_document(id, metadata, now)?;
-        let until = now.after(BOUNDS.lifetime(response.headers()));
+        let until = now.after(BOUNDS.lifetime(&answer.headers));
         if until > now {
             let cached = Cached {
                 client: client.clone(),
@@ -106,6 +127,10 @@ impl AuthorizationServer {
         if metadata.client_secret.is_some() || metadata.client_secret_expires_at.is_some() {
             let text = "a public document cannot hold a secret";
             return Err(DocumentError::Content(text.into()));
+        }
+        // MCP, section "Client ID Metadata Documents".
+        if !metadata.is_named() {
+            return Err(DocumentError::Content("it lacks client_name".into()));
         }
         // A secret cannot be agreed on with a document, so registration's default is none here.
         let method = metadata
@@ -128,7 +153,7 @@ impl AuthorizationServer {
 }
 
 /// Section 3 of the draft: which URLs may name a client.
-fn check_url(id: &str) -> Result<(), DocumentError> {
+fn check_url(id: &str) -> Result<Url, DocumentError> {
     let wrong = |text| Err(DocumentError::Url(text));
     if !id
         .bytes()
@@ -171,7 +196,7 @@ fn check_url(id: &str) -> Result<(), DocumentError> {
     if url.as_str() != id {
         return wrong("it is not in its normal form");
     }
-    Ok(())
+    Ok(url)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ pub struct Introspection {
 
 #[derive(Debug, Serialize)]
 struct Described {
+    #[serde(skip_serializing_if = "Scopes::is_empty")]
     scope: Scopes,
     client_id: ClientId,
     token_type: &'static str,

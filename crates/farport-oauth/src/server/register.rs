@@ -56,6 +56,10 @@ pub struct Registration {
     application_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<Scopes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks: Option<KeySet>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,6 +107,13 @@ impl AuthorizationServer {
             }),
             ClientAuthentication::None | ClientAuthentication::PrivateKeyJwt { .. } => None,
         };
+        let (jwks, jwks_uri) = match &client.authentication {
+            ClientAuthentication::PrivateKeyJwt { keys } => match keys {
+                ClientKeys::Inline(keys) => (Some(keys.clone()), None),
+                ClientKeys::At(url) => (None, Some(url.clone())),
+            },
+            _ => (None, None),
+        };
         let mut grant_types = vec!["authorization_code"];
         grant_types.extend(client.refreshes.then_some("refresh_token"));
         let registration = Registration {
@@ -117,6 +128,8 @@ impl AuthorizationServer {
             response_types: ["code"],
             application_type,
             scope: client.scopes.clone(),
+            jwks,
+            jwks_uri,
         };
         let most = self.config.most_clients;
         if !self.world.store.add_client(client, most, now).await? {
@@ -128,6 +141,10 @@ impl AuthorizationServer {
 }
 
 impl Metadata {
+    pub(super) fn is_named(&self) -> bool {
+        self.client_name.is_some()
+    }
+
     /// The client that these metadata describe, and its application type.
     pub(super) fn into_client(
         self,
@@ -244,6 +261,18 @@ fn checked_name(name: &str) -> Result<String, OAuthError> {
     }
     let unseen = |c: char| {
         c.is_control()
+            || matches!(
+                c,
+                '\u{ad}'
+                    | '\u{34f}'
+                    | '\u{61c}'
+                    | '\u{115f}'
+                    | '\u{1160}'
+                    | '\u{17b4}'
+                    | '\u{17b5}'
+                    | '\u{180b}'
+                    ..='\u{180f}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
+            )
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
     };
     if name.chars().any(unseen) {
@@ -255,6 +284,8 @@ fn checked_name(name: &str) -> Result<String, OAuthError> {
 fn web_url(text: &str) -> Result<String, OAuthError> {
     let url = Url::parse(text).ok();
     let url = url.filter(|url| matches!(url.scheme(), "https" | "http") && text.len() <= 2048);
+    // `https://known.example@evil.example` is not what it looks like.
+    let url = url.filter(|url| url.username().is_empty() && url.password().is_none());
     let url = url.ok_or_else(|| invalid("client_uri is not a web page's URL"))?;
     Ok(url.into())
 }

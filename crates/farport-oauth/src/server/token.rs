@@ -1,6 +1,6 @@
 //! The token endpoint (OAuth 2.1, section 3.2).
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
@@ -19,7 +19,7 @@ use crate::{
 const CONCURRENT: Duration = Duration::from_secs(2);
 
 /// A request to the token endpoint, or to one like it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct TokenRequest<'a> {
     /// The `Authorization` header, if there is one.
     pub authorization: Option<&'a str>,
@@ -27,6 +27,15 @@ pub struct TokenRequest<'a> {
     pub body: &'a [u8],
     /// Who asks.
     pub address: Option<IpAddr>,
+}
+
+/// What it holds are secrets.
+impl fmt::Debug for TokenRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenRequest")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the token endpoint answers.
@@ -41,6 +50,7 @@ pub struct TokenResponse {
         skip_serializing_if = "Option::is_none"
     )]
     refresh_token: Option<SecretString>,
+    #[serde(skip_serializing_if = "Scopes::is_empty")]
     scope: Scopes,
 }
 
@@ -108,9 +118,9 @@ impl AuthorizationServer {
             return Err(OAuthError::new(code, text));
         }
         let client = self
-            .authenticated_client(site, request.authorization, &form, now)
+            .authenticated_client(site, &request, &form, now)
             .await?;
-        self.admit_client(&client.id, now)?;
+        self.admit_client(&client, request.address, now)?;
         Ok((client, form))
     }
 
@@ -166,6 +176,10 @@ impl AuthorizationServer {
         form: &Parameters,
         now: UnixTime,
     ) -> Result<TokenResponse, OAuthError> {
+        if !client.refreshes {
+            let text = "This client does not take refresh tokens";
+            return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text));
+        }
         let token = secret(form, "refresh_token", Kind::Refresh)?;
         let id = digest(&token);
         let found = self.world.store.refresh_token(&id).await?;

@@ -1,5 +1,8 @@
 //! Tests of farport-oauth at its public boundary.
 
+mod authorize;
+mod codes;
 mod jwks;
 mod jwt;
+mod refresh;
 mod support;
