@@ -15,7 +15,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
     prelude::BASE64_STANDARD,
 };
-use farport_oauth::Digest;
+use farport_oauth::{Digest, Keys};
 use secrecy::{ExposeSecret, SecretBox};
 use zeroize::Zeroizing;
 
@@ -88,8 +88,10 @@ impl fmt::Debug for MasterKeys {
 impl MasterKey {
     /// A key of these bytes.
     pub fn new(secret: [u8; LENGTH]) -> Self {
-        // Enough to tell a server's few keys apart; nothing of the key is to be had from it.
-        let digest = Digest::of([&b"farport master key id\0"[..], &secret].concat());
+        // As it stands before what the key sealed. Enough to tell a server's few keys apart;
+        // nothing of the key is to be had from it.
+        let labelled = Zeroizing::new([&b"farport key id"[..], &secret].concat());
+        let digest = Digest::of(&*labelled);
         let id = digest.0.iter().take(4);
         Self {
             id: id.map(|byte| format!("{byte:02x}")).collect(),
@@ -173,6 +175,15 @@ impl MasterKeys {
             current,
             previous: keys.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// The keys, for an authorization server.
+    pub fn keys(&self) -> Keys {
+        let previous = self.previous.iter();
+        Keys::new(
+            *self.current.secret(),
+            previous.map(|key| *key.secret()).collect::<Vec<_>>(),
+        )
     }
 
     /// The key that seals.
