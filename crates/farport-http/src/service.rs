@@ -97,8 +97,9 @@ impl McpService {
     ) -> Self {
         let mut name = [0; 4];
         runtime.random(&mut name);
+        let policy = auth.as_ref().map(|auth| auth.policy().clone());
         let replica: Arc<str> = format!("{:08x}", u32::from_be_bytes(name)).into();
-        let sessions = Sessions::new(store, replica, config.limits);
+        let sessions = Sessions::new(store, policy, replica, config.limits);
         let legacy = LegacyConnections::new(config.limits);
         Self(Arc::new(Inner {
             dispatch,

@@ -13,7 +13,9 @@ use std::{
 use farport_core::{
     Call, CallContext, Dispatch, EventLog, Instance, InstanceContext, Method, Notification,
     Notified, Principal, ProtocolVersion, RawJson, Reply, Request, RequestId, RequestMeta,
-    RpcError, Runtime, SessionId, SessionRecord, SessionStore, Sink, StoreError, Tier, tier,
+    RpcError, Runtime, SessionId, SessionRecord, SessionStore, Sink, StoreError, Tier,
+    policy::{Kind, Policy, Verdict},
+    tier,
 };
 use futures_util::future::{Either, select};
 use http::HeaderMap;
@@ -48,6 +50,7 @@ impl From<StoreError> for NotRevived {
 pub(super) struct Revival {
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) log: Option<Arc<dyn EventLog>>,
+    pub(super) policy: Option<Arc<Policy>>,
     pub(super) here: Arc<RwLock<HashMap<SessionId, Arc<Session>>>>,
     pub(super) dispatch: Arc<dyn Dispatch>,
     pub(super) runtime: Arc<dyn Runtime>,
@@ -149,6 +152,11 @@ impl Revival {
             }
         }
         for uri in record.subscriptions() {
+            if !self.permits(&uri) {
+                tracing::debug!(session = ?record.id, "a subscription is not allowed any more");
+                record.unsubscribe(&uri);
+                continue;
+            }
             let resource = params(&json!({ "uri": uri }));
             let subscribed = self
                 .tell(session, instance, Method::ResourcesSubscribe, resource)
@@ -159,6 +167,13 @@ impl Revival {
             }
         }
         Ok(())
+    }
+
+    /// Whether who asks may still hear of a resource.
+    fn permits(&self, uri: &str) -> bool {
+        self.policy.as_ref().is_none_or(|policy| {
+            policy.of(&self.principal, Kind::Resource, uri) == Verdict::Allowed
+        })
     }
 
     /// Tells the handler once more what it was told before.
@@ -190,6 +205,8 @@ impl Revival {
         parts.method = http::Method::POST;
         parts.uri = http::Uri::from_static("/mcp");
         parts.headers = self.headers.clone();
+        // Proves something to us; nobody else has a use for it.
+        parts.headers.remove(http::header::AUTHORIZATION);
         let call = Call {
             request: Request {
                 id: RequestId::Integer(0),

@@ -7,6 +7,7 @@ use std::{
 
 use farport_core::{
     BoxFuture, Dispatch, EventLog, Principal, Runtime, SessionId, SessionRecord, SessionStore,
+    policy::Policy,
 };
 use futures_util::{FutureExt, future::Shared};
 use http::HeaderMap;
@@ -25,6 +26,8 @@ pub(crate) struct Sessions {
     here: Arc<RwLock<HashMap<SessionId, Arc<Session>>>>,
     /// Those that are being taken up. All who ask for one wait for the same.
     reviving: Mutex<HashMap<SessionId, Reviving>>,
+    /// Who may use what, where not everybody may use everything.
+    policy: Option<Arc<Policy>>,
     replica: Arc<str>,
     limits: Limits,
 }
@@ -32,12 +35,18 @@ pub(crate) struct Sessions {
 type Reviving = Shared<BoxFuture<'static, Revived>>;
 
 impl Sessions {
-    pub(crate) fn new(store: Arc<dyn SessionStore>, replica: Arc<str>, limits: Limits) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn SessionStore>,
+        policy: Option<Arc<Policy>>,
+        replica: Arc<str>,
+        limits: Limits,
+    ) -> Self {
         Self {
             log: store.events(),
             store,
             here: Arc::default(),
             reviving: Mutex::default(),
+            policy,
             replica,
             limits,
         }
@@ -104,6 +113,7 @@ impl Sessions {
                 let revival = Revival {
                     store: self.store.clone(),
                     log: self.log.clone(),
+                    policy: self.policy.clone(),
                     here: self.here.clone(),
                     dispatch: dispatch.clone(),
                     runtime: runtime.clone(),
