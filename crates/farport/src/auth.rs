@@ -11,7 +11,7 @@ use farport_http::TokenValidator;
 use farport_oauth::provider::Provider;
 
 pub(crate) use address::client_address;
-pub(crate) use build::{OAuthState, Protection};
+pub(crate) use build::{OAuthState, Protection, SystemRandom};
 pub use settings::{AuthSettings, ProviderName};
 pub use signed_in::SignedIn;
 

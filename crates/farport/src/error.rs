@@ -65,6 +65,27 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// The database cannot be used.
+    #[error(
+        "cannot keep sessions and sign-ins in {}: {source}\n  name another place (FARPORT_STORE or \
+         `store` in farport.toml: `sqlite:PATH`), or keep them in memory (`memory`)",
+        path.display()
+    )]
+    Store {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: farport_store::OpenError,
+    },
+    /// There is no place where this platform's programs keep their state.
+    #[error(
+        "there is no home folder to keep sessions and sign-ins in; name a place (FARPORT_STORE or \
+         `store` in farport.toml: `sqlite:PATH`), or keep them in memory (`memory`)"
+    )]
+    NoStateFolder,
+    /// There is no master key.
+    #[error(transparent)]
+    MasterKey(#[from] farport_store::KeyError),
     /// The client on standard input did not open a session.
     #[error("the client on standard input did not open a session: {0}")]
     Stdio(String),

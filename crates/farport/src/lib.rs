@@ -44,6 +44,7 @@ mod server;
 mod settings;
 mod state;
 mod stdio;
+mod storage;
 pub mod testing;
 
 pub use announce::Announcement;
@@ -58,3 +59,4 @@ pub use listen::Listeners;
 pub use runtime::TokioRuntime;
 pub use server::{Bound, Server};
 pub use settings::{LogFormat, Settings, VARIABLES, Variable};
+pub use storage::{NoStorage, Storage};

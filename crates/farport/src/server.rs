@@ -4,7 +4,7 @@ use std::{fmt, future::Future, io, net::SocketAddr, path::Path, sync::Arc, time:
 
 use clap::Parser;
 use farport_core::{
-    BoxFuture, Dispatch, MemorySessions,
+    BoxFuture, Dispatch,
     policy::{self, Kind, Permission},
 };
 use farport_http::{McpService, Theme};
@@ -12,8 +12,8 @@ use farport_rmcp::RmcpDispatch;
 use rmcp::ServerHandler;
 
 use crate::{
-    Announcement, Context, Error, Listeners, Settings, SignIn, TokioRuntime, auth::Protection,
-    connections, flags::Flags, logging, settings, stdio,
+    Announcement, Context, Error, Listeners, Settings, SignIn, Storage, TokioRuntime,
+    auth::Protection, connections, flags::Flags, logging, settings, stdio, storage::State,
 };
 
 type Stdio = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), Error>> + Send>;
@@ -34,6 +34,7 @@ struct Overrides {
     port: Option<u16>,
     allowed_hosts: Vec<String>,
     allowed_origins: Vec<String>,
+    store: Option<Storage>,
 }
 
 impl fmt::Debug for Server {
@@ -162,12 +163,23 @@ impl Server {
         self
     }
 
+    /// Keeps sessions and sign-ins there.
+    #[must_use]
+    pub fn store(mut self, store: Storage) -> Self {
+        self.overrides.store = Some(store);
+        self
+    }
+
     /// Runs the program: reads its flags and settings, starts its log, and serves until it is told
     /// to stop (SIGTERM, SIGINT); over standard input and output when it is started with
     /// `--stdio`, else over HTTP.
     ///
+    /// Unless it is told otherwise, it keeps sessions and sign-ins in a database where the platform
+    /// keeps the state of programs ([`Storage::of_program`]).
+    ///
     /// # Errors
-    /// When a setting cannot be used, or the port cannot be listened on.
+    /// When a setting cannot be used, the port cannot be listened on, or the database not be
+    /// opened.
     pub async fn run(mut self) -> Result<(), Error> {
         let flags = Flags::parse();
         let mut settings = self.settings()?;
@@ -185,16 +197,20 @@ impl Server {
                 () = told_to_stop => Ok(()),
             };
         }
+        if settings.store.is_none() {
+            settings.store = Some(Storage::of_program()?);
+        }
         let bound = self.bind_with(settings).await?;
         eprintln!("{}", bound.announcement());
         bound.serve_until(told_to_stop).await
     }
 
     /// Takes the sockets, without serving yet: those that the starting process has passed on, or
-    /// new ones.
+    /// new ones. Unless it is told otherwise, the server keeps sessions and sign-ins in memory.
     ///
     /// # Errors
-    /// When a setting cannot be used, or the port cannot be listened on.
+    /// When a setting cannot be used, the port cannot be listened on, or the database not be
+    /// opened.
     pub async fn bind(self) -> Result<Bound, Error> {
         let settings = self.settings()?;
         self.bind_with(settings).await
@@ -206,37 +222,41 @@ impl Server {
             None => Listeners::bind(&settings.host, settings.port).await?,
         };
         let address = listeners.local_addr()?;
-        let service = self.service_with(&settings, &listeners.addresses()?)?;
+        let state = State::open(&settings.storage(), settings.sessions())?;
+        let service = self.service_with(&settings, &listeners.addresses()?, &state)?;
         Ok(Bound {
             service,
+            state,
             listeners,
             address,
             settings,
         })
     }
 
-    /// The server as a service from HTTP request to response, for a host of one's own. Sessions
-    /// are kept in memory.
+    /// The server as a service from HTTP request to response, for a host of one's own. Unless it
+    /// is told otherwise, it keeps sessions in memory.
     ///
     /// # Errors
-    /// When a setting cannot be used.
+    /// When a setting cannot be used, or the database not be opened.
     pub fn service(self) -> Result<McpService, Error> {
         let settings = self.settings()?;
-        self.service_with(&settings, &[])
+        let state = State::open(&settings.storage(), settings.sessions())?;
+        self.service_with(&settings, &[], &state)
     }
 
     fn service_with(
         self,
         settings: &Settings,
         addresses: &[SocketAddr],
+        state: &State,
     ) -> Result<McpService, Error> {
-        let store = Arc::new(MemorySessions::new(settings.sessions()));
+        let store = state.sessions.clone();
         let runtime = Arc::new(TokioRuntime);
         let config = settings.http();
         let Some(sign_in) = self.protection.sign_in(settings)? else {
             return Ok(McpService::new(self.dispatch, store, runtime, config));
         };
-        let state = crate::state::oauth(settings)?;
+        let state = crate::state::oauth(state)?;
         let auth = self.protection.build(sign_in, settings, addresses, state)?;
         Ok(McpService::protected(
             self.dispatch,
@@ -254,6 +274,7 @@ impl Server {
         settings.port = overrides.port.unwrap_or(settings.port);
         settings.allowed_hosts.extend(overrides.allowed_hosts);
         settings.allowed_origins.extend(overrides.allowed_origins);
+        settings.store = overrides.store.or(settings.store);
         Ok(settings)
     }
 }
@@ -262,6 +283,7 @@ impl Server {
 #[derive(Debug)]
 pub struct Bound {
     service: McpService,
+    state: State,
     listeners: Listeners,
     address: SocketAddr,
     settings: Settings,
@@ -301,6 +323,7 @@ impl Bound {
         let grace = Duration::from_secs(self.settings.shutdown_grace_secs);
         let most = self.settings.max_connections;
         let behind_proxy = self.settings.behind_proxy;
+        let purging = tokio::spawn(self.state.clone().purge());
         connections::serve(
             self.service,
             self.listeners,
@@ -311,6 +334,8 @@ impl Bound {
             left,
         )
         .await;
+        purging.abort();
+        self.state.flush().await;
         Ok(())
     }
 }

@@ -10,6 +10,8 @@ use figment::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::Storage;
+
 /// What can be set of a server: in `farport.toml`, by `FARPORT_*` variables, in code.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -43,6 +45,9 @@ pub struct Settings {
     pub max_connections: usize,
     /// How many seconds calls may take to finish when the server is told to stop. 10 unless set.
     pub shutdown_grace_secs: u64,
+    /// Where sessions and sign-ins are kept. Unless set, a program that is [run](crate::Server::run)
+    /// keeps them where the platform keeps the state of programs, and any other server in memory.
+    pub store: Option<Storage>,
     /// What is logged, as `tracing` filters have it. `info` unless set.
     pub log: String,
     /// How it is written. Text unless set.
@@ -116,6 +121,19 @@ pub const VARIABLES: &[Variable] = &[
         setting: "shutdown_grace_secs",
     },
     Variable {
+        name: "FARPORT_STORE",
+        setting: "store",
+    },
+    // Secrets are no settings: settings are shown.
+    Variable {
+        name: MASTER_KEY,
+        setting: "",
+    },
+    Variable {
+        name: PREVIOUS_MASTER_KEYS,
+        setting: "",
+    },
+    Variable {
         name: "FARPORT_LOG",
         setting: "log",
     },
@@ -132,6 +150,12 @@ pub const VARIABLES: &[Variable] = &[
 
 /// Names the file that is made once connections are accepted.
 pub(crate) const READY_FILE: &str = "FARPORT_READY_FILE";
+
+/// Names the key that seals what OAuth keeps: 32 bytes, in base64.
+pub(crate) const MASTER_KEY: &str = "FARPORT_MASTER_KEY";
+
+/// Names the keys before it, which still open what they sealed. A comma between two.
+pub(crate) const PREVIOUS_MASTER_KEYS: &str = "FARPORT_PREVIOUS_MASTER_KEYS";
 
 /// The file that settings are read from, in the working directory.
 pub(crate) const FILE: &str = "farport.toml";
@@ -152,6 +176,7 @@ impl Default for Settings {
             max_body_bytes: limits.body_bytes,
             max_connections: 20_000,
             shutdown_grace_secs: 10,
+            store: None,
             log: "info".into(),
             log_format: LogFormat::Text,
         }
@@ -173,6 +198,10 @@ impl Settings {
         Ok(figment
             .merge(Env::prefixed("FARPORT_").only(&known))
             .extract()?)
+    }
+
+    pub(crate) fn storage(&self) -> Storage {
+        self.store.clone().unwrap_or(Storage::Memory)
     }
 
     pub(crate) fn sessions(&self) -> SessionLimits {
@@ -236,12 +265,14 @@ mod tests {
             jail.create_file(FILE, "port = 1\nmax_sessions = 5\nallowed_hosts = [\"a\"]")?;
             jail.set_env("FARPORT_PORT", "2");
             jail.set_env("FARPORT_ALLOWED_ORIGINS", "https://a, https://b");
+            jail.set_env("FARPORT_STORE", "sqlite:here.db");
             jail.set_env("FARPORT_UNRELATED", "x");
             let settings = Settings::load(Path::new(FILE)).unwrap();
             assert_eq!((settings.port, settings.max_sessions), (2, 5));
             assert_eq!(settings.allowed_hosts, ["a"]);
             assert_eq!(settings.allowed_origins, ["https://a", "https://b"]);
             assert_eq!(settings.host, "localhost");
+            assert_eq!(settings.store, Some(Storage::Sqlite("here.db".into())));
             Ok(())
         });
     }
@@ -252,6 +283,7 @@ mod tests {
             ("prot = 1", "prot"),
             ("port = \"x\"", "port"),
             ("port = 70000", "port"),
+            ("store = \"redis\"", "store"),
         ] {
             Jail::expect_with(|jail| {
                 jail.create_file(FILE, file)?;

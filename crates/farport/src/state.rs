@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use farport_core::Runtime;
-use farport_oauth::{Keys, MemoryStore};
+use crate::{
+    Error,
+    auth::{OAuthState, SystemRandom},
+    storage::State,
+};
 
-use crate::{Error, Settings, TokioRuntime, auth::OAuthState};
-
-pub(crate) fn oauth(_settings: &Settings) -> Result<OAuthState, Error> {
-    let mut key = [0; 32];
-    TokioRuntime.random(&mut key);
+/// What an authorization server needs, out of what the server keeps.
+pub(crate) fn oauth(state: &State) -> Result<OAuthState, Error> {
     Ok(OAuthState {
-        store: Arc::new(MemoryStore::default()),
-        keys: Keys::new(key, []),
+        store: state.oauth.clone(),
+        keys: state.keys(&SystemRandom)?,
         fetcher: Arc::new(NoFetcher),
     })
 }

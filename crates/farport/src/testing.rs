@@ -9,7 +9,7 @@ use http::{Request, header};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
-use crate::Server;
+use crate::{Server, Storage};
 
 /// A client of the newest revision, in the same process.
 ///
@@ -61,7 +61,11 @@ impl Client {
     /// A client of `server`.
     pub fn new(server: Server) -> Self {
         Self {
-            service: server.service().map_err(|error| error.to_string()),
+            // Whatever the settings say: a test leaves nothing behind.
+            service: server
+                .store(Storage::Memory)
+                .service()
+                .map_err(|error| error.to_string()),
             principal: Principal::Anonymous,
         }
     }

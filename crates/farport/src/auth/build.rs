@@ -35,7 +35,7 @@ pub(crate) struct OAuthState {
     pub(crate) fetcher: Arc<dyn Fetcher>,
 }
 
-struct SystemRandom;
+pub(crate) struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) {

@@ -1,0 +1,212 @@
+//! Where a server keeps what has to survive it.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use etcetera::BaseStrategy;
+use farport_core::{MemorySessions, Runtime, SessionLimits, SessionStore};
+use farport_oauth::{Keys, MemoryStore, Random, Store, UnixTime};
+use farport_store::{MasterKeys, Sqlite, SqliteOAuth, SqliteSessions};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::{Error, TokioRuntime, settings};
+
+/// Where a server keeps its sessions, what was said on their streams, and who granted what to
+/// whom. Written `memory` or `sqlite:PATH`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Storage {
+    /// In memory: all of it ends with the process.
+    Memory,
+    /// In a SQLite database at this path, which is made if it is missing. The master key is in a
+    /// file beside it, unless it is in the environment.
+    Sqlite(PathBuf),
+}
+
+/// A text names no [`Storage`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a store is `memory`, or `sqlite:` with the path of a file after it")]
+pub struct NoStorage;
+
+impl FromStr for Storage {
+    type Err = NoStorage;
+
+    fn from_str(text: &str) -> Result<Self, NoStorage> {
+        match text.split_once(':') {
+            None if text == "memory" => Ok(Self::Memory),
+            Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
+            _ => Err(NoStorage),
+        }
+    }
+}
+
+impl fmt::Display for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory"),
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+impl Serialize for Storage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Storage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Storage {
+    /// The name of a database whose folder was chosen.
+    const FILE: &str = "farport.db";
+
+    /// Where a program keeps its state if nothing else is said: in the folder that systemd made
+    /// for it (`STATE_DIRECTORY`), or else in the platform's folder for the state of programs
+    /// (`~/.local/state/farport/NAME` where XDG's rules hold), under the program's name.
+    ///
+    /// # Errors
+    /// [`Error::NoStateFolder`] when there is neither.
+    pub fn of_program() -> Result<Self, Error> {
+        // It may be several, with colons between them.
+        if let Some(given) = std::env::var_os("STATE_DIRECTORY")
+            && let Some(folder) = std::env::split_paths(&given).next()
+            && folder.is_absolute()
+        {
+            return Ok(Self::Sqlite(folder.join(Self::FILE)));
+        }
+        let strategy = etcetera::choose_base_strategy().map_err(|_| Error::NoStateFolder)?;
+        let state = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
+        let program = std::env::current_exe()?;
+        let name = program.file_stem().unwrap_or("server".as_ref());
+        Ok(Self::Sqlite(
+            state.join("farport").join(name).join(Self::FILE),
+        ))
+    }
+}
+
+/// How often what has expired of OAuth's records is let go.
+const PURGE_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// What is kept, opened.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) sessions: Arc<dyn SessionStore>,
+    pub(crate) oauth: Arc<dyn Store>,
+    database: Option<Sqlite>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// Opens `storage`.
+    pub(crate) fn open(storage: &Storage, limits: SessionLimits) -> Result<Self, Error> {
+        Ok(match storage {
+            Storage::Memory => Self {
+                sessions: Arc::new(MemorySessions::new(limits)),
+                oauth: Arc::new(MemoryStore::default()),
+                database: None,
+            },
+            Storage::Sqlite(path) => {
+                let database = Sqlite::open(path).map_err(|source| Error::Store {
+                    path: path.clone(),
+                    source,
+                })?;
+                Self {
+                    sessions: Arc::new(SqliteSessions::new(&database, limits)),
+                    oauth: Arc::new(SqliteOAuth::new(&database)),
+                    database: Some(database),
+                }
+            }
+        })
+    }
+
+    /// The master keys: those in the environment, or else those in the file beside the database,
+    /// which is made if it is missing. For what is in memory, a key that ends with it.
+    pub(crate) fn keys(&self, random: &dyn Random) -> Result<Keys, Error> {
+        let variable = |name| std::env::var(name).unwrap_or_default();
+        let current = variable(settings::MASTER_KEY);
+        let keys = match &self.database {
+            _ if !current.is_empty() => {
+                let names = [settings::MASTER_KEY, settings::PREVIOUS_MASTER_KEYS];
+                MasterKeys::parse(&current, &variable(names[1]), names)?
+            }
+            Some(database) => MasterKeys::of_file(&key_file(database.path()))?,
+            None => return Ok(Keys::ephemeral(random)),
+        };
+        Ok(keys.keys())
+    }
+
+    /// Lets go what has expired of OAuth's records, now and from time to time. Goes on for ever.
+    pub(crate) async fn purge(self) {
+        loop {
+            let now = UnixTime(TokioRuntime.now().0 / 1000);
+            match self.oauth.purge(now).await {
+                Ok(0) => {}
+                Ok(gone) => tracing::debug!(gone, "let go what has expired"),
+                Err(error) => tracing::error!(%error, "cannot let go what has expired"),
+            }
+            tokio::time::sleep(PURGE_EVERY).await;
+        }
+    }
+
+    /// Ready once all that was to be kept is kept.
+    pub(crate) async fn flush(&self) {
+        if let Some(database) = &self.database
+            && let Err(error) = database.flush().await
+        {
+            tracing::error!(%error, "something was lost");
+        }
+    }
+}
+
+/// Where the master key is, beside the database.
+fn key_file(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".key");
+    path.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_named_by_its_kind_and_its_path() {
+        for (text, expect) in [
+            ("memory", Some(Storage::Memory)),
+            ("sqlite:a b/c.db", Some(Storage::Sqlite("a b/c.db".into()))),
+            (
+                "sqlite:C:\\state.db",
+                Some(Storage::Sqlite("C:\\state.db".into())),
+            ),
+            ("sqlite:", None),
+            ("sqlite", None),
+            ("memory:x", None),
+            ("redis:x", None),
+            ("", None),
+        ] {
+            let read = text.parse::<Storage>().ok();
+            assert_eq!(read, expect, "{text}");
+            if let Some(read) = read {
+                assert_eq!(read.to_string(), text);
+            }
+        }
+    }
+}
