@@ -10,6 +10,10 @@ pub(crate) const FARPORT_HOST: &str = "FARPORT_HOST";
 #[cfg(unix)]
 pub(crate) const FARPORT_READY_FILE: &str = "FARPORT_READY_FILE";
 
+/// Where a server keeps sessions and sign-ins. Set by `dev` for its servers, unless it is set.
+#[cfg(unix)]
+pub(crate) const FARPORT_STORE: &str = "FARPORT_STORE";
+
 /// How many listening sockets were handed over, from descriptor 3 on (systemd's socket
 /// activation). Set by `dev` for its servers.
 #[cfg(unix)]

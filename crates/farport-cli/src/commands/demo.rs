@@ -30,7 +30,9 @@ async fn serve(Listen { host, port }: Listen) -> Result<(), Error> {
     let stop = stop_signal().map_err(Error::Runtime)?;
     let server = farport::Server::new(|_| Calculator::new())
         .host(&host)
-        .port(port);
+        .port(port)
+        // It leaves nothing behind.
+        .store(farport::Storage::Memory);
     let bound = server.bind().await.map_err(|error| match error {
         farport::Error::PortInUse { port } => listen::Error::taken(port).into(),
         farport::Error::Listen { source, .. } => listen::Error::new(&host, port, source).into(),

@@ -1,5 +1,6 @@
 //! A server from its start to its end.
 
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -97,6 +98,10 @@ impl Server {
             .map_err(Error::Scratch)?;
         let ready = scratch.path().join("ready");
         let mut command = guard::command(binary.path.as_os_str(), true);
+        if std::env::var_os(env_vars::FARPORT_STORE).is_none() {
+            // Before the project's own variables, which may say otherwise.
+            command.env(env_vars::FARPORT_STORE, store_in(&project.root));
+        }
         command
             .current_dir(&project.root)
             .envs(variables)
@@ -191,6 +196,13 @@ async fn end(child: &mut Child, stop: &mut Stop) -> std::io::Result<ExitStatus> 
     }
     guard::kill_group(child);
     child.wait().await
+}
+
+/// Where a project's servers keep sessions and sign-ins, so that the next one goes on with them.
+fn store_in(root: &Path) -> OsString {
+    let mut store = OsString::from("sqlite:");
+    store.push(root.join(".farport").join("farport.db"));
+    store
 }
 
 /// How a server ended, in words.

@@ -3,11 +3,10 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
-    str::FromStr,
 };
 
 use clap::Parser;
-use farport::Server;
+use farport::{Server, Storage};
 use farport_testkit::fixture::{Fixture, FixtureState};
 use tracing_subscriber::EnvFilter;
 
@@ -22,27 +21,9 @@ struct Flags {
     /// The port of 127.0.0.1 to listen on; 0 takes a free one
     #[arg(long, default_value_t = 8788)]
     port: u16,
-    /// Where sessions are kept
-    #[arg(long, value_name = "memory", default_value = "memory")]
-    store: Store,
-}
-
-/// Where sessions are kept.
-#[derive(Debug, Clone, Copy)]
-enum Store {
-    Memory,
-}
-
-impl FromStr for Store {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name.split_once(':').map_or(name, |(kind, _)| kind) {
-            "memory" => Ok(Self::Memory),
-            "sqlite" => Err("there is no sqlite store yet; use --store memory"),
-            _ => Err("there is no such store; use --store memory"),
-        }
-    }
+    /// Where sessions are kept: `memory`, or `sqlite:` with the path of a file after it
+    #[arg(long, value_name = "memory|sqlite:PATH", default_value = "memory")]
+    store: Storage,
 }
 
 #[tokio::main]
@@ -71,11 +52,8 @@ async fn serve(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
     let state = FixtureState::new()?;
     let server = Server::new(move |_| Fixture::new(state.clone()))
         .host("127.0.0.1")
-        .port(flags.port);
-    let server = match flags.store {
-        // What a server has unless it is told otherwise.
-        Store::Memory => server,
-    };
+        .port(flags.port)
+        .store(flags.store);
     let bound = server.bind().await?;
     writeln!(
         io::stdout(),

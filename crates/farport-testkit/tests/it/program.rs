@@ -47,8 +47,8 @@ fn it_says_where_it_listens() {
 }
 
 #[test]
-fn a_store_that_does_not_exist_is_refused_with_one_that_does() {
-    for store in ["sqlite:sessions.db", "redis"] {
+fn a_store_that_does_not_exist_is_refused_with_those_that_do() {
+    for store in ["redis", "sqlite", "sqlite:"] {
         let mut program = fixture()
             .args(["--store", store])
             .stderr(Stdio::piped())
@@ -57,6 +57,9 @@ fn a_store_that_does_not_exist_is_refused_with_one_that_does() {
         assert!(!program.wait().unwrap().success(), "{store}");
         let mut said = String::new();
         program.stderr.unwrap().read_to_string(&mut said).unwrap();
-        assert!(said.contains("use --store memory"), "{store}: {said}");
+        assert!(
+            said.contains("a store is `memory`, or `sqlite:`"),
+            "{store}: {said}"
+        );
     }
 }
