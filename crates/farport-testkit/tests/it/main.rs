@@ -16,9 +16,11 @@
 mod asking;
 mod changes;
 mod client;
+mod killed;
 mod logging;
 mod program;
 #[cfg(feature = "server")]
 mod proxy;
 #[cfg(feature = "server")]
 mod rmcp_client;
+mod surviving;
