@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::ValueHint;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::remote::args::{ConnectArgs, LoginArgs, LogoutArgs, StatusArgs};
 use crate::{env_vars, terminal};
 
 const EXAMPLES: &str = "\
@@ -78,6 +79,10 @@ pub(crate) enum Command {
     Dev(DevArgs),
     #[cfg(unix)]
     Guarded(GuardedArgs),
+    Connect(Box<ConnectArgs>),
+    Login(Box<LoginArgs>),
+    Logout(LogoutArgs),
+    Status(StatusArgs),
     Completions(CompletionsArgs),
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Dev(#[from] crate::dev::Error),
     #[error(transparent)]
+    Remote(#[from] farport_bridge::Error),
+    #[error(transparent)]
     Serve(#[from] farport::Error),
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
@@ -39,7 +41,7 @@ impl Error {
             Self::New(error) => error.hint(),
             #[cfg(unix)]
             Self::Dev(error) => error.hint(),
-            Self::Serve(_) | Self::Runtime(_) | Self::Output(_) => None,
+            Self::Remote(_) | Self::Serve(_) | Self::Runtime(_) | Self::Output(_) => None,
         }
     }
 

@@ -8,6 +8,7 @@ mod dev;
 mod env_vars;
 mod error;
 mod listen;
+mod remote;
 mod scaffold;
 mod settings;
 mod terminal;
@@ -48,6 +49,10 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Dev(args) => commands::dev::run(args, cli.color),
         #[cfg(unix)]
         Command::Guarded(args) => commands::guarded::run(args),
+        Command::Connect(args) => commands::connect::run(*args),
+        Command::Login(args) => commands::login::run(*args),
+        Command::Logout(args) => commands::logout::run(args),
+        Command::Status(args) => commands::status::run(args),
         Command::Completions(args) => commands::completions::run(args),
     }
 }

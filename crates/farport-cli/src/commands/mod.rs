@@ -1,9 +1,13 @@
 //! A file for each command.
 
 pub(crate) mod completions;
+pub(crate) mod connect;
 pub(crate) mod demo;
 #[cfg(unix)]
 pub(crate) mod dev;
 #[cfg(unix)]
 pub(crate) mod guarded;
+pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod new;
+pub(crate) mod status;

@@ -1,0 +1,133 @@
+//! Opening a page in the user's browser.
+//!
+//! The address comes from a server that nobody vouches for. It goes to a program as one argument,
+//! never through a shell, is http or https, and has no character in it that any program on the way
+//! could take for anything but a part of an address (CVE-2025-6514).
+
+use std::ffi::OsString;
+use std::io;
+use std::process::{Command, Stdio};
+
+use url::Url;
+
+/// Shows a page to the user.
+pub trait Opener: Send + Sync {
+    /// Opens `url`, which is http or https.
+    ///
+    /// # Errors
+    /// When there is no browser; the user is then shown the address instead.
+    fn open(&self, url: &Url) -> io::Result<()>;
+}
+
+/// The browser that the desktop starts for an address.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Browser;
+
+impl Opener for Browser {
+    fn open(&self, url: &Url) -> io::Result<()> {
+        let (program, args) = command(url)?;
+        let mut child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::null())
+            // Nothing but messages may reach the client.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        // It ends when the browser has taken over; somebody has to ask for its status.
+        std::thread::spawn(move || child.wait());
+        Ok(())
+    }
+}
+
+/// No browser at all: for machines without one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoBrowser;
+
+impl Opener for NoBrowser {
+    fn open(&self, _: &Url) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+}
+
+/// The program that opens an address, and its arguments.
+///
+/// # Errors
+/// When the address is neither http nor https, or this machine has no desktop.
+pub fn command(url: &Url) -> io::Result<(OsString, Vec<OsString>)> {
+    let address = OsString::from(argument(url)?);
+    if cfg!(target_os = "macos") {
+        return Ok(("/usr/bin/open".into(), vec![address]));
+    }
+    if cfg!(windows) {
+        let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
+        let program = std::path::Path::new(&root)
+            .join("System32")
+            .join("rundll32.exe");
+        return Ok((
+            program.into(),
+            vec!["url.dll,FileProtocolHandler".into(), address],
+        ));
+    }
+    let desktop = ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "BROWSER"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    if !desktop {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "there is no desktop here",
+        ));
+    }
+    Ok(("xdg-open".into(), vec![address]))
+}
+
+/// The address as it is handed to a program. What a shell or a program's own rules could take for
+/// more than text is percent-encoded, which leaves the address the same.
+fn argument(url: &Url) -> io::Result<String> {
+    let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    if !matches!(url.scheme(), "http" | "https") {
+        return refused("only http and https addresses are opened");
+    }
+    if url.host().is_none() || !url.username().is_empty() || url.password().is_some() {
+        return refused("an address with a user in it is not opened");
+    }
+    let mut text = String::with_capacity(url.as_str().len());
+    for byte in url.as_str().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => text.push(char::from(byte)),
+            b'-' | b'.' | b'_' | b'~' | b':' | b'/' | b'?' | b'#' | b'[' | b']' | b'@' | b'&'
+            | b'=' | b'+' | b',' | b'%' => text.push(char::from(byte)),
+            other => text.push_str(&format!("%{other:02X}")),
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_an_address_and_nothing_else() {
+        for (url, expect) in [
+            (
+                "https://a.example/x?y=1&z=2#f",
+                Some("https://a.example/x?y=1&z=2#f"),
+            ),
+            (
+                "https://a.example/$(id)",
+                Some("https://a.example/%24%28id%29"),
+            ),
+            (
+                "https://a.example/?a='\"`;|\\",
+                Some("https://a.example/?a=%27%22%60%3B%7C%5C"),
+            ),
+            ("https://[::1]:1/", Some("https://[::1]:1/")),
+            ("file:///bin/sh", None),
+            ("javascript:alert(1)", None),
+            ("https://u:p@a.example/", None),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(argument(&url).ok().as_deref(), expect, "{url}");
+        }
+    }
+}

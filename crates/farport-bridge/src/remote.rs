@@ -1,0 +1,149 @@
+//! The MCP server at the other end: every request to it, with whatever it takes to be let in.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use url::Url;
+
+use crate::Error;
+use crate::auth::{Auth, Challenge, SignInError};
+use crate::http::{Cookies, Http, Incoming, Outgoing, Redirects, same_origin, shown};
+use crate::options::Options;
+use crate::person::Person;
+use crate::secret::Secret;
+use crate::store::Store;
+
+/// How often a request is repeated with other tokens.
+const MOST_TRIES: usize = 3;
+
+/// The server.
+pub(crate) struct Remote {
+    http: Arc<Http>,
+    auth: Auth,
+    url: Url,
+    headers: HeaderMap,
+    cookies: Option<Cookies>,
+    largest_message: usize,
+}
+
+impl Remote {
+    pub(crate) fn new(options: &Options, store: Store, person: Person) -> Result<Self, Error> {
+        options.sign_in.check()?;
+        let http = Arc::new(Http::new(options.http.clone()));
+        let auth = Auth::new(
+            Arc::clone(&http),
+            options.url.clone(),
+            options.identity(),
+            options.sign_in.clone(),
+            store,
+            person,
+        );
+        Ok(Self {
+            http,
+            auth,
+            url: options.url.clone(),
+            headers: options.header_map()?,
+            cookies: options.cookies.then(Cookies::default),
+            largest_message: options.largest_message,
+        })
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The address, for people.
+    pub(crate) fn shown(&self) -> String {
+        shown(&self.url)
+    }
+
+    /// The most that a message may have, in bytes.
+    pub(crate) fn largest_message(&self) -> usize {
+        self.largest_message
+    }
+
+    pub(crate) fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// Sends a request to the server, and signs in where it asks for that. Any other answer is the
+    /// caller's to judge.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Incoming, Error> {
+        if !same_origin(url, &self.url) {
+            return Err(Error::Redirected {
+                from: self.shown(),
+                to: shown(url),
+            });
+        }
+        let mut tries = 0;
+        loop {
+            let mut all = headers.clone();
+            for (name, value) in &self.headers {
+                all.insert(name, value.clone());
+            }
+            let own = all.contains_key(header::AUTHORIZATION);
+            let bearer = if own { None } else { self.auth.bearer().await? };
+            if let Some(bearer) = &bearer {
+                all.insert(header::AUTHORIZATION, authorization(bearer)?);
+            }
+            if let Some(cookies) = &self.cookies {
+                cookies.add(&mut all);
+            }
+            let response = self
+                .http
+                .send(Outgoing {
+                    method: method.clone(),
+                    url: url.clone(),
+                    headers: all,
+                    body: body.clone(),
+                    redirects: Redirects::SameOrigin,
+                })
+                .await?;
+            if let Some(cookies) = &self.cookies {
+                cookies.learn(response.headers());
+            }
+            let challenge = Challenge::of(response.headers());
+            let step_up = match response.status() {
+                StatusCode::UNAUTHORIZED => false,
+                StatusCode::FORBIDDEN
+                    if challenge.error.as_deref() == Some("insufficient_scope") =>
+                {
+                    true
+                }
+                _ => return Ok(response),
+            };
+            let server = self.shown();
+            if own {
+                return Err(SignInError::HeaderRefused { server }.into());
+            }
+            tries += 1;
+            if tries > MOST_TRIES {
+                let why = challenge.said();
+                return Err(SignInError::StillRefused { server, why }.into());
+            }
+            // The connection is for the next request; what it says has been read.
+            drop(response);
+            if step_up {
+                self.auth
+                    .insufficient_scope(&challenge, bearer.as_ref())
+                    .await?;
+            } else {
+                self.auth.unauthorized(&challenge, bearer.as_ref()).await?;
+            }
+        }
+    }
+}
+
+fn authorization(token: &Secret) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+        .map_err(|_| Error::Usage("The stored token cannot be sent. Sign in again.".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
