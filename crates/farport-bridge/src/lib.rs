@@ -46,3 +46,4 @@ pub use person::{Person, Teller};
 pub use sign_in::{LoggedOut, log_in, log_out};
 pub use store::{Store, Summary};
 pub use tokio_util::sync::CancellationToken;
+pub use url::Url;
