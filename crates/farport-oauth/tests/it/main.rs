@@ -2,7 +2,10 @@
 
 mod authorize;
 mod codes;
+mod consent;
 mod jwks;
 mod jwt;
+mod races;
 mod refresh;
+mod registration;
 mod support;
