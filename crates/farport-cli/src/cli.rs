@@ -105,10 +105,31 @@ pub(crate) struct ListenArgs {
 #[command(after_help = "\
 Examples:
   farport demo
-  farport demo --port 0       On a free port")]
+  farport demo --port 0       On a free port
+  farport demo --auth dev-login
+                              Behind a sign-in that takes any name
+  OIDC_CLIENT_ID=.. OIDC_CLIENT_SECRET=.. farport demo --auth oidc --issuer https://id.example
+                              Behind a real one; its callback is http://localhost:8787/callback")]
 pub(crate) struct DemoArgs {
+    /// Put a sign-in before it
+    #[arg(long, value_name = "HOW")]
+    pub(crate) auth: Option<DemoAuth>,
+    /// The OpenID provider where users sign in, for `--auth oidc` [env: OIDC_ISSUER]
+    #[arg(long, value_name = "URL", requires = "auth")]
+    pub(crate) issuer: Option<String>,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
+}
+
+/// How users of the demo sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DemoAuth {
+    /// Under any name, on this machine alone
+    DevLogin,
+    /// At GitHub, with GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET
+    Github,
+    /// At an OpenID provider, with OIDC_CLIENT_ID and OIDC_CLIENT_SECRET
+    Oidc,
 }
 
 /// Generate a server crate from a template

@@ -14,6 +14,7 @@
 //! 4. It redeems the code, and refreshes what it got, at [`AuthorizationServer::token`].
 //! 5. It brings its access token, and [`AuthorizationServer::authenticate`] says who that is.
 
+mod address;
 mod api_tokens;
 mod bearer;
 mod caching;
@@ -42,6 +43,7 @@ mod token;
 mod upstream;
 mod world;
 
+pub use address::special_use;
 pub use api_tokens::ApiTokens;
 pub use bearer::{Authenticated, BearerError, Challenge, UpstreamGrant, bearer_token};
 pub use client::{Client, ClientAuthentication, ClientId, ClientKeys, ClientOrigin};

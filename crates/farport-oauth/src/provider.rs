@@ -1,6 +1,8 @@
 //! Identity providers: those who say who somebody is.
 
 mod claims;
+#[cfg(not(target_family = "wasm"))]
+mod env;
 mod exchange;
 mod github;
 mod metadata;

@@ -8,7 +8,7 @@ mod signed_in;
 use std::{fmt, sync::Arc};
 
 use farport_http::TokenValidator;
-use farport_oauth::provider::Provider;
+use farport_oauth::provider::{GitHub, OAuth2, Oidc, Provider, Slack};
 
 pub(crate) use address::client_address;
 pub(crate) use build::{OAuthState, Protection, SystemRandom};
@@ -71,6 +71,18 @@ impl fmt::Debug for External {
         f.debug_tuple("External").field(&self.0.issuers()).finish()
     }
 }
+
+macro_rules! providers {
+    ($($provider:ty),*) => {$(
+        impl From<$provider> for SignIn {
+            fn from(provider: $provider) -> Self {
+                Self::at(provider)
+            }
+        }
+    )*};
+}
+
+providers!(GitHub, OAuth2, Oidc, Slack);
 
 impl From<DevLogin> for SignIn {
     fn from(_: DevLogin) -> Self {

@@ -94,6 +94,12 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
+impl From<farport_oauth::provider::InvalidSettings> for Error {
+    fn from(error: farport_oauth::provider::InvalidSettings) -> Self {
+        Self::Auth(error.to_string())
+    }
+}
+
 impl From<figment::Error> for Error {
     fn from(error: figment::Error) -> Self {
         Self::Settings(Box::new(error))

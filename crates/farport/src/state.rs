@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     Error,
     auth::{OAuthState, SystemRandom},
+    fetcher::WebFetcher,
     storage::State,
 };
 
@@ -13,17 +14,6 @@ pub(crate) fn oauth(state: &State) -> Result<OAuthState, Error> {
     Ok(OAuthState {
         store: state.oauth.clone(),
         keys: state.keys(&SystemRandom)?,
-        fetcher: Arc::new(NoFetcher),
+        fetcher: Arc::new(WebFetcher::default()),
     })
-}
-
-struct NoFetcher;
-impl farport_oauth::Fetcher for NoFetcher {
-    fn fetch(
-        &self,
-        _request: farport_oauth::Fetch,
-    ) -> farport_oauth::BoxFuture<'_, Result<http::Response<bytes::Bytes>, farport_oauth::FetchError>>
-    {
-        Box::pin(async { Err(farport_oauth::FetchError::Failed("not yet".into())) })
-    }
 }

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use farport::Announcement;
+use farport::{Announcement, GitHub, Oidc, SignIn};
 
-use crate::cli::DemoArgs;
+use crate::cli::{DemoArgs, DemoAuth};
 use crate::error::Error;
 use crate::listen;
 use crate::settings::Listen;
@@ -22,24 +22,45 @@ mod calculator;
 /// Serves the calculator until it is told to stop.
 pub(crate) fn run(args: DemoArgs) -> Result<(), Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(Error::Runtime)?;
-    runtime.block_on(serve(Listen::of_demo(args.listen)))
+    let sign_in = args
+        .auth
+        .map(|auth| sign_in(auth, args.issuer))
+        .transpose()?;
+    runtime.block_on(serve(Listen::of_demo(args.listen), sign_in))
 }
 
-async fn serve(Listen { host, port }: Listen) -> Result<(), Error> {
+/// The sign-in that was asked for.
+fn sign_in(auth: DemoAuth, issuer: Option<String>) -> Result<SignIn, Error> {
+    let invalid = |error: farport::InvalidSettings| Error::Serve(error.into());
+    Ok(match auth {
+        DemoAuth::DevLogin => farport::DevLogin.into(),
+        DemoAuth::Github => GitHub::from_env().map_err(invalid)?.into(),
+        DemoAuth::Oidc => match issuer {
+            Some(issuer) => Oidc::from_env_at(&issuer).map_err(invalid)?.into(),
+            None => Oidc::from_env().map_err(invalid)?.into(),
+        },
+    })
+}
+
+async fn serve(Listen { host, port }: Listen, sign_in: Option<SignIn>) -> Result<(), Error> {
+    let protected = sign_in.is_some();
     // Before anybody is told that it is ready, so that whoever hears it may stop it.
     let stop = stop_signal().map_err(Error::Runtime)?;
-    let server = farport::Server::new(|_| Calculator::new())
+    let mut server = farport::Server::new(|_| Calculator::new())
         .host(&host)
         .port(port)
         // It leaves nothing behind.
         .store(farport::Storage::Memory);
+    if let Some(sign_in) = sign_in {
+        server = server.auth(sign_in);
+    }
     let bound = server.bind().await.map_err(|error| match error {
         farport::Error::PortInUse { port } => listen::Error::taken(port).into(),
         farport::Error::Listen { source, .. } => listen::Error::new(&host, port, source).into(),
         error => Error::Serve(error),
     })?;
     let mut out = anstream::stdout();
-    greet(&mut out, &bound.announcement())
+    greet(&mut out, &bound.announcement(), protected)
         .and_then(|()| out.flush())
         .map_err(Error::Output)?;
     bound.serve_until(stop).await.map_err(Error::Serve)
@@ -68,12 +89,14 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn greet(out: &mut impl Write, ready: &Announcement) -> io::Result<()> {
+fn greet(out: &mut impl Write, ready: &Announcement, protected: bool) -> io::Result<()> {
     let mcp = ready.mcp();
     writeln!(out, "{GOOD}{ready}{GOOD:#}")?;
     writeln!(out)?;
-    writeln!(out, "{HEADING}Call a tool:{HEADING:#}")?;
-    writeln!(out, "  {COPY}{}{COPY:#}", curl(&mcp))?;
+    if !protected {
+        writeln!(out, "{HEADING}Call a tool:{HEADING:#}")?;
+        writeln!(out, "  {COPY}{}{COPY:#}", curl(&mcp))?;
+    }
     writeln!(out, "{HEADING}Look at it in the inspector:{HEADING:#}")?;
     writeln!(
         out,
@@ -83,7 +106,7 @@ fn greet(out: &mut impl Write, ready: &Announcement) -> io::Result<()> {
         out,
         "{HEADING}Reach it from a client that only speaks stdio:{HEADING:#}"
     )?;
-    writeln!(out, "  {COPY}npx mcp-remote {mcp}{COPY:#}")?;
+    writeln!(out, "  {COPY}farport connect {mcp}{COPY:#}")?;
     writeln!(out, "{HEADING}Make it yours:{HEADING:#}")?;
     writeln!(out, "  {COPY}farport new my-mcp-server{COPY:#}")?;
     writeln!(out)?;

@@ -14,7 +14,9 @@ use farport_bridge::{
     CancellationToken, Flow, Opener, Options, Person, StaticClient, Store, Teller, connect,
 };
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
+use tokio::io::{
+    AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
+};
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -137,7 +139,11 @@ impl Client {
         if self.version.is_some() {
             self.request("server/discover", json!({})).await?;
         } else {
-            let version = if version == MODERN { "2025-11-25" } else { version };
+            let version = if version == MODERN {
+                "2025-11-25"
+            } else {
+                version
+            };
             let params = json!({
                 "protocolVersion": version,
                 "capabilities": capabilities(),
@@ -176,11 +182,13 @@ impl Client {
     async fn read_and_prompt(&mut self) -> Result<(), Fault> {
         let listed = self.request("resources/list", json!({})).await?;
         for resource in listed["resources"].as_array().into_iter().flatten() {
-            self.request("resources/read", json!({"uri": resource["uri"]})).await?;
+            self.request("resources/read", json!({"uri": resource["uri"]}))
+                .await?;
         }
         let listed = self.request("prompts/list", json!({})).await?;
         for prompt in listed["prompts"].as_array().into_iter().flatten() {
-            self.request("prompts/get", json!({"name": prompt["name"]})).await?;
+            self.request("prompts/get", json!({"name": prompt["name"]}))
+                .await?;
         }
         Ok(())
     }
@@ -227,7 +235,9 @@ impl Client {
     }
 
     async fn write(&mut self, message: &Value) -> Result<(), Fault> {
-        self.writer.write_all(format!("{message}\n").as_bytes()).await?;
+        self.writer
+            .write_all(format!("{message}\n").as_bytes())
+            .await?;
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ use farport_http::{Auth, Authority, Color, Logo, RESOURCES, Theme};
 use farport_oauth::{
     ApiTokens, AuthorizationServer, Config, Fetcher, Keys, Random, Scopes, SignInMethod, Site,
     Store, Surroundings,
+    provider::{GitHub, InvalidSettings, Oidc, Slack},
 };
 use policy::{Permission, Policy};
 
@@ -59,10 +60,7 @@ impl Protection {
                 None => Ok(None),
             };
         };
-        Ok(Some(match provider {
-            ProviderName::DevLogin => super::DevLogin.into(),
-            ProviderName::ApiToken => super::ApiToken.into(),
-        }))
+        named(provider, &settings.auth.provider_scopes).map(Some)
     }
 
     /// What stands before the server that listens on `addresses`.
@@ -178,6 +176,44 @@ impl Protection {
             theme.logo = Some(logo(path)?);
         }
         Ok(theme)
+    }
+}
+
+/// The provider of this name, set up from the environment.
+fn named(provider: ProviderName, scopes: &[String]) -> Result<SignIn, Error> {
+    let oidc = |provider: Result<Oidc, InvalidSettings>| -> Result<SignIn, Error> {
+        let provider = provider?;
+        Ok(match scopes {
+            [] => provider.into(),
+            scopes => provider.scopes(scopes.iter().map(String::as_str)).into(),
+        })
+    };
+    match provider {
+        ProviderName::DevLogin => Ok(super::DevLogin.into()),
+        ProviderName::ApiToken => Ok(super::ApiToken.into()),
+        ProviderName::GitHub => {
+            let provider = GitHub::from_env()?;
+            Ok(match scopes {
+                [] => provider.into(),
+                scopes => provider.scopes(scopes.iter().map(String::as_str)).into(),
+            })
+        }
+        ProviderName::Slack => {
+            let provider = Slack::from_env()?;
+            Ok(match scopes {
+                [] => provider.into(),
+                scopes => provider
+                    .user_scopes(scopes.iter().map(String::as_str))
+                    .into(),
+            })
+        }
+        ProviderName::Google => oidc(Oidc::google_from_env()),
+        ProviderName::Auth0 => oidc(Oidc::auth0_from_env()),
+        ProviderName::WorkOs => oidc(Oidc::workos_from_env()),
+        ProviderName::Stytch => oidc(Oidc::stytch_from_env()),
+        ProviderName::Okta => oidc(Oidc::okta_from_env()),
+        ProviderName::Keycloak => oidc(Oidc::keycloak_from_env()),
+        ProviderName::Oidc => oidc(Oidc::from_env()),
     }
 }
 

@@ -12,14 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct AuthSettings {
     /// Where users sign in.
     pub provider: Option<ProviderName>,
-    /// The client id that the provider has given this server. `GITHUB_CLIENT_ID` and the like
-    /// unless set.
-    pub client_id: Option<String>,
-    /// The issuer, for providers that have one for each customer: `https://example.eu.auth0.com`.
-    pub issuer: Option<String>,
-    /// Where the provider is, when it is not where everybody's is: GitHub Enterprise Server.
-    pub base_url: Option<String>,
-    /// What to ask the provider for.
+    /// What to ask the provider for, in place of what is usual there. Who this server is to the
+    /// provider stands in variables: `GITHUB_CLIENT_ID`, `GITHUB_CLIENT_SECRET` and the like.
     pub provider_scopes: Vec<String>,
     /// The scopes of this server, each with what it allows, in words for the consent page.
     pub scopes: BTreeMap<String, String>,
@@ -51,4 +45,24 @@ pub enum ProviderName {
     DevLogin,
     /// Not at all: API tokens alone.
     ApiToken,
+    /// GitHub, or GitHub Enterprise Server.
+    #[serde(rename = "github")]
+    GitHub,
+    /// Google.
+    Google,
+    /// Slack.
+    Slack,
+    /// Auth0.
+    Auth0,
+    /// WorkOS AuthKit.
+    #[serde(rename = "workos")]
+    WorkOs,
+    /// Stytch.
+    Stytch,
+    /// Okta.
+    Okta,
+    /// Keycloak.
+    Keycloak,
+    /// Any OpenID provider.
+    Oidc,
 }
