@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     BUILD, Running, SOON, add_tool_of_readme, agent, ask, build_folder, call, eventually, farport,
@@ -94,6 +94,39 @@ fn a_taken_port_is_told_before_anything_is_built() {
     assert!(ended.stderr.contains("--port 0"), "{}", ended.stderr);
 }
 
+/// A client with a session, which goes on for as long as its server knows it.
+struct Session(String);
+
+impl Session {
+    fn send(origin: &str, session: Option<&str>, message: &Value) -> (u16, Option<String>) {
+        let mut request = agent()
+            .post(format!("{origin}/mcp"))
+            .header("Content-Type", "application/json")
+            .header("Accept", "application/json, text/event-stream");
+        if let Some(session) = session {
+            request = request.header("Mcp-Session-Id", session);
+        }
+        let answer = request.send(message.to_string()).unwrap();
+        let session = answer.headers().get("mcp-session-id");
+        let session = session.map(|id| id.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), session)
+    }
+
+    fn open(origin: &str) -> Self {
+        let opening = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": {"name": "tester", "version": "1"}}});
+        let (status, session) = Self::send(origin, None, &opening);
+        assert_eq!(status, 200);
+        Self(session.unwrap())
+    }
+
+    fn goes_on(&self, origin: &str) {
+        let asking = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"});
+        assert_eq!(Self::send(origin, Some(&self.0), &asking).0, 200);
+    }
+}
+
 #[test]
 fn a_change_is_served_without_a_connection_refused() {
     let Some(_slow) = slow("a_change_is_served_without_a_connection_refused") else {
@@ -106,6 +139,7 @@ fn a_change_is_served_without_a_connection_refused() {
     dev.wait_for("Watching", SOON);
     assert!(call(&origin, "power", json!({"base": 2, "exponent": 10})).is_err());
 
+    let session = Session::open(&origin);
     let pollers = [(); 2].map(|()| Poller::start(&origin));
     add_tool_of_readme(&made);
     dev.wait_for("Changed src/calculator.rs", SOON);
@@ -122,7 +156,9 @@ fn a_change_is_served_without_a_connection_refused() {
             &format!("shutdown_grace_secs = {seconds}\n"),
         );
         dev.wait_for("Reloaded in", BUILD);
+        session.goes_on(&origin);
     }
+    assert!(made.join(".farport/farport.db").is_file());
 
     // A build error: shown once, and what served goes on.
     edit(made.join("src/calculator.rs"), "a + b", "a + unheard_of");
