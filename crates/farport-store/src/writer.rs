@@ -39,8 +39,10 @@ type Answer = Box<dyn FnOnce(Result<(), Failure>) + Send>;
 pub(crate) struct Job {
     durability: Durability,
     /// Writes, where there is a transaction to write in. Says whether that went well.
-    run: Box<dyn FnOnce(Option<&Connection>) -> (bool, Answer) + Send>,
+    run: Box<Run>,
 }
+
+type Run = dyn FnOnce(Option<&Connection>) -> (bool, Answer) + Send;
 
 impl Job {
     /// Writes by `write`, and tells `answer` what came of it once that is committed.

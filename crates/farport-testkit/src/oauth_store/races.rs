@@ -16,6 +16,9 @@ const CALLERS: usize = 100;
 /// How often.
 const ROUNDS: usize = 50;
 
+/// How often for what is attacked first.
+const MANY_ROUNDS: usize = 1000;
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What [`CALLERS`] callers are told who ask on many threads at the same time.
@@ -47,7 +50,7 @@ fn many<T: PartialEq>(told: &[T], what: &T) -> usize {
 /// One has tokens; all others end the grant, so that even those are of no use.
 pub async fn of_many_who_redeem_a_code_one_does<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = Arc::new(make().await);
-    for round in 0..ROUNDS {
+    for round in 0..MANY_ROUNDS {
         let id = format!("g{round}");
         said(store.issue(grant(&id, "ada", "client"), code(&id)).await);
         let told = all(&store, |store, caller| {
@@ -80,7 +83,7 @@ pub async fn of_many_who_rotate_a_token_one_does<S: Store>(make: impl AsyncFnOnc
             .await,
     );
     let mut present = "first".to_owned();
-    for round in 0..ROUNDS {
+    for round in 0..MANY_ROUNDS {
         let presented = digest(&format!("refresh {present}"));
         let told = all(&store, |store, caller| {
             Box::pin(async move {

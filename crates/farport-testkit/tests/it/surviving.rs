@@ -5,7 +5,7 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -25,7 +25,7 @@ struct Program {
 }
 
 impl Program {
-    fn start(database: &PathBuf) -> Self {
+    fn start(database: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_farport-fixture"))
             .args(["--port", "0", "--store"])
             .arg(format!("sqlite:{}", database.display()))
