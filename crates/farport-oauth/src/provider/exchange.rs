@@ -149,8 +149,9 @@ impl App {
         let answer = request.send(&**world.fetcher).await.map_err(unavailable)?;
         // Whoever logs what the endpoint says must not log what we said to it.
         let secret = self.secret.as_ref().map(|secret| secret.expose_secret());
-        let kept_quiet = fields.iter().map(|(_, value)| *value).chain(secret);
-        let kept_quiet: Vec<_> = kept_quiet.filter(|value| value.len() > 5).collect();
+        let is_secret = |name: &str| matches!(name, "code" | "code_verifier" | "refresh_token");
+        let sent = fields.iter().filter(|(name, _)| is_secret(name));
+        let kept_quiet: Vec<_> = sent.map(|(_, value)| *value).chain(secret).collect();
         TokenAnswer::read(&answer, &kept_quiet)
     }
 }
@@ -274,7 +275,8 @@ fn refusal(members: &Map<String, Value>, status: StatusCode, kept_quiet: &[&str]
     if let Some(description) = text("error_description") {
         said = format!("{said}: {description}");
     }
-    if kept_quiet.iter().any(|secret| said.contains(secret)) {
+    let repeats = |secret: &&str| !secret.is_empty() && said.contains(*secret);
+    if kept_quiet.iter().any(repeats) {
         said = format!("{status}, with an error that repeats what it was asked");
     }
     let said: String = said.chars().take(300).collect();

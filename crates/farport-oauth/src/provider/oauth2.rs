@@ -79,7 +79,7 @@ impl OAuth2 {
 
     /// What it is called on pages. By default the host of its authorization endpoint.
     #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
+    pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }

@@ -114,7 +114,7 @@ impl Oidc {
 
     /// What it is called on pages. By default a preset's name, or the issuer's host.
     #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Self {
+    pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }

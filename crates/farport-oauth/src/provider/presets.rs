@@ -26,7 +26,7 @@ impl Oidc {
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, InvalidSettings> {
         let provider = Self::new(issuer, client_id, client_secret)?;
-        Ok(provider.name("Google").for_google())
+        Ok(provider.named("Google").for_google())
     }
 
     fn for_google(self) -> Self {
@@ -59,7 +59,7 @@ impl Oidc {
     ) -> Result<Self, InvalidSettings> {
         // Auth0's issuers end with a slash.
         let issuer = format!("{}/", urls::of_domain(domain));
-        Ok(Self::new(&issuer, client_id, client_secret)?.name("Auth0"))
+        Ok(Self::new(&issuer, client_id, client_secret)?.named("Auth0"))
     }
 
     /// The Auth0 API that access tokens are for. Its permissions, which Auth0 writes into them
@@ -87,7 +87,7 @@ impl Oidc {
         let issuer = urls::of_domain(domain);
         let provider = Self::new(&issuer, client_id.clone(), client_secret)?;
         Ok(provider
-            .name("WorkOS")
+            .named("WorkOS")
             .scopes(["openid", "profile", "email", "offline_access"])
             .permissions_claim("permissions")
             .permissions_in_access_token(client_id))
@@ -103,7 +103,7 @@ impl Oidc {
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, InvalidSettings> {
         let issuer = urls::of_domain(domain);
-        Ok(Self::new(&issuer, client_id, client_secret)?.name("Stytch"))
+        Ok(Self::new(&issuer, client_id, client_secret)?.named("Stytch"))
     }
 
     /// Okta, by the organisation's domain (`example.okta.com`), or with the path of one of its
@@ -117,7 +117,7 @@ impl Oidc {
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, InvalidSettings> {
         let issuer = urls::of_domain(domain);
-        Ok(Self::new(&issuer, client_id, client_secret)?.name("Okta"))
+        Ok(Self::new(&issuer, client_id, client_secret)?.named("Okta"))
     }
 
     /// Keycloak, by its base URL and the realm.
@@ -132,6 +132,6 @@ impl Oidc {
     ) -> Result<Self, InvalidSettings> {
         let base = urls::endpoint("Keycloak's base URL", base_url)?;
         let issuer = urls::below(&base, &format!("realms/{realm}"));
-        Ok(Self::new(issuer.as_str(), client_id, client_secret)?.name("Keycloak"))
+        Ok(Self::new(issuer.as_str(), client_id, client_secret)?.named("Keycloak"))
     }
 }

@@ -1,11 +1,23 @@
 //! Tests of farport-oauth at its public boundary.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
 mod authorize;
 mod codes;
 mod consent;
+mod github;
 mod jwks;
 mod jwt;
+mod oauth2;
+mod oidc;
+mod oidc_refusals;
+mod presets;
 mod races;
 mod refresh;
 mod registration;
+mod slack;
 mod support;

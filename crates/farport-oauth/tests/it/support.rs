@@ -3,7 +3,9 @@
 mod browser;
 mod form;
 mod house;
+mod issuer;
 mod script;
+mod sign_in;
 mod signer;
 mod stand_in;
 
@@ -15,5 +17,7 @@ pub(crate) use house::{
     A_WHILE, App, House, ISSUER, MCP, REDIRECT, START, VERIFIER, challenge, request,
 };
 pub(crate) use script::{Script, json};
+pub(crate) use issuer::Issuer;
+pub(crate) use sign_in::{CALLBACK, NOW, SignIn, query};
 pub(crate) use signer::{Signer, signer};
 pub(crate) use stand_in::{StandIn, UPSTREAM_LIFETIME, upstream_access};
