@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::ValueHint;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::remote::args::{ConnectArgs, LoginArgs, LogoutArgs, StatusArgs};
+use crate::remote::args::{AddArgs, ConnectArgs, LoginArgs, LogoutArgs, RemoveArgs, StatusArgs};
 use crate::{env_vars, terminal};
 
 const EXAMPLES: &str = "\
@@ -15,6 +15,8 @@ Examples:
   farport new my-mcp-server      Generate a server of your own
   cd my-mcp-server
   farport dev                    Build it, serve it, reload it on every change
+  farport connect URL            Reach a remote server from a client that only speaks stdio
+  farport add claude NAME URL    Write it into a client's configuration
 
 Exit codes:
   0  done
@@ -24,7 +26,8 @@ Exit codes:
 Environment:
   NO_COLOR                     No colour, whatever the terminal
   FARPORT_HOST, FARPORT_PORT   Where `demo` and `dev` listen, unless --host or --port is given
-  FARPORT_ALLOWED_HOSTS        Names other machines may call the server by";
+  FARPORT_ALLOWED_HOSTS        Names other machines may call the server by
+  FARPORT_CONFIG_DIR           Where sign-ins are kept";
 
 /// Remote MCP servers in Rust: generate one, run it, reach it from every MCP client.
 #[derive(Debug, Parser)]
@@ -80,6 +83,8 @@ pub(crate) enum Command {
     #[cfg(unix)]
     Guarded(GuardedArgs),
     Connect(Box<ConnectArgs>),
+    Add(AddArgs),
+    Remove(RemoveArgs),
     Login(Box<LoginArgs>),
     Logout(LogoutArgs),
     Status(StatusArgs),

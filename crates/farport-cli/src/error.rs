@@ -24,6 +24,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Dev(#[from] crate::dev::Error),
     #[error(transparent)]
+    Client(#[from] crate::clients::Error),
+    #[error(transparent)]
     Remote(#[from] farport_bridge::Error),
     #[error(transparent)]
     Serve(#[from] farport::Error),
@@ -41,6 +43,7 @@ impl Error {
             Self::New(error) => error.hint(),
             #[cfg(unix)]
             Self::Dev(error) => error.hint(),
+            Self::Client(error) => error.hint(),
             Self::Remote(_) | Self::Serve(_) | Self::Runtime(_) | Self::Output(_) => None,
         }
     }

@@ -2,6 +2,7 @@
 //! environment settle on ([`settings`]), and a file for each command ([`commands`]).
 
 mod cli;
+mod clients;
 mod commands;
 #[cfg(unix)]
 mod dev;
@@ -50,6 +51,8 @@ fn run(cli: Cli) -> Result<(), Error> {
         #[cfg(unix)]
         Command::Guarded(args) => commands::guarded::run(args),
         Command::Connect(args) => commands::connect::run(*args),
+        Command::Add(args) => commands::add::add(args),
+        Command::Remove(args) => commands::add::remove(args),
         Command::Login(args) => commands::login::run(*args),
         Command::Logout(args) => commands::logout::run(args),
         Command::Status(args) => commands::status::run(args),

@@ -1,5 +1,6 @@
 //! A file for each command.
 
+pub(crate) mod add;
 pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod demo;

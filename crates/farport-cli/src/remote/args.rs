@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
 
+use crate::clients::Client;
+
 const NETWORK: &str = "Network";
 const SIGN_IN: &str = "Signing in";
 const CLIENT: &str = "Who farport is to the authorization server";
@@ -113,6 +115,54 @@ pub(crate) struct StatusArgs {
     /// Print one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Write a server into a client's configuration
+///
+/// A client that can reach remote servers by itself gets the URL, another one `farport connect`.
+/// What the configuration holds stays; a copy of it is kept beside it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  farport add claude example https://mcp.example.com/mcp
+  farport add vscode example https://mcp.example.com/mcp --print
+  farport add cursor example https://mcp.example.com/mcp -- --ignore-tool 'delete*'")]
+pub(crate) struct AddArgs {
+    /// The client
+    pub(crate) client: Client,
+
+    /// What the client calls the server
+    pub(crate) name: String,
+
+    /// The server
+    #[arg(value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) url: String,
+
+    /// Print what the configuration would be, and change nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+
+    /// Arguments for `farport connect`, which then is used whatever the client can do
+    #[arg(last = true, value_name = "CONNECT ARGUMENTS")]
+    pub(crate) connect: Vec<String>,
+}
+
+/// Take a server out of a client's configuration
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  farport remove claude example
+  farport remove codex example --print")]
+pub(crate) struct RemoveArgs {
+    /// The client
+    pub(crate) client: Client,
+
+    /// What the client calls the server
+    pub(crate) name: String,
+
+    /// Print what the configuration would be, and change nothing
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 /// Which server, and how it is reached.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use farport_bridge::Url;
 use farport_bridge::{
     Error, Flow, HttpOptions, Options, Protocol, SignInOptions, StaticClient, Timeouts,
     TransportOrder,
 };
-use url::Url;
 
 use super::args::{ConnectArgs, LoginArgs, ProtocolArg, ServerArgs, SignInArgs, TransportArg};
 use super::headers;

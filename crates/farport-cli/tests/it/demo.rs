@@ -59,7 +59,7 @@ fn it_says_what_to_try_next() {
     let said = demo.seen.join("\n");
     for part in [
         "npx @modelcontextprotocol/inspector".to_owned(),
-        format!("npx mcp-remote {origin}/mcp"),
+        format!("farport connect {origin}/mcp"),
         "farport new my-mcp-server".to_owned(),
     ] {
         assert!(said.contains(&part), "{part}\n{said}");
