@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::ValueHint;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::operator::args::{GrantsArgs, TokensArgs};
 use crate::remote::args::{AddArgs, ConnectArgs, LoginArgs, LogoutArgs, RemoveArgs, StatusArgs};
 use crate::{env_vars, terminal};
 
@@ -88,6 +89,8 @@ pub(crate) enum Command {
     Login(Box<LoginArgs>),
     Logout(LogoutArgs),
     Status(StatusArgs),
+    Tokens(TokensArgs),
+    Grants(GrantsArgs),
     Completions(CompletionsArgs),
 }
 

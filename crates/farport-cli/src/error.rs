@@ -28,6 +28,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Remote(#[from] farport_bridge::Error),
     #[error(transparent)]
+    Operator(#[from] crate::operator::Error),
+    #[error(transparent)]
     Serve(#[from] farport::Error),
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
@@ -44,6 +46,7 @@ impl Error {
             #[cfg(unix)]
             Self::Dev(error) => error.hint(),
             Self::Client(error) => error.hint(),
+            Self::Operator(error) => error.hint(),
             Self::Remote(_) | Self::Serve(_) | Self::Runtime(_) | Self::Output(_) => None,
         }
     }

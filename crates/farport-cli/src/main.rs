@@ -9,6 +9,7 @@ mod dev;
 mod env_vars;
 mod error;
 mod listen;
+mod operator;
 mod remote;
 mod scaffold;
 mod settings;
@@ -56,6 +57,8 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Login(args) => commands::login::run(*args),
         Command::Logout(args) => commands::logout::run(args),
         Command::Status(args) => commands::status::run(args),
+        Command::Tokens(args) => commands::tokens::run(args),
+        Command::Grants(args) => commands::grants::run(args),
         Command::Completions(args) => commands::completions::run(args),
     }
 }

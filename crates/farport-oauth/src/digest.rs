@@ -1,6 +1,9 @@
 //! What a store keeps of a secret.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -10,7 +13,7 @@ use subtle::ConstantTimeEq;
 /// The SHA-256 of a code, a token or a client's secret. Stores know secrets by this alone.
 ///
 /// Comparison takes the same time wherever two differ.
-#[derive(Clone, Copy, Hash)]
+#[derive(Clone, Copy)]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
@@ -27,6 +30,12 @@ impl PartialEq for Digest {
 }
 
 impl Eq for Digest {}
+
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,7 +11,8 @@ use farport_http::TokenValidator;
 use farport_oauth::provider::{GitHub, OAuth2, Oidc, Provider, Slack};
 
 pub(crate) use address::client_address;
-pub(crate) use build::{OAuthState, Protection, SystemRandom};
+pub use build::SystemRandom;
+pub(crate) use build::{OAuthState, Protection};
 pub use settings::{AuthSettings, ProviderName};
 pub use signed_in::SignedIn;
 

@@ -278,8 +278,9 @@ mod tests {
     async fn a_redirect_is_an_answer_and_is_not_followed() {
         let (port, hits) = canary().await;
         let url = format!("http://127.0.0.1:{port}/here");
-        let answer = WebFetcher::default().fetch(fetch(&url, Reach::Configured));
-        assert_eq!(answer.await.unwrap().status(), 302);
+        let fetcher = WebFetcher::default();
+        let answer = fetcher.fetch(fetch(&url, Reach::Configured)).await;
+        assert_eq!(answer.unwrap().status(), 302);
         assert_eq!(hits.load(Ordering::SeqCst), 1);
     }
 

@@ -49,7 +49,9 @@ mod storage;
 pub mod testing;
 
 pub use announce::Announcement;
-pub use auth::{ApiToken, AuthSettings, DevLogin, External, ProviderName, SignIn, SignedIn};
+pub use auth::{
+    ApiToken, AuthSettings, DevLogin, External, ProviderName, SignIn, SignedIn, SystemRandom,
+};
 pub use error::Error;
 pub use farport_core::{
     InstanceContext as Context, Principal, StreamControl, UpstreamTokenError, User,

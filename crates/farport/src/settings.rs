@@ -101,6 +101,10 @@ pub const VARIABLES: &[Variable] = &[
         setting: "behind_proxy",
     },
     Variable {
+        name: "FARPORT_AUTH_PROVIDER",
+        setting: "auth.provider",
+    },
+    Variable {
         name: "FARPORT_MAX_SESSIONS",
         setting: "max_sessions",
     },
@@ -197,6 +201,11 @@ impl Settings {
         }
         Ok(figment
             .merge(Env::prefixed("FARPORT_").only(&known))
+            .merge(
+                Env::raw()
+                    .only(&["FARPORT_AUTH_PROVIDER"])
+                    .map(|_| "auth.provider".into()),
+            )
             .extract()?)
     }
 
@@ -297,7 +306,9 @@ mod tests {
     #[test]
     fn every_setting_has_its_variable() {
         let settings = serde_json::to_value(Settings::default()).unwrap();
-        for name in settings.as_object().unwrap().keys() {
+        // Tables have settings of their own.
+        let plain = settings.as_object().unwrap().iter();
+        for (name, _) in plain.filter(|(_, value)| !value.is_object()) {
             let variable = format!("FARPORT_{}", name.to_uppercase());
             assert!(
                 VARIABLES

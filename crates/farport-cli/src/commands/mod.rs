@@ -6,9 +6,11 @@ pub(crate) mod connect;
 pub(crate) mod demo;
 #[cfg(unix)]
 pub(crate) mod dev;
+pub(crate) mod grants;
 #[cfg(unix)]
 pub(crate) mod guarded;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod new;
 pub(crate) mod status;
+pub(crate) mod tokens;

@@ -16,8 +16,8 @@ pub(crate) use form::Form;
 pub(crate) use house::{
     A_WHILE, App, House, ISSUER, MCP, REDIRECT, START, VERIFIER, challenge, request,
 };
-pub(crate) use script::{Script, json};
 pub(crate) use issuer::Issuer;
+pub(crate) use script::{Script, json};
 pub(crate) use sign_in::{CALLBACK, NOW, SignIn, query};
 pub(crate) use signer::{Signer, signer};
 pub(crate) use stand_in::{StandIn, UPSTREAM_LIFETIME, upstream_access};

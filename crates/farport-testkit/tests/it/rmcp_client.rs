@@ -28,6 +28,8 @@ async fn connect(url: impl Into<std::sync::Arc<str>>, era: Era) -> Client {
         .enable_sampling()
         .enable_roots()
         .build();
+    // Nothing here goes over TLS, and reqwest wants somebody for it all the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let transport = StreamableHttpClientTransport::from_uri(url);
     Client::over(transport, era, able).await
 }

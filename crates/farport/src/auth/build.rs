@@ -36,7 +36,9 @@ pub(crate) struct OAuthState {
     pub(crate) fetcher: Arc<dyn Fetcher>,
 }
 
-pub(crate) struct SystemRandom;
+/// The operating system's random bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) {
