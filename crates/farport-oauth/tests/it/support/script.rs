@@ -43,7 +43,7 @@ impl Seen {
 }
 
 /// A 200 with JSON.
-fn json(body: &serde_json::Value) -> Response<Bytes> {
+pub(crate) fn json(body: &serde_json::Value) -> Response<Bytes> {
     let response = Response::builder().header("content-type", "application/json");
     response.body(body.to_string().into()).unwrap()
 }
