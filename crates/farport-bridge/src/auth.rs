@@ -187,10 +187,14 @@ impl Auth {
         tokens.bearer(self.options.use_id_token).cloned()
     }
 
+    /// Whether it lasts: for another minute, or, of one that lives for less, for half its life.
     fn fresh(&self, tokens: &Tokens) -> bool {
-        tokens
-            .runs_out_at(self.options.use_id_token)
-            .is_none_or(|at| at > now().saturating_add(AHEAD))
+        let Some(at) = tokens.runs_out_at(self.options.use_id_token) else {
+            return true;
+        };
+        let life = tokens.obtained_at.map(|from| at.saturating_sub(from));
+        let ahead = life.map_or(AHEAD, |life| AHEAD.min(life / 2));
+        at > now().saturating_add(ahead)
     }
 
     async fn discover(

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
@@ -47,8 +47,10 @@ impl Tools {
         for pattern in patterns {
             // Only the star means something here.
             let literal: Vec<_> = pattern.split('*').map(globset::escape).collect();
-            let literal = literal.join("*");
-            let glob = Glob::new(&literal)
+            let literal = literal.join("*").replace('\\', "\\\\");
+            let glob = GlobBuilder::new(&literal)
+                .backslash_escape(true)
+                .build()
                 .map_err(|error| Error::Usage(format!("--ignore-tool {pattern}: {error}.")))?;
             ignored.add(glob);
         }

@@ -76,6 +76,7 @@ pub(super) async fn request(
             .as_ref()
             .and_then(seconds)
             .map(|after| now().saturating_add(after)),
+        obtained_at: Some(now()),
         scopes,
     })
 }

@@ -95,6 +95,7 @@ impl TheirTokens {
             refresh: self.refresh_token,
             id_token: self.id_token,
             expires_at,
+            obtained_at: None,
             scopes: scope.split_whitespace().map(str::to_owned).collect(),
         }
     }

@@ -92,6 +92,9 @@ pub(crate) struct Tokens {
     /// When the access token runs out, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<u64>,
+    /// When they were had, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) obtained_at: Option<u64>,
     /// What was granted, or asked for where the answer did not say.
     #[serde(default)]
     pub(crate) scopes: Vec<String>,
