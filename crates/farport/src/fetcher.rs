@@ -199,7 +199,10 @@ mod tests {
         time::Duration,
     };
 
-    use tokio::{io::AsyncWriteExt, net::TcpListener};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
 
     use super::*;
 
@@ -224,6 +227,17 @@ mod tests {
         }
     }
 
+    /// Waits for the head of a request.
+    async fn asked(stream: &mut TcpStream) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(_) => return,
+            }
+        }
+    }
+
     async fn canary() -> (u16, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -232,6 +246,7 @@ mod tests {
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::SeqCst);
+                asked(&mut stream).await;
                 let answer = b"HTTP/1.1 302 Found\r\nlocation: /there\r\ncontent-length: 0\r\n\r\n";
                 stream.write_all(answer).await.ok();
             }
@@ -291,6 +306,7 @@ mod tests {
         tokio::spawn(async move {
             let mut held = Vec::new();
             while let Ok((mut stream, _)) = listener.accept().await {
+                asked(&mut stream).await;
                 let answer = "HTTP/1.1 200 OK\r\ncontent-length: 101\r\n\r\n".to_owned();
                 // The first gets too much, the second too little.
                 let answer = answer + &"a".repeat(if held.is_empty() { 101 } else { 1 });
