@@ -245,7 +245,7 @@ impl Server {
     }
 
     fn service_with(
-        self,
+        mut self,
         settings: &Settings,
         addresses: &[SocketAddr],
         state: &State,
@@ -256,6 +256,8 @@ impl Server {
         let Some(sign_in) = self.protection.sign_in(settings)? else {
             return Ok(McpService::new(self.dispatch, store, runtime, config));
         };
+        let theme = &mut self.protection.theme;
+        theme.name = theme.name.take().or_else(|| name_of(&*self.dispatch));
         let state = crate::state::oauth(state)?;
         let auth = self.protection.build(sign_in, settings, addresses, state)?;
         Ok(McpService::protected(
@@ -277,6 +279,13 @@ impl Server {
         settings.store = overrides.store.or(settings.store);
         Ok(settings)
     }
+}
+
+/// What the server calls itself.
+fn name_of(dispatch: &dyn Dispatch) -> Option<String> {
+    let info: serde_json::Map<_, _> = dispatch.profile().server_info.parse().ok()?;
+    let name = info.get("title").or(info.get("name"))?;
+    name.as_str().map(str::to_owned)
 }
 
 /// A server that has its sockets.

@@ -14,6 +14,7 @@ const DOCUMENTS: [&str; 4] = [
     "README.md",
     "docs/guide.md",
     "docs/cli.md",
+    "docs/sign-in.md",
     "CONTRIBUTING.md",
 ];
 
