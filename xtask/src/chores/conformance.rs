@@ -1,5 +1,7 @@
 //! `cargo xtask conformance`: the official suite against the fixture server.
 
+mod client;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -32,6 +34,9 @@ pub(crate) struct Args {
     /// With --only: the revision to run the scenario at, for example 2026-07-28.
     #[arg(long, value_name = "REVISION", requires = "only")]
     spec_version: Option<String>,
+    /// Run the client mode alone: the suite's servers against the bridge of `farport connect`.
+    #[arg(long)]
+    client: bool,
     #[command(flatten)]
     fixture: fixture::Which,
 }
@@ -156,6 +161,12 @@ const MODES: &[Mode] = &[
 /// When the fixture does not start, or a mode fails a check or passes too few.
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let node = Node::ready()?;
+    if args.client {
+        let checks = client::run(&node, args.only.as_deref())?;
+        return Outcome::passed(format!(
+            "{checks} checks of the official suite's client mode"
+        ));
+    }
     let server = Fixture::start(&args.fixture)?;
     if let Some(scenario) = &args.only {
         return only(&node, &server.url, scenario, args);
@@ -189,6 +200,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
                 failed.push(mode.name);
             }
         }
+    }
+    if args.release.is_none_or(|release| release == Release::V0_2) {
+        passed += client::run(&node, None)?;
     }
     if !failed.is_empty() {
         bail!("the suite found fault with: {}", failed.join("; "));

@@ -10,11 +10,12 @@ use crate::support::{
     succeed,
 };
 
-const DOCUMENTS: [&str; 4] = [
+const DOCUMENTS: [&str; 5] = [
     "README.md",
     "docs/guide.md",
     "docs/cli.md",
     "docs/sign-in.md",
+    "docs/connect.md",
     "CONTRIBUTING.md",
 ];
 

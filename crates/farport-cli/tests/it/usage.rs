@@ -23,7 +23,18 @@ fn help_teaches() {
     }
     // Commands that are no user's business.
     assert!(!help.contains("guarded"), "{help}");
-    for command in ["demo", "new", "dev", "completions"] {
+    for command in [
+        "demo",
+        "new",
+        "dev",
+        "connect",
+        "add",
+        "remove",
+        "login",
+        "logout",
+        "status",
+        "completions",
+    ] {
         let help = succeed(&mut farport(here(), [command, "--help"])).stdout;
         assert!(
             help.contains("Examples:") && help.contains(&format!("farport {command}")),
