@@ -5,12 +5,17 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::fixture::{self, Fixture};
-use crate::process;
 use crate::setup::Node;
 use crate::steps::Outcome;
+use crate::{process, project};
 
 /// Every script of `tests/node` that is a client's test.
-const SCRIPTS: [&str; 3] = ["sdk1.test.mjs", "client2.test.mjs", "mcp-remote.test.mjs"];
+const SCRIPTS: [&str; 4] = [
+    "sdk1.test.mjs",
+    "client2.test.mjs",
+    "mcp-remote.test.mjs",
+    "farport-connect.test.mjs",
+];
 
 /// The longest all scripts together may take.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -18,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// Runs real MCP clients from npm against the fixture server, over /mcp and /sse.
 ///
 /// The scripts are in tests/node: `@modelcontextprotocol/sdk` 1.x, `@modelcontextprotocol/client`
-/// 2.x and `mcp-remote`. rmcp's own client is tested in farport-testkit, with `cargo test`.
+/// 2.x, `mcp-remote` and `farport connect`. rmcp's own client is tested in farport-testkit, with `cargo test`.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// Run only the tests whose name matches this regular expression, for example `resumes`.
@@ -35,8 +40,19 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let node = Node::ready()?;
     let server = Fixture::start(&args.fixture)?;
+    let mut build = project::cargo();
+    build.args([
+        "build",
+        "--quiet",
+        "--package",
+        "farport-cli",
+        "--bin",
+        "farport",
+    ]);
+    process::run(&mut build, process::BUILD).context("farport does not build")?;
     let mut command = node.command("node");
     command
+        .env("FARPORT_BIN", project::target().join("debug/farport"))
         .env("FARPORT_MCP_URL", &server.url)
         .env("FARPORT_SSE_URL", server.sse_url());
     command.args([
