@@ -259,20 +259,18 @@ impl Bridge {
 
     /// Waits until the call is done, or needs the client.
     async fn wait(self: &Arc<Self>, id: &Id, mut going: Going) -> Result<(), Error> {
-        let first = loop {
-            tokio::select! {
-                biased;
-                answer = &mut going.answer => {
-                    going.guard.done = true;
-                    let answer = answer.map_err(|_| Error::Stopped)?;
-                    self.answer_with(id, &going.method, &answer).await;
-                    return Ok(());
-                }
-                Some(asked) = going.asked.recv() => break asked,
-                Ok(error) = &mut going.failure => {
-                    going.guard.done = true;
-                    return Err(error);
-                }
+        let first = tokio::select! {
+            biased;
+            answer = &mut going.answer => {
+                going.guard.done = true;
+                let answer = answer.map_err(|_| Error::Stopped)?;
+                self.answer_with(id, &going.method, &answer).await;
+                return Ok(());
+            }
+            Some(asked) = going.asked.recv() => asked,
+            Ok(error) = &mut going.failure => {
+                going.guard.done = true;
+                return Err(error);
             }
         };
         let mut all = vec![first];

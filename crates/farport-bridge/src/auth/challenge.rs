@@ -45,9 +45,7 @@ impl Challenge {
             if rest.is_empty() {
                 return found;
             }
-            let end = rest
-                .find(|c: char| matches!(c, '=' | ' ' | '\t' | ','))
-                .unwrap_or(rest.len());
+            let end = rest.find(['=', ' ', '\t', ',']).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
             let next = after.trim_start_matches([' ', '\t']);
             // A word without a value opens a challenge.
@@ -85,9 +83,7 @@ impl Challenge {
 /// A token or a quoted string, and what comes after it.
 fn read_value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
-        let end = text
-            .find(|c: char| matches!(c, ',' | ' ' | '\t'))
-            .unwrap_or(text.len());
+        let end = text.find([',', ' ', '\t']).unwrap_or(text.len());
         let (value, after) = text.split_at(end);
         return (value.to_owned(), after);
     };

@@ -10,7 +10,7 @@ use crate::support::{
     succeed,
 };
 
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "docs/guide.md",
     "docs/cli.md",
