@@ -1,0 +1,138 @@
+// What the sign-in tests share: farport itself, a client's callback, and what clients keep.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
+
+import { later } from './support.mjs';
+
+/**
+ * `farport demo` with these arguments, on a port of its own. `environment` is added to a small one.
+ * What it logs is kept, for the tests that look for secrets in it.
+ */
+export async function demo(args, environment = {}) {
+  const binary = process.env.FARPORT_BIN;
+  assert.ok(binary, 'FARPORT_BIN is not set: run these tests with `cargo xtask clients`');
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: '1', RUST_LOG: 'debug', ...environment };
+  const child = spawn(binary, ['demo', '--port', '0', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = once(child, 'exit');
+  const printed = [];
+  const ready = later('farport being ready', 20_000);
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      printed.push(line);
+      const url = /http:\/\/\S+\/mcp\b/.exec(line);
+      if (url) ready.resolve(url[0]);
+    });
+  }
+  const early = ended.then(([code]) => { throw new Error(`farport ended with ${code}:\n${printed.join('\n')}`); });
+  const url = await Promise.race([ready.promise, early]);
+  early.catch(() => {});
+  return {
+    url,
+    origin: new URL(url).origin,
+    printed,
+    async stop() {
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+/** An HTTP server on a port of loopback. `handle` may be set later. */
+export async function listen(handle) {
+  const server = createServer(handle);
+  server.listen(0, 'localhost');
+  await once(server, 'listening');
+  return {
+    server,
+    origin: `http://localhost:${server.address().port}`,
+    async stop() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** A client's callback on loopback: gives the parameters with which a browser arrives. */
+export async function callbackServer() {
+  let waiting;
+  const { origin, stop } = await listen((request, response) => {
+    const url = new URL(request.url, origin);
+    response.setHeader('content-type', 'text/html').end('<!doctype html><title>Back</title>');
+    if (url.pathname === '/callback') waiting?.resolve(url.searchParams);
+  });
+  return {
+    url: `${origin}/callback`,
+    next() {
+      waiting = later('the browser being back at the callback', 30_000);
+      return waiting.promise;
+    },
+    stop,
+  };
+}
+
+/** An `OAuthClientProvider` of either npm library, which keeps everything in memory. */
+export class Keeper {
+  authorizationUrls = [];
+  #kept = {};
+
+  constructor(redirectUrl, name, authentication = 'none') {
+    this.redirectUrl = redirectUrl;
+    this.clientMetadata = {
+      client_name: name,
+      redirect_uris: [redirectUrl],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: authentication,
+    };
+  }
+
+  state() {
+    this.expectedState = crypto.randomUUID();
+    return this.expectedState;
+  }
+
+  clientInformation() { return this.#kept.client; }
+  saveClientInformation(client) { this.#kept.client = client; }
+  tokens() { return this.#kept.tokens; }
+  saveTokens(tokens) { this.#kept.tokens = tokens; }
+  codeVerifier() { return this.#kept.verifier; }
+  saveCodeVerifier(verifier) { this.#kept.verifier = verifier; }
+  redirectToAuthorization(url) { this.authorizationUrls.push(url); }
+
+  invalidateCredentials(scope) {
+    if (scope === 'all') this.#kept = {};
+    else delete this.#kept[scope];
+  }
+}
+
+/** Posts a form to an endpoint of farport as the client that `information` describes. */
+export function asClient(origin, path, information, fields) {
+  const { client_id, client_secret } = information;
+  const body = new URLSearchParams({ client_id, ...(client_secret && { client_secret }), ...fields });
+  return fetch(`${origin}${path}`, { method: 'POST', body });
+}
+
+/** The status of a request to `url` with this access token, and how it is challenged. */
+export async function knock(url, token) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...(token && { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'knock', version: '1' } },
+    }),
+  });
+  await response.text();
+  return { status: response.status, challenge: response.headers.get('www-authenticate') };
+}

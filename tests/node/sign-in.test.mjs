@@ -1,0 +1,291 @@
+// Real clients sign in through a real browser: with farport's own sign-in, at a certified OpenID
+// provider, and at a stand-in of GitHub.
+
+import assert from 'node:assert/strict';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, describe, test } from 'node:test';
+
+import * as client2 from '@modelcontextprotocol/client';
+import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { getDefaultEnvironment, StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+
+import { Person, skip, startBrowser } from './browser.mjs';
+import { asClient, callbackServer, Keeper, knock } from './oauth.mjs';
+import { later, text } from './support.mjs';
+import { devLogin, github, oidc } from './upstreams.mjs';
+
+const IDENTITY = { name: 'farport-tests', version: '1.0.0' };
+
+/** The two libraries. Both prove themselves with a secret, so that they may introspect their tokens. */
+const LIBRARIES = [
+  {
+    name: 'sdk 1.x',
+    unauthorized: UnauthorizedError,
+    client: () => new Client(IDENTITY),
+    transport: (url, authProvider) => new StreamableHTTPClientTransport(url, { authProvider }),
+    finish: (transport, answer) => transport.finishAuth(answer.get('code')),
+  },
+  {
+    name: 'client 2.x',
+    unauthorized: client2.UnauthorizedError,
+    client: () => new client2.Client(IDENTITY, { versionNegotiation: { mode: 'auto' } }),
+    transport: (url, authProvider) => new client2.StreamableHTTPClientTransport(url, { authProvider }),
+    // It checks `iss` itself.
+    finish: (transport, answer) => transport.finishAuth(answer),
+  },
+];
+
+const UPSTREAMS = [
+  { name: 'farport itself', start: devLogin, pages: ['Sign in', 'Allow access'] },
+  { name: 'an OpenID provider', start: oidc, pages: ['Allow access'] },
+  { name: 'GitHub', start: github, pages: ['Allow access'] },
+];
+
+/** The calculator works. */
+async function calculates(client) {
+  const { tools } = await client.listTools();
+  assert.deepEqual(tools.map(({ name }) => name).sort(), ['add', 'calculate']);
+  assert.equal(text(await client.callTool({ name: 'add', arguments: { a: 2, b: 3 } })), '5');
+}
+
+describe('sign-in', { skip }, () => {
+  let browser;
+  before(async () => { browser = await startBrowser(); });
+  after(() => browser.close());
+
+  for (const { name, start, pages } of UPSTREAMS) {
+    describe(`at ${name}`, () => {
+      let farport;
+      let callback;
+      before(async () => {
+        farport = await start();
+        callback = await callbackServer();
+      });
+      after(async () => {
+        await callback.stop();
+        await farport.stop();
+      });
+      for (const library of LIBRARIES) {
+        test(`${library.name} signs in, refreshes, is revoked and signs in again`, () => (
+          libraryLives(library, browser, farport, callback, pages)));
+        test(`${library.name} hears that the person said no`, () => libraryIsDenied(library, browser, farport, callback));
+      }
+      test('mcp-remote signs in, refreshes, is revoked and signs in again', () => bridgeLives(browser, farport, pages));
+      test('mcp-remote hears that the person said no', () => bridgeIsDenied(browser, farport));
+      test('a person who cancels at the provider has said no', { skip: name === 'farport itself' }, () => (
+        cancelled(browser, farport, callback)));
+      test('nothing that farport prints has a secret in it', () => {
+        const printed = farport.printed.join('\n');
+        assert.ok(printed.includes('Ready on'), printed);
+        for (const secret of farport.secrets) assert.ok(!printed.includes(secret), 'a secret is in the log');
+      });
+    });
+  }
+});
+
+/** A connection that is refused, and the address that the person is to go to. */
+async function refusedAt(library, farport, keeper) {
+  const transport = library.transport(new URL(farport.url), keeper);
+  const before = keeper.authorizationUrls.length;
+  await assert.rejects(library.client().connect(transport), library.unauthorized);
+  assert.equal(keeper.authorizationUrls.length, before + 1, 'the person is sent to sign in');
+  return { transport, url: keeper.authorizationUrls.at(-1) };
+}
+
+async function signsIn(library, farport, keeper, person, callback) {
+  const { transport, url } = await refusedAt(library, farport, keeper);
+  assert.equal(url.origin, farport.origin);
+  const answer = await person.authorize(url, callback);
+  assert.equal(answer.get('state'), keeper.expectedState);
+  assert.equal(answer.get('iss'), farport.origin);
+  assert.equal(answer.get('error'), null);
+  await library.finish(transport, answer);
+  const client = library.client();
+  await client.connect(library.transport(new URL(farport.url), keeper));
+  farport.secrets.push(keeper.tokens().access_token, keeper.tokens().refresh_token, answer.get('code'));
+  return client;
+}
+
+async function libraryLives(library, browser, farport, callback, pages) {
+  const keeper = new Keeper(callback.url, `Tests of ${library.name}`, 'client_secret_post');
+  const person = await Person.with(browser, farport);
+  const post = (path, fields) => asClient(farport.origin, path, keeper.clientInformation(), fields);
+  const { status, challenge } = await knock(farport.url);
+  assert.equal(status, 401);
+  assert.match(challenge, /resource_metadata="[^"]+\/\.well-known\/oauth-protected-resource\/mcp"/);
+
+  const client = await signsIn(library, farport, keeper, person, callback);
+  assert.deepEqual(person.seen.slice(0, pages.length), pages);
+  await calculates(client);
+  const first = keeper.tokens();
+  const described = await (await post('/introspect', { token: first.access_token })).json();
+  assert.equal(described.active, true);
+  assert.equal(described.sub, farport.subject, 'the token is for the person who signed in');
+  assert.equal(described.aud, farport.url);
+
+  // The access token is no more: the client gets a new one by itself, and the person hears nothing.
+  assert.equal((await post('/revoke', { token: first.access_token })).status, 200);
+  assert.equal((await knock(farport.url, first.access_token)).status, 401);
+  await calculates(client);
+  const second = keeper.tokens();
+  assert.notEqual(second.access_token, first.access_token);
+  assert.notEqual(second.refresh_token, first.refresh_token, 'refresh tokens rotate');
+  assert.equal(keeper.authorizationUrls.length, 1);
+  assert.equal((await knock(farport.url, second.access_token)).status, 200);
+  farport.secrets.push(second.access_token, second.refresh_token);
+
+  // Without the refresh token nothing of the grant is left.
+  assert.equal((await post('/revoke', { token: second.refresh_token })).status, 200);
+  assert.equal((await knock(farport.url, second.access_token)).status, 401);
+  await assert.rejects(client.listTools());
+  await client.close().catch(() => {});
+  keeper.invalidateCredentials('tokens');
+
+  const again = await signsIn(library, farport, keeper, person, callback);
+  await calculates(again);
+  await again.close();
+  await person.close();
+}
+
+async function libraryIsDenied(library, browser, farport, callback) {
+  const keeper = new Keeper(callback.url, `Tests of ${library.name}`);
+  const person = await Person.with(browser, farport);
+  const { transport, url } = await refusedAt(library, farport, keeper);
+  const answer = await person.authorize(url, callback, { decision: 'deny' });
+  assert.equal(answer.get('error'), 'access_denied');
+  assert.equal(answer.get('state'), keeper.expectedState);
+  assert.equal(answer.get('iss'), farport.origin);
+  assert.equal(answer.get('code'), null);
+  await transport.close();
+  assert.equal(keeper.tokens(), undefined);
+  await person.close();
+}
+
+async function cancelled(browser, farport, callback) {
+  const [library] = LIBRARIES;
+  const keeper = new Keeper(callback.url, 'Tests of cancelling');
+  const person = await Person.with(browser, { ...farport, upstream: farport.cancel });
+  const { url } = await refusedAt(library, farport, keeper);
+  const answer = await person.authorize(url, callback);
+  assert.equal(answer.get('error'), 'access_denied');
+  assert.equal(answer.get('code'), null);
+  await person.close();
+}
+
+const bridge = join(dirname(createRequire(import.meta.url).resolve('mcp-remote/package.json')), 'dist/proxy.js');
+
+/** `mcp-remote`, whose wish to open a browser ends up here. */
+class Bridge {
+  said = [];
+
+  constructor(farport, folder) {
+    const opener = join(folder, 'opener');
+    writeFileSync(opener, '#!/bin/sh\nexit 0\n');
+    chmodSync(opener, 0o700);
+    this.transport = new StdioClientTransport({
+      command: process.execPath,
+      args: [bridge, farport.url, '--allow-http', '--transport', 'http-only'],
+      // No desktop, and a browser that does nothing: the person takes the address from the terminal.
+      env: { ...getDefaultEnvironment(), BROWSER: opener, MCP_REMOTE_CONFIG_DIR: folder },
+      stderr: 'pipe',
+    });
+    const asked = later('mcp-remote asking for a sign-in', 30_000);
+    createInterface({ input: this.transport.stderr }).on('line', (line) => {
+      this.said.push(line);
+      if (/^https?:\/\/\S+\/authorize\?/.test(line)) asked.resolve(new URL(line));
+    });
+    this.asked = asked.promise;
+    // Nobody asks for it where there is a token already.
+    this.asked.catch(() => {});
+    this.client = new Client(IDENTITY);
+    this.connected = this.client.connect(this.transport, { timeout: 50_000 });
+    this.connected.catch(() => {});
+  }
+}
+
+/** What `mcp-remote` has kept in the file with this ending. */
+function kept(folder, ending) {
+  const files = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith(ending));
+  assert.equal(files.length, 1, `one ${ending} among ${files}`);
+  return JSON.parse(readFileSync(join(folder, files[0]), 'utf8'));
+}
+
+/** The browser goes to the callback of `mcp-remote` itself; what is told here is that it was there. */
+function callbackOf(url, page) {
+  const redirect = new URL(url.searchParams.get('redirect_uri'));
+  return {
+    next() {
+      const back = later('the browser being back at mcp-remote', 30_000);
+      page.on('request', (request) => {
+        const at = new URL(request.url());
+        if (at.host === redirect.host && at.pathname === redirect.pathname) back.resolve(at.searchParams);
+      });
+      return back.promise;
+    },
+  };
+}
+
+async function bridgeLives(browser, farport, pages) {
+  const folder = mkdtempSync(join(tmpdir(), 'farport-mcp-remote-'));
+  const person = await Person.with(browser, farport);
+  const running = [];
+  const signIn = async () => {
+    const remote = new Bridge(farport, folder);
+    running.push(remote);
+    const url = await remote.asked;
+    await person.authorize(url, callbackOf(url, person.page));
+    await remote.connected;
+    return remote;
+  };
+  try {
+    const remote = await signIn();
+    assert.deepEqual(person.seen.slice(0, pages.length), pages);
+    await calculates(remote.client);
+    const first = kept(folder, 'tokens.json');
+    const information = kept(folder, 'client_info.json');
+    const revoke = (token) => asClient(farport.origin, '/revoke', information, { token });
+
+    assert.equal((await revoke(first.access_token)).status, 200);
+    assert.equal((await knock(farport.url, first.access_token)).status, 401);
+    await calculates(remote.client);
+    const second = kept(folder, 'tokens.json');
+    assert.notEqual(second.access_token, first.access_token);
+    farport.secrets.push(...[first, second].flatMap((one) => [one.access_token, one.refresh_token]));
+
+    assert.equal((await revoke(second.refresh_token)).status, 200);
+    assert.equal((await knock(farport.url, second.access_token)).status, 401);
+    await remote.client.close();
+
+    const again = await signIn();
+    await calculates(again.client);
+  } catch (error) {
+    error.message += `\nmcp-remote said:\n${running.flatMap(({ said }) => said).join('\n')}`;
+    throw error;
+  } finally {
+    for (const { client } of running) await client.close();
+    await person.close();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function bridgeIsDenied(browser, farport) {
+  const folder = mkdtempSync(join(tmpdir(), 'farport-mcp-remote-'));
+  const person = await Person.with(browser, farport);
+  const remote = new Bridge(farport, folder);
+  try {
+    const url = await remote.asked;
+    const answer = await person.authorize(url, callbackOf(url, person.page), { decision: 'deny' });
+    assert.equal(answer.get('error'), 'access_denied');
+    assert.equal(answer.get('code'), null);
+  } finally {
+    await remote.client.close();
+    await person.close();
+    rmSync(folder, { recursive: true });
+  }
+}
