@@ -82,7 +82,7 @@ pub(super) fn sign_in(theme: &Theme, asked: &SignInPage) -> Response<Body> {
         h1 { "Sign in" }
         p {
             (asked.client_name.as_deref().unwrap_or("A client")) " wants to connect to "
-            (theme.title()) "."
+            (theme.mention()) "."
         }
         p class="warning" {
             "This sign-in is for development: it takes any name, and asks for no proof."
@@ -91,10 +91,11 @@ pub(super) fn sign_in(theme: &Theme, asked: &SignInPage) -> Response<Body> {
             input type="hidden" name="transaction" value=(asked.transaction.expose_secret());
             label for="name" { "Name" }
             @if let Some(problem) = asked.problem {
-                p class="warning" role="alert" { (problem) }
+                p class="warning" id="problem" role="alert" { (problem) }
             }
             input type="text" id="name" name="name" maxlength="64" required autofocus
-                autocomplete="username" autocapitalize="none" spellcheck="false";
+                autocomplete="username" autocapitalize="none" spellcheck="false"
+                aria-describedby=[asked.problem.map(|_| "problem")];
             div class="buttons" {
                 button class="primary" type="submit" { "Continue" }
             }
@@ -109,7 +110,7 @@ pub(super) fn consent(theme: &Theme, asked: &ConsentPage) -> Response<Body> {
     let document = asked.client.as_str().strip_prefix("https://");
     let vouched = document.and_then(|rest| rest.split('/').next());
     let content = html! {
-        h1 { (name) " wants to use " (theme.title()) }
+        h1 { (name) " wants to use " (theme.mention()) }
         @if let Some(user) = &asked.user {
             form class="inline" method="post" action="/authorize/decide" {
                 input type="hidden" name="transaction" value=(asked.transaction.expose_secret());

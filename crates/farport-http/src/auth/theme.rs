@@ -56,6 +56,11 @@ impl Theme {
         self.name.as_deref().unwrap_or("This server")
     }
 
+    /// The same within a sentence.
+    pub(super) fn mention(&self) -> &str {
+        self.name.as_deref().unwrap_or("this server")
+    }
+
     /// The style sheet of all pages.
     pub(super) fn style_sheet(&self) -> String {
         let accent = self.color.as_ref().map_or("#1f6f54", |color| &color.0);
