@@ -188,14 +188,7 @@ impl AuthorizationServer {
             .filter(|(_, grant)| site.holds(&grant.resource))
             .filter(|(stored, grant)| stored.expires > now && grant.expires > now)
             .ok_or_else(OAuthError::invalid_grant)?;
-        let scopes = match form.get("scope").map(Scopes::parse) {
-            None => grant.scopes.clone(),
-            Some(Ok(scopes)) if grant.scopes.covers(&scopes) => scopes,
-            Some(_) => {
-                let text = "scope holds more than was granted";
-                return Err(OAuthError::new(ErrorCode::InvalidScope, text));
-            }
-        };
+        let scopes = self.narrowed_scopes(form.get("scope"), &grant.scopes)?;
         let resource = narrowed(site, form.get("resource"), &grant.resource)?;
         let key = self.unwrapped(&token, &stored.wrapped)?;
         let issued = self.issue_tokens(client, &grant, &key, resource, scopes, now);
@@ -218,6 +211,31 @@ impl AuthorizationServer {
             }
             Rotation::Unknown => Err(OAuthError::invalid_grant()),
         }
+    }
+
+    /// The scopes that a refreshed token is asked for: the grant's, or some of them, never more.
+    ///
+    /// Those that there are not are let be, as they were when the grant was asked for: some clients
+    /// repeat here what they asked for there, `openid` and all.
+    fn narrowed_scopes(
+        &self,
+        parameter: Option<&str>,
+        granted: &Scopes,
+    ) -> Result<Scopes, OAuthError> {
+        let Some(parameter) = parameter else {
+            return Ok(granted.clone());
+        };
+        let asked = Scopes::parse(parameter)
+            .map_err(|error| OAuthError::new(ErrorCode::InvalidScope, error.to_string()))?;
+        let known = asked.both(&self.config.scopes.either(granted));
+        if known.is_empty() {
+            return Ok(granted.clone());
+        }
+        if !granted.covers(&known) {
+            let text = "scope holds more than was granted";
+            return Err(OAuthError::new(ErrorCode::InvalidScope, text));
+        }
+        Ok(known)
     }
 
     fn unwrapped(&self, token: &SecretString, wrapped: &[u8]) -> Result<GrantKey, OAuthError> {
