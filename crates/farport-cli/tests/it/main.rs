@@ -16,5 +16,6 @@ mod documents;
 mod generated;
 mod git_template;
 mod new;
+mod operator;
 mod support;
 mod usage;

@@ -33,6 +33,8 @@ fn help_teaches() {
         "login",
         "logout",
         "status",
+        "tokens",
+        "grants",
         "completions",
     ] {
         let help = succeed(&mut farport(here(), [command, "--help"])).stdout;
