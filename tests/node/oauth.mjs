@@ -102,6 +102,8 @@ export class Keeper {
   saveTokens(tokens) { this.#kept.tokens = tokens; }
   codeVerifier() { return this.#kept.verifier; }
   saveCodeVerifier(verifier) { this.#kept.verifier = verifier; }
+  discoveryState() { return this.#kept.discovery; }
+  saveDiscoveryState(discovery) { this.#kept.discovery = discovery; }
   redirectToAuthorization(url) { this.authorizationUrls.push(url); }
 
   invalidateCredentials(scope) {

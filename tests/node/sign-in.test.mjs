@@ -143,9 +143,10 @@ async function libraryLives(library, browser, farport, callback, pages) {
   // Without the refresh token nothing of the grant is left.
   assert.equal((await post('/revoke', { token: second.refresh_token })).status, 200);
   assert.equal((await knock(farport.url, second.access_token)).status, 401);
-  await assert.rejects(client.listTools());
-  await client.close().catch(() => {});
-  keeper.invalidateCredentials('tokens');
+  await assert.rejects(client.listTools(), library.unauthorized);
+  assert.equal(keeper.authorizationUrls.length, 2, 'the person is sent to sign in again');
+  assert.equal(keeper.tokens(), undefined);
+  await client.close();
 
   const again = await signsIn(library, farport, keeper, person, callback);
   await calculates(again);

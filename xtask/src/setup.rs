@@ -14,6 +14,13 @@ use crate::{console, process, project};
 const NODE_WANTED: u32 = 22;
 /// The version of the npm packages that carry a Node for where the machine's own is older.
 const NODE_PACKAGE: &str = "24.21.0";
+/// What Chromium and its siblings are called.
+const CHROMIUM: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+];
 /// The longest one installation may take.
 const INSTALL: Duration = Duration::from_secs(10 * 60);
 
@@ -118,6 +125,26 @@ fn npm(command: &mut Command) -> Result<()> {
     command.args(["--no-audit", "--no-fund", "--loglevel=error"]);
     process::run(command, INSTALL)
         .context("npm could not install what the tests need (is npm itself installed?)")
+}
+
+/// A Chromium for the tests with a browser: the one that `FARPORT_CHROMIUM` names, the first on the
+/// path, or else Debian's. `None`, after a word about it, where there is none to be had.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("FARPORT_CHROMIUM") {
+        return Some(named.into());
+    }
+    let on_path = || {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path)
+            .flat_map(|folder| CHROMIUM.map(|name| folder.join(name)))
+            .find(|program| program.is_file())
+    };
+    on_path().or_else(|| {
+        if let Err(error) = apt(&["chromium"]) {
+            console::note(&format!("No Chromium: {error:#}"));
+        }
+        on_path()
+    })
 }
 
 /// Makes sure that `packages` of Debian or Ubuntu are installed.

@@ -1,5 +1,6 @@
-//! `cargo xtask clients`: real MCP clients from npm against the fixture server.
+//! `cargo xtask clients`: real MCP clients from npm against the fixture server, and signing in.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -67,5 +68,18 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             .map(|pattern| format!("--test-name-pattern={pattern}")),
     );
     process::run(command.args(SCRIPTS), LIMIT).context("a client's test failed")?;
-    Outcome::passed(format!("{} scripts of tests/node", SCRIPTS.len()))
+    let scripts = SCRIPTS.len();
+    Outcome::passed(match chromium {
+        Some(_) => format!("{scripts} scripts of tests/node"),
+        None => format!("{scripts} scripts of tests/node; no Chromium, so nobody signed in"),
+    })
+}
+
+/// Builds the `farport` command.
+fn farport() -> Result<PathBuf> {
+    let mut build = project::cargo();
+    build.args(["build", "--quiet", "--package", "farport-cli"]);
+    build.args(["--bin", "farport"]);
+    process::run(&mut build, BUILD).context("the farport command does not build")?;
+    Ok(project::target().join("debug/farport"))
 }
