@@ -106,7 +106,10 @@ async fn scopes_only_narrow() {
         (Some("todos:read"), Ok("todos:read")),
         (Some("profile"), Err(ErrorCode::InvalidScope)),
         (Some("todos:read profile"), Err(ErrorCode::InvalidScope)),
-        (Some("todos:read profile admin"), Err(ErrorCode::InvalidScope)),
+        (
+            Some("todos:read profile admin"),
+            Err(ErrorCode::InvalidScope),
+        ),
         // There is no such scope here, and there was none when the grant was asked for.
         (Some("todos:read admin"), Ok("todos:read")),
         (Some("openid admin"), Ok("todos:read todos:write")),
