@@ -1,30 +1,39 @@
 //! `cargo xtask clients`: real MCP clients from npm against the fixture server, and signing in.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::fixture::{self, Fixture};
-use crate::setup::Node;
+use crate::setup::{self, Node};
 use crate::steps::Outcome;
 use crate::{process, project};
 
 /// Every script of `tests/node` that is a client's test.
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 7] = [
     "sdk1.test.mjs",
     "client2.test.mjs",
     "mcp-remote.test.mjs",
     "farport-connect.test.mjs",
+    // From here on, with a browser.
+    "sign-in.test.mjs",
+    "pages.test.mjs",
+    "authorization.test.mjs",
 ];
 
 /// The longest all scripts together may take.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
-/// Runs real MCP clients from npm against the fixture server, over /mcp and /sse.
+/// Runs real MCP clients from npm against the fixture server, over /mcp and /sse, and lets them
+/// sign in.
 ///
 /// The scripts are in tests/node: `@modelcontextprotocol/sdk` 1.x, `@modelcontextprotocol/client`
-/// 2.x, `mcp-remote` and `farport connect`. rmcp's own client is tested in farport-testkit, with `cargo test`.
+/// 2.x, `mcp-remote` and `farport connect`. rmcp's own client is tested in farport-testkit, with
+/// `cargo test`.
+///
+/// Signing in is tested against `farport demo`, through headless Chromium: the one that
+/// FARPORT_CHROMIUM names, or one on the PATH, or Debian's, which is installed. Without any, these
+/// tests are left out. Pictures of the pages are written to target/screenshots.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// Run only the tests whose name matches this regular expression, for example `resumes`.
@@ -51,11 +60,16 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         "farport",
     ]);
     process::run(&mut build, process::BUILD).context("farport does not build")?;
+    let chromium = setup::chromium();
     let mut command = node.command("node");
     command
         .env("FARPORT_BIN", project::target().join("debug/farport"))
         .env("FARPORT_MCP_URL", &server.url)
-        .env("FARPORT_SSE_URL", server.sse_url());
+        .env("FARPORT_SSE_URL", server.sse_url())
+        .env("FARPORT_SCREENSHOTS", project::target().join("screenshots"));
+    if let Some(chromium) = &chromium {
+        command.env("FARPORT_CHROMIUM", chromium);
+    }
     command.args([
         "--test",
         "--test-concurrency=1",
@@ -73,13 +87,4 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         Some(_) => format!("{scripts} scripts of tests/node"),
         None => format!("{scripts} scripts of tests/node; no Chromium, so nobody signed in"),
     })
-}
-
-/// Builds the `farport` command.
-fn farport() -> Result<PathBuf> {
-    let mut build = project::cargo();
-    build.args(["build", "--quiet", "--package", "farport-cli"]);
-    build.args(["--bin", "farport"]);
-    process::run(&mut build, BUILD).context("the farport command does not build")?;
-    Ok(project::target().join("debug/farport"))
 }
