@@ -197,9 +197,12 @@ class Bridge {
       stderr: 'pipe',
     });
     const asked = later('mcp-remote asking for a sign-in', 30_000);
+    let url;
     createInterface({ input: this.transport.stderr }).on('line', (line) => {
       this.said.push(line);
-      if (/^https?:\/\/\S+\/authorize\?/.test(line)) asked.resolve(new URL(line));
+      if (/^https?:\/\/\S+\/authorize\?/.test(line)) url = new URL(line);
+      // Before that, it may not listen at its callback yet, and this person is quick.
+      if (url && line.includes('Waiting for authorization')) asked.resolve(url);
     });
     this.asked = asked.promise;
     // Nobody asks for it where there is a token already.
