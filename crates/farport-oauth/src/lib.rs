@@ -21,6 +21,7 @@ mod caching;
 mod client;
 mod digest;
 mod error;
+mod external;
 mod identity;
 mod interaction;
 mod json;
@@ -49,6 +50,7 @@ pub use bearer::{Authenticated, BearerError, Challenge, UpstreamGrant, bearer_to
 pub use client::{Client, ClientAuthentication, ClientId, ClientKeys, ClientOrigin};
 pub use digest::Digest;
 pub use error::{ErrorCode, OAuthError};
+pub use external::ExternalServer;
 pub use identity::{Identity, Properties, UpstreamTokens};
 pub use interaction::{
     Answer, ConsentPage, Cookies, DEVELOPMENT, Destination, Next, Refused, SetCookie, SignInPage,

@@ -1,16 +1,16 @@
 //! Identity providers: those who say who somebody is.
 
-mod claims;
+pub(crate) mod claims;
 #[cfg(not(target_family = "wasm"))]
 mod env;
-mod exchange;
+pub(crate) mod exchange;
 mod github;
 mod metadata;
 mod oauth2;
 mod oidc;
 mod presets;
 mod slack;
-mod urls;
+pub(crate) mod urls;
 
 use std::sync::Arc;
 

@@ -123,9 +123,27 @@ impl App {
         &self,
         endpoint: &Url,
         secret_in: SecretIn,
-        mut fields: Vec<(&str, &str)>,
+        fields: Vec<(&str, &str)>,
         world: World<'_>,
     ) -> Result<TokenAnswer, ProviderError> {
+        let answer = self.post(endpoint, secret_in, fields.clone(), world).await;
+        let answer = answer.map_err(unavailable)?;
+        // Whoever logs what the endpoint says must not log what we said to it.
+        let secret = self.secret.as_ref().map(|secret| secret.expose_secret());
+        let is_secret = |name: &str| matches!(name, "code" | "code_verifier" | "refresh_token");
+        let sent = fields.iter().filter(|(name, _)| is_secret(name));
+        let kept_quiet: Vec<_> = sent.map(|(_, value)| *value).chain(secret).collect();
+        TokenAnswer::read(&answer, &kept_quiet)
+    }
+
+    /// Sends a form, and says who sends it.
+    pub(crate) async fn post(
+        &self,
+        endpoint: &Url,
+        secret_in: SecretIn,
+        mut fields: Vec<(&str, &str)>,
+        world: World<'_>,
+    ) -> Result<Answer, Failure> {
         let mut basic = None;
         match (&self.secret, secret_in) {
             (Some(secret), SecretIn::Header) => {
@@ -141,18 +159,11 @@ impl App {
             }
             (None, _) => fields.push(("client_id", &self.id)),
         }
-        let sent = fields.iter().copied();
-        let mut request = Outgoing::form(endpoint, sent, Reach::Configured, MOST_BYTES);
+        let mut request = Outgoing::form(endpoint, fields, Reach::Configured, MOST_BYTES);
         if let Some(basic) = basic {
             request = request.header(header::AUTHORIZATION, &basic, true);
         }
-        let answer = request.send(&**world.fetcher).await.map_err(unavailable)?;
-        // Whoever logs what the endpoint says must not log what we said to it.
-        let secret = self.secret.as_ref().map(|secret| secret.expose_secret());
-        let is_secret = |name: &str| matches!(name, "code" | "code_verifier" | "refresh_token");
-        let sent = fields.iter().filter(|(name, _)| is_secret(name));
-        let kept_quiet: Vec<_> = sent.map(|(_, value)| *value).chain(secret).collect();
-        TokenAnswer::read(&answer, &kept_quiet)
+        request.send(&**world.fetcher).await
     }
 }
 

@@ -9,6 +9,7 @@
 mod authorize;
 mod codes;
 mod consent;
+mod external;
 mod github;
 mod jwks;
 mod jwt;
