@@ -2,6 +2,7 @@
 
 mod address;
 mod build;
+mod external;
 mod settings;
 mod signed_in;
 
@@ -16,7 +17,8 @@ pub(crate) use build::{OAuthState, Protection};
 pub use settings::{AuthSettings, ProviderName};
 pub use signed_in::SignedIn;
 
-/// How users sign in. Made of a provider, of [`DevLogin`], [`ApiToken`] or [`External`].
+/// How users sign in. Made of a provider, of [`DevLogin`], [`ApiToken`],
+/// [`ExternalServer`](farport_oauth::ExternalServer) or [`External`].
 #[derive(Clone)]
 pub struct SignIn(pub(crate) Kind);
 

@@ -58,6 +58,7 @@ pub use farport_core::{
     policy::{Permission, anyone, claim, login_in, scope, signed_in, when},
 };
 pub use farport_http::{Color, Guard, Limits, Logo, Theme};
+pub use farport_oauth::ExternalServer;
 pub use farport_oauth::provider::{GitHub, InvalidSettings, OAuth2, OAuth2Urls, Oidc, Slack};
 pub use listen::Listeners;
 pub use runtime::TokioRuntime;

@@ -3,6 +3,7 @@
 use std::env::{self, VarError};
 
 use super::{GitHub, InvalidSettings, Oidc, Slack};
+use crate::ExternalServer;
 
 fn optional(name: &str) -> Result<Option<String>, InvalidSettings> {
     match env::var(name) {
@@ -161,5 +162,29 @@ impl Oidc {
             required("KEYCLOAK_CLIENT_ID")?,
             required("KEYCLOAK_CLIENT_SECRET")?,
         )
+    }
+}
+
+impl ExternalServer {
+    /// With `EXTERNAL_ISSUER`. Its tokens are JWTs; where `EXTERNAL_CLIENT_ID` and
+    /// `EXTERNAL_CLIENT_SECRET` are set, it is asked about each instead. `EXTERNAL_AUDIENCE` is an
+    /// audience that is ours, in place of the resource's URL, and `EXTERNAL_PERMISSIONS_CLAIM` one
+    /// more claim that says what a token allows.
+    ///
+    /// # Errors
+    /// When the issuer is missing or cannot be used, or the secret is missing beside the client id.
+    pub fn from_env() -> Result<Self, InvalidSettings> {
+        let issuer = required("EXTERNAL_ISSUER")?;
+        let mut server = match optional("EXTERNAL_CLIENT_ID")? {
+            Some(id) => Self::introspection(&issuer, id, required("EXTERNAL_CLIENT_SECRET")?)?,
+            None => Self::jwt(&issuer)?,
+        };
+        if let Some(audience) = optional("EXTERNAL_AUDIENCE")? {
+            server = server.audience(audience);
+        }
+        if let Some(claim) = optional("EXTERNAL_PERMISSIONS_CLAIM")? {
+            server = server.permissions_claim(claim);
+        }
+        Ok(server)
     }
 }

@@ -10,8 +10,8 @@ use std::{
 use farport_core::{Runtime, policy};
 use farport_http::{Auth, Authority, Color, Logo, RESOURCES, Theme};
 use farport_oauth::{
-    ApiTokens, AuthorizationServer, Config, Fetcher, Keys, Random, Scopes, SignInMethod, Site,
-    Store, Surroundings,
+    ApiTokens, AuthorizationServer, Config, ExternalServer, Fetcher, Keys, Random, Scopes,
+    SignInMethod, Site, Store, Surroundings,
     provider::{GitHub, InvalidSettings, Oidc, Slack},
 };
 use policy::{Permission, Policy};
@@ -216,6 +216,7 @@ fn named(provider: ProviderName, scopes: &[String]) -> Result<SignIn, Error> {
         ProviderName::Okta => oidc(Oidc::okta_from_env()),
         ProviderName::Keycloak => oidc(Oidc::keycloak_from_env()),
         ProviderName::Oidc => oidc(Oidc::from_env()),
+        ProviderName::External => Ok(ExternalServer::from_env()?.into()),
     }
 }
 

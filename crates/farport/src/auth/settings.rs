@@ -65,4 +65,6 @@ pub enum ProviderName {
     Keycloak,
     /// Any OpenID provider.
     Oidc,
+    /// Not here: at an authorization server elsewhere, whose tokens are only checked.
+    External,
 }
