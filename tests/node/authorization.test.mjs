@@ -28,8 +28,8 @@ async function freePort() {
 
 test('the official suite finds nothing to object to in the authorization server', { skip }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'farport-authorization-'));
-  const farport = await devLogin();
   const browser = await startBrowser();
+  const farport = await devLogin();
   const port = await freePort();
   const redirect = `http://127.0.0.1:${port}/callback`;
   const registered = await fetch(`${farport.origin}/register`, {

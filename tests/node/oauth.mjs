@@ -18,6 +18,9 @@ export async function demo(args, environment = {}) {
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: '1', RUST_LOG: 'debug', ...environment };
   const child = spawn(binary, ['demo', '--port', '0', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(child, 'exit');
+  // A test that failed on the way to `stop` leaves nothing running.
+  process.once('exit', () => child.kill());
+  for (const handle of [child, child.stdout, child.stderr]) handle.unref();
   const printed = [];
   const ready = later('farport being ready', 20_000);
   for (const stream of [child.stdout, child.stderr]) {

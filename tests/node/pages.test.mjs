@@ -45,8 +45,8 @@ describe('pages', { skip }, () => {
     if (FOLDER) mkdirSync(FOLDER, { recursive: true });
   });
   after(async () => {
-    await farport.stop();
-    await browser.close();
+    await farport?.stop();
+    await browser?.close();
   });
 
   /** Somebody whose browser stays where it is when a page leads on to another place. */

@@ -57,7 +57,7 @@ async function calculates(client) {
 describe('sign-in', { skip }, () => {
   let browser;
   before(async () => { browser = await startBrowser(); });
-  after(() => browser.close());
+  after(() => browser?.close());
 
   for (const { name, start, pages } of UPSTREAMS) {
     describe(`at ${name}`, () => {
@@ -68,8 +68,8 @@ describe('sign-in', { skip }, () => {
         callback = await callbackServer();
       });
       after(async () => {
-        await callback.stop();
-        await farport.stop();
+        await callback?.stop();
+        await farport?.stop();
       });
       for (const library of LIBRARIES) {
         test(`${library.name} signs in, refreshes, is revoked and signs in again`, () => (
