@@ -125,15 +125,16 @@ impl Policy {
             }
             Method::Complete => match filter::reference(params) {
                 Some((kind, name)) => self.named(principal, kind, Some(&name)),
-                None => self.general(principal),
+                // The handler might make something of it that may not be used.
+                None => Verdict::Denied,
             },
-            Method::SubscriptionsListen => {
-                let uris = filter::subscribed(params);
-                let verdicts = uris
-                    .iter()
-                    .map(|uri| self.of(principal, Kind::Resource, uri));
-                Verdict::all(verdicts)
-            }
+            Method::SubscriptionsListen => match filter::subscribed(params) {
+                Some(uris) => {
+                    let uris = uris.iter();
+                    Verdict::all(uris.map(|uri| self.of(principal, Kind::Resource, uri)))
+                }
+                None => Verdict::Denied,
+            },
             // What everybody needs who comes to see what there is.
             Method::Initialize
             | Method::Ping

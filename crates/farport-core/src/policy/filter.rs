@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Kind, Policy};
@@ -52,41 +51,30 @@ pub(super) fn text(params: Option<&RawJson>, member: &str) -> Option<String> {
     params.get(member)?.as_str().map(str::to_owned)
 }
 
-/// What `completion/complete` is about.
+/// What `completion/complete` is about; `None` when that cannot be told. It is read member by
+/// member: a derived reader takes arrays too, and another number of elements than the handler's.
 pub(super) fn reference(params: Option<&RawJson>) -> Option<(Kind, String)> {
-    #[derive(Deserialize)]
-    struct Complete {
-        #[serde(rename = "ref")]
-        about: Reference,
-    }
-    #[derive(Deserialize)]
-    #[serde(tag = "type")]
-    enum Reference {
-        #[serde(rename = "ref/prompt")]
-        Prompt { name: String },
-        #[serde(rename = "ref/resource")]
-        Resource { uri: String },
-    }
-    let complete: Complete = params?.parse().ok()?;
-    Some(match complete.about {
-        Reference::Prompt { name } => (Kind::Prompt, name),
-        Reference::Resource { uri } => (Kind::Resource, uri),
-    })
+    let params: Map<String, Value> = params?.parse().ok()?;
+    let about = params.get("ref")?.as_object()?;
+    let (kind, named) = match about.get("type")?.as_str()? {
+        "ref/prompt" => (Kind::Prompt, "name"),
+        "ref/resource" => (Kind::Resource, "uri"),
+        _ => return None,
+    };
+    Some((kind, about.get(named)?.as_str()?.to_owned()))
 }
 
-/// The resources that `subscriptions/listen` asks for.
-pub(super) fn subscribed(params: Option<&RawJson>) -> Vec<String> {
-    #[derive(Deserialize)]
-    struct Listen {
-        notifications: Wanted,
+/// The resources that `subscriptions/listen` asks for; `None` when that cannot be told.
+pub(super) fn subscribed(params: Option<&RawJson>) -> Option<Vec<String>> {
+    let params: Map<String, Value> = params?.parse().ok()?;
+    let wanted = params.get("notifications")?.as_object()?;
+    match wanted.get("resourceSubscriptions") {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(uris) => {
+            let uris = uris.as_array()?.iter();
+            uris.map(|uri| uri.as_str().map(str::to_owned)).collect()
+        }
     }
-    #[derive(Deserialize)]
-    struct Wanted {
-        #[serde(default, rename = "resourceSubscriptions")]
-        resources: Vec<String>,
-    }
-    let listen: Option<Listen> = params.and_then(|params| params.parse().ok());
-    listen.map_or_else(Vec::new, |listen| listen.notifications.resources)
 }
 
 /// A URI with its scheme and host in lower case, without percent-encoding, doubled slashes and dot

@@ -135,6 +135,44 @@ fn every_method_that_names_something_is_checked_for_it() {
 }
 
 #[test]
+fn what_is_asked_for_in_another_shape_is_refused() {
+    let mut policy = Policy::protected();
+    policy.permit(Kind::Prompt, "p", scope("s"));
+    policy.permit(Kind::Resource, "r://1", scope("s"));
+    let ann = user(&["s"], "ann");
+    for (method, params) in [
+        (
+            Method::SubscriptionsListen,
+            json!({"notifications": [true, true, true, ["r://1"]]}),
+        ),
+        (
+            Method::SubscriptionsListen,
+            json!({"notifications": {"resourceSubscriptions": "r://1"}}),
+        ),
+        (
+            Method::SubscriptionsListen,
+            json!({"notifications": {"resourceSubscriptions": ["r://2", 1]}}),
+        ),
+        (Method::SubscriptionsListen, json!({})),
+        (Method::Complete, json!({"ref": ["ref/prompt", "p", "P"]})),
+        (Method::Complete, json!({"ref": ["ref/prompt", "p"]})),
+        (
+            Method::Complete,
+            json!({"ref": {"type": "ref/other", "name": "p"}}),
+        ),
+        (
+            Method::Complete,
+            json!({"ref": {"type": "ref/prompt", "uri": "r://2"}}),
+        ),
+    ] {
+        let params = RawJson::from(params.to_string());
+        let meta = RequestMeta::read(&method, Some(&params)).expect("metadata");
+        let verdict = policy.check(&ann, &method, &meta, Some(&params));
+        assert_eq!(verdict, Verdict::Denied, "{params:?}");
+    }
+}
+
+#[test]
 fn lists_hold_what_the_caller_may_use() {
     let mut policy = Policy::protected();
     policy.permit(Kind::Tool, "public", anyone());
