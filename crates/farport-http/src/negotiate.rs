@@ -59,7 +59,7 @@ pub(crate) fn accepts_events(headers: &HeaderMap) -> Result<(), Refusal> {
 pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else {
-        return Err(Refusal::MediaType);
+        return Err(Refusal::MediaType("Content-Type must be application/json"));
     };
     if only == JSON {
         return Ok(());
@@ -67,7 +67,7 @@ pub(crate) fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let essence = only.to_str().ok().and_then(|value| value.split(';').next());
     match essence {
         Some(essence) if essence.trim().eq_ignore_ascii_case(JSON) => Ok(()),
-        _ => Err(Refusal::MediaType),
+        _ => Err(Refusal::MediaType("Content-Type must be application/json")),
     }
 }
 

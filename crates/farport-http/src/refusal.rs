@@ -19,8 +19,8 @@ pub(crate) enum Refusal {
     Method(&'static str),
     /// The client does not accept what it would be sent.
     NotAcceptable(&'static str),
-    /// The body is not JSON by its type.
-    MediaType,
+    /// The body is not of this type.
+    MediaType(&'static str),
     /// The head is too large.
     HeadTooLarge,
     /// The body is too large.
@@ -108,10 +108,7 @@ impl Refusal {
                 general(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed")
             }
             Self::NotAcceptable(message) => general(StatusCode::NOT_ACCEPTABLE, message),
-            Self::MediaType => general(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Content-Type must be application/json",
-            ),
+            Self::MediaType(message) => general(StatusCode::UNSUPPORTED_MEDIA_TYPE, message),
             Self::HeadTooLarge => general(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "The headers are too large",

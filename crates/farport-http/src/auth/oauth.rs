@@ -20,6 +20,8 @@ use crate::{
 /// The largest body of an OAuth request, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// An endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Endpoint {
@@ -130,8 +132,9 @@ impl Inner {
                 Ok(page(auth, answer, true))
             }
             Endpoint::SignIn | Endpoint::Decide => {
-                if media_type(&parts.headers) != Some("application/x-www-form-urlencoded".into()) {
-                    return Err(Refusal::MediaType);
+                if media_type(&parts.headers).as_deref() != Some(FORM) {
+                    let text = "Content-Type must be application/x-www-form-urlencoded";
+                    return Err(Refusal::MediaType(text));
                 }
                 let form = self.form(body).await?;
                 let answer = self.visit(&request, endpoint, &form).await;
@@ -175,7 +178,7 @@ impl Inner {
         let headers = &asked.parts.headers;
         let kind = match endpoint {
             Endpoint::Register => "application/json",
-            _ => "application/x-www-form-urlencoded",
+            _ => FORM,
         };
         if media_type(headers).as_deref() != Some(kind) {
             let text = format!("Content-Type must be {kind}");
