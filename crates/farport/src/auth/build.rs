@@ -261,3 +261,80 @@ fn sites(settings: &Settings, addresses: &[SocketAddr]) -> Result<Vec<Site>, Err
         .into_iter()
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ApiToken, DevLogin, storage::State};
+
+    fn start(sign_in: impl Into<SignIn>, url: Option<&str>, addresses: &[&str]) -> Option<Error> {
+        let settings = Settings {
+            public_url: url.map(str::to_owned),
+            ..Settings::default()
+        };
+        let state = State::open(&settings.storage(), settings.sessions()).unwrap();
+        let state = crate::state::oauth(&state).unwrap();
+        let addresses = addresses.iter().map(|address| address.parse().unwrap());
+        let addresses: Vec<_> = addresses.collect();
+        let protection = Protection::default();
+        let built = protection.build(sign_in.into(), &settings, &addresses, state);
+        built.err()
+    }
+
+    const LOOPBACK: &[&str] = &["127.0.0.1:8787", "[::1]:8787"];
+    const ALL: &[&str] = &["0.0.0.0:8787"];
+
+    #[test]
+    fn the_sign_in_for_development_is_for_this_machine_alone() {
+        for (url, addresses, local) in [
+            (None, LOOPBACK, true),
+            (None, &[], true),
+            (Some("http://localhost:8787"), LOOPBACK, true),
+            (Some("https://mcp.example.com"), LOOPBACK, false),
+            (Some("https://localhost:8787"), LOOPBACK, false),
+            (Some("http://localhost:8787"), ALL, false),
+            (Some("https://mcp.example.com"), ALL, false),
+            (Some("http://localhost:8787"), &["[::]:8787"], false),
+            (
+                Some("http://localhost:8787"),
+                &["127.0.0.1:8787", "192.0.2.1:8787"],
+                false,
+            ),
+        ] {
+            let refused = start(DevLogin, url, addresses);
+            let refused = refused.map(|error| matches!(error, Error::DevLoginNotLocal));
+            let expect = (!local).then_some(true);
+            assert_eq!(refused, expect, "{url:?} {addresses:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_with_sign_in_knows_what_it_is_called() {
+        let mention = |error: Option<Error>| error.map(|error| error.to_string());
+        for (url, addresses, expect) in [
+            (None, LOOPBACK, None),
+            (None, ALL, Some("FARPORT_PUBLIC_URL")),
+            (
+                None,
+                &["127.0.0.1:1", "192.0.2.1:1"],
+                Some("FARPORT_PUBLIC_URL"),
+            ),
+            (Some("https://mcp.example.com"), ALL, None),
+            (Some("https://mcp.example.com"), LOOPBACK, None),
+            (
+                Some("http://mcp.example.com"),
+                ALL,
+                Some("http://mcp.example.com"),
+            ),
+            (Some("https://mcp.example.com/mcp"), ALL, Some("/mcp")),
+            (Some("mcp.example.com"), ALL, Some("mcp.example.com")),
+        ] {
+            let said = mention(start(ApiToken, url, addresses));
+            match (&said, expect) {
+                (None, None) => {}
+                (Some(said), Some(expect)) => assert!(said.contains(expect), "{said}"),
+                _ => panic!("{url:?} {addresses:?}: {said:?}"),
+            }
+        }
+    }
+}
