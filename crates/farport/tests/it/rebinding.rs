@@ -1,12 +1,14 @@
 //! Host and Origin, on every route: what keeps a web page that resolves its own name to this
 //! machine (DNS rebinding) from speaking to the server, and lets in the pages that may.
 
+use farport::DevLogin;
 use serde_json::json;
 
 use crate::support::{
+    browser::form,
     client::{initialize, modern_call, request},
     http::{Ask, Wire},
-    server::{start, start_with},
+    server::{start, start_vault, start_with},
     soon,
     workshop::Kind,
 };
@@ -35,6 +37,62 @@ fn routes() -> Vec<(&'static str, Ask)> {
         ("root", Ask::get("/")),
         ("preflight", Ask::get("/mcp").method("OPTIONS")),
     ]
+}
+
+/// The routes of a server that people sign in to.
+fn sign_in_routes() -> Vec<(&'static str, Ask)> {
+    let get = |path: &'static str| (path, Ask::get(path).with("accept", "*/*"));
+    let post = |path: &'static str| (path, form(path, []));
+    let mut routes = vec![
+        get("/.well-known/oauth-protected-resource"),
+        get("/.well-known/oauth-protected-resource/mcp"),
+        get("/.well-known/oauth-authorization-server"),
+        get("/.well-known/oauth-authorization-server/sse"),
+        get("/authorize"),
+        get("/authorize/style.css"),
+        get("/authorize/logo"),
+        get("/callback"),
+        post("/authorize/sign-in"),
+        post("/authorize/decide"),
+        post("/token"),
+        post("/revoke"),
+        post("/introspect"),
+        ("/register", Ask::post("/register").body("{}")),
+        ("token preflight", Ask::get("/token").method("OPTIONS")),
+    ];
+    routes.extend(self::routes());
+    routes
+}
+
+#[tokio::test]
+async fn sign_in_routes_are_403_to_another_host_or_origin() {
+    let server = start_vault(|server| server.auth(DevLogin)).await;
+    for (name, ask) in sign_in_routes() {
+        for (header, value) in [
+            ("host", "evil.example"),
+            ("host", "localhost.evil.example:8787"),
+            ("origin", "https://evil.example"),
+            ("origin", "null"),
+        ] {
+            let refused = ask.clone().with(header, value).to(server.address).await;
+            assert_eq!(refused.status, 403, "{name} {header} {value}");
+            for told in [
+                "access-control-allow-origin",
+                "www-authenticate",
+                "set-cookie",
+                "location",
+                "refresh",
+            ] {
+                assert_eq!(refused.header(told), None, "{name} {header} {value}");
+            }
+            let said = refused.text().await;
+            assert!(said.contains("is not allowed"), "{name} {said}");
+        }
+        // It is for the header that they are refused.
+        let answer = ask.to(server.address).await;
+        let said = answer.text().await;
+        assert!(!said.contains("is not allowed"), "{name} {said}");
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! What the tests stand on: raw HTTP, a client with a session, servers, and a handler whose every
 //! step a test can see and hold up.
 
+pub(crate) mod browser;
 pub(crate) mod client;
+pub(crate) mod era;
 pub(crate) mod events;
 pub(crate) mod http;
 pub(crate) mod server;
 pub(crate) mod shop;
+pub(crate) mod vault;
 pub(crate) mod workshop;
 
 use std::{future::Future, time::Duration};

@@ -8,6 +8,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
+    era::bearing,
     events::Events,
     http::{Ask, Response},
 };
@@ -74,6 +75,7 @@ pub(crate) struct Client {
     pub(crate) session: String,
     pub(crate) version: &'static str,
     next: AtomicI64,
+    token: Option<String>,
 }
 
 impl Client {
@@ -88,8 +90,26 @@ impl Client {
         version: &'static str,
         capabilities: Value,
     ) -> Self {
+        Self::open_with(address, version, capabilities, None).await
+    }
+
+    /// Opens a session of whoever has this token.
+    pub(crate) async fn open_bearing(
+        address: SocketAddr,
+        version: &'static str,
+        token: Option<&str>,
+    ) -> Self {
+        Self::open_with(address, version, json!({}), token).await
+    }
+
+    async fn open_with(
+        address: SocketAddr,
+        version: &'static str,
+        capabilities: Value,
+        token: Option<&str>,
+    ) -> Self {
         let opening = Ask::post("/mcp").json(&initialize(version, capabilities));
-        let opened = opening.to(address).await;
+        let opened = bearing(opening, token).to(address).await;
         assert_eq!(opened.status, 200);
         let session = opened.header("mcp-session-id").unwrap().to_owned();
         let result = opened.json().await;
@@ -100,6 +120,7 @@ impl Client {
             version,
             // Tests that choose their own ids choose small ones.
             next: AtomicI64::new(1_000),
+            token: token.map(str::to_owned),
         };
         client.notify("notifications/initialized", json!({})).await;
         client
@@ -112,6 +133,7 @@ impl Client {
 
     pub(crate) fn headed(&self, ask: Ask) -> Ask {
         let ask = ask.with("mcp-session-id", &self.session);
+        let ask = bearing(ask, self.token.as_deref());
         match self.version {
             "2025-03-26" => ask,
             version => ask.with("mcp-protocol-version", version),

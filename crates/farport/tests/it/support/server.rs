@@ -9,6 +9,7 @@ use super::{
     client::Client,
     shop::Shop,
     soon,
+    vault::Vault,
     workshop::{Kind, Workshop},
 };
 
@@ -43,7 +44,19 @@ pub(crate) async fn start_with(kind: Kind, set: impl FnOnce(Server) -> Server) -
     let shop = Arc::new(Shop::default());
     let shared = shop.clone();
     let server = Server::new(move |_| Workshop::new(kind, shared.clone()));
-    let bound = soon(set(server.port(0)).bind()).await.unwrap();
+    serve(shop, set(server)).await
+}
+
+/// Serves vaults.
+pub(crate) async fn start_vault(set: impl FnOnce(Server) -> Server) -> Running {
+    let shop = Arc::new(Shop::default());
+    let shared = shop.clone();
+    let server = Server::new(move |_| Vault(shared.clone()));
+    serve(shop, set(server)).await
+}
+
+async fn serve(shop: Arc<Shop>, server: Server) -> Running {
+    let bound = soon(server.port(0).bind()).await.unwrap();
     let address = bound.local_addr();
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(bound.serve_until(async {

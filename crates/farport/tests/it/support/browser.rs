@@ -1,0 +1,152 @@
+//! A browser and the client that sends it: how a test comes by a token.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use serde_json::{Value, json};
+use url::{Url, form_urlencoded};
+
+use super::http::{Ask, Response};
+
+pub(crate) const REDIRECT: &str = "http://127.0.0.1/callback";
+
+/// A verifier and its challenge (RFC 7636, appendix B).
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A browser: it keeps cookies.
+#[derive(Debug)]
+pub(crate) struct Browser {
+    address: SocketAddr,
+    cookies: BTreeMap<String, String>,
+}
+
+pub(crate) fn encoded<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish()
+}
+
+/// A POST with a form.
+pub(crate) fn form<'a>(path: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Ask {
+    Ask::post(path)
+        .with("content-type", FORM)
+        .body(encoded(pairs))
+}
+
+/// What a page hides in its forms.
+pub(crate) fn transaction(page: &str) -> String {
+    let (_, rest) = page
+        .split_once("name=\"transaction\" value=\"")
+        .unwrap_or_else(|| panic!("no form in {page}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+/// Registers a client of this name. Answers its id.
+pub(crate) async fn register(address: SocketAddr, name: &str) -> String {
+    let metadata = json!({
+        "client_name": name, "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token"],
+    });
+    let registered = Ask::post("/register").json(&metadata).to(address).await;
+    assert_eq!(registered.status, 201);
+    let registered = registered.json().await;
+    registered["client_id"].as_str().unwrap().to_owned()
+}
+
+impl Browser {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            cookies: BTreeMap::new(),
+        }
+    }
+
+    async fn ask(&mut self, ask: Ask) -> Response {
+        let cookies: Vec<_> = self
+            .cookies
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect();
+        let ask = match cookies.is_empty() {
+            true => ask,
+            false => ask.with("cookie", &cookies.join("; ")),
+        };
+        let answer = ask.to(self.address).await;
+        for set in answer.headers.get_all("set-cookie") {
+            let pair = set.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+        answer
+    }
+
+    /// Brings an authorization request; `more` are its parameters besides those it has to have.
+    pub(crate) async fn authorize(&mut self, client: &str, more: &[(&str, &str)]) -> Response {
+        let usual = [
+            ("response_type", "code"),
+            ("client_id", client),
+            ("redirect_uri", REDIRECT),
+            ("code_challenge", CHALLENGE),
+            ("code_challenge_method", "S256"),
+            ("state", "a state"),
+        ];
+        let query = encoded(usual.into_iter().chain(more.iter().copied()));
+        let path = format!("/authorize?{query}");
+        self.ask(Ask::get(&path).with("accept", "text/html")).await
+    }
+
+    /// Fills in the form of the sign-in page.
+    pub(crate) async fn sign_in(&mut self, page: &str, name: &str) -> Response {
+        let pairs = [("transaction", &*transaction(page)), ("name", name)];
+        self.ask(form("/authorize/sign-in", pairs)).await
+    }
+
+    /// Answers the consent page.
+    pub(crate) async fn decide(&mut self, page: &str, decision: &str) -> Response {
+        let pairs = [("transaction", &*transaction(page)), ("decision", decision)];
+        self.ask(form("/authorize/decide", pairs)).await
+    }
+}
+
+/// Where an answer sends the browser back to.
+pub(crate) fn sent_back(answer: &Response) -> Url {
+    let refresh = answer.header("refresh").expect("nowhere to go on to");
+    Url::parse(refresh.strip_prefix("0;url=").unwrap()).unwrap()
+}
+
+/// Goes all the way as the user `name`, with a client of its own. Answers what the token endpoint
+/// does.
+pub(crate) async fn tokens(address: SocketAddr, name: &str, more: &[(&str, &str)]) -> Value {
+    let client = register(address, "Tester").await;
+    let mut browser = Browser::new(address);
+    let asked = browser.authorize(&client, more).await;
+    assert_eq!(asked.status, 200);
+    let consent = browser.sign_in(&asked.text().await, name).await;
+    assert_eq!(consent.status, 200);
+    let allowed = browser.decide(&consent.text().await, "allow").await;
+    assert_eq!(allowed.status, 200);
+    let back = sent_back(&allowed);
+    let given: BTreeMap<_, _> = back.query_pairs().into_owned().collect();
+    assert_eq!(given["state"], "a state");
+    let pairs = [
+        ("grant_type", "authorization_code"),
+        ("client_id", &*client),
+        ("code", &*given["code"]),
+        ("redirect_uri", REDIRECT),
+        ("code_verifier", VERIFIER),
+    ];
+    let answer = form("/token", pairs).to(address).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let mut tokens = answer.json().await;
+    tokens["client_id"] = client.into();
+    tokens
+}
+
+/// The access token of the user `name`.
+pub(crate) async fn token(address: SocketAddr, name: &str, more: &[(&str, &str)]) -> String {
+    let tokens = tokens(address, name, more).await;
+    tokens["access_token"].as_str().unwrap().to_owned()
+}
