@@ -9,6 +9,7 @@
 mod authorize;
 mod codes;
 mod consent;
+mod documents;
 mod external;
 mod github;
 mod jwks;
