@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use farport_core::{BoxFuture, MemorySessions, Runtime, SessionLimits, Timestamp};
-use farport_http::{Config, McpService};
-use farport_oauth as _;
+use farport_core::{BoxFuture, MemorySessions, Runtime, SessionLimits, Timestamp, policy::Policy};
+use farport_http::{Auth, Authority, Config, McpService, RESOURCES, Theme};
+use farport_oauth::{
+    AuthorizationServer, Fetch, FetchError, Fetcher, Keys, MemoryStore, Random, Scopes,
+    SignInMethod, Site, Surroundings,
+};
 use farport_rmcp::RmcpDispatch;
 use futures_util::FutureExt;
 use http::Request;
@@ -40,6 +43,38 @@ impl Runtime for Host {
     }
 }
 
+impl Random for Host {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(4);
+    }
+}
+
+impl Fetcher for Host {
+    fn fetch(&self, _: Fetch) -> BoxFuture<'_, Result<http::Response<Bytes>, FetchError>> {
+        Box::pin(async { Err(FetchError::TimedOut) })
+    }
+}
+
+/// What stands before a server with sign-in.
+fn auth() -> Option<Auth> {
+    let world = Surroundings {
+        store: Arc::new(MemoryStore::default()),
+        random: Arc::new(Host),
+        fetcher: Arc::new(Host),
+    };
+    let config = farport_oauth::Config::default();
+    let keys = Keys::new([1; 32], []);
+    let server = AuthorizationServer::new(config, keys, SignInMethod::Development, world);
+    Some(Auth::new(
+        vec![Site::new("https://mcp.example.com", RESOURCES).ok()?],
+        Authority::Own(Arc::new(server)),
+        Arc::new(Policy::protected()),
+        Scopes::none(),
+        Scopes::none(),
+        Theme::default(),
+    ))
+}
+
 /// Serves the request body at `body`, `length` bytes long, and gives the HTTP status; 0 when the
 /// answer is not there at once.
 ///
@@ -51,7 +86,12 @@ pub unsafe extern "C" fn serve(body: *const u8, length: usize) -> u16 {
     let body = unsafe { std::slice::from_raw_parts(body, length) };
     let dispatch = RmcpDispatch::new(|_| Nothing);
     let store = MemorySessions::new(SessionLimits::default());
-    let service = McpService::new(Arc::new(dispatch), Arc::new(store), Arc::new(Host), Config::default());
+    let (dispatch, store, host) = (Arc::new(dispatch), Arc::new(store), Arc::new(Host));
+    // One byte decides, so that the linker keeps both ways.
+    let service = match auth().filter(|_| body.first() == Some(&b'!')) {
+        Some(auth) => McpService::protected(dispatch, store, host, Config::default(), auth),
+        None => McpService::new(dispatch, store, host, Config::default()),
+    };
     let request = Request::post("http://localhost/mcp")
         .header("host", "localhost")
         .header("accept", "application/json, text/event-stream")
