@@ -115,8 +115,10 @@ async fn what_strangers_write_stands_as_text() {
     let markup = "<img src=x onerror=alert(1)>\"'&";
     let escaped = "&lt;img src=x onerror=alert(1)&gt;";
     let server = start_vault(|server| {
-        let mut theme = Theme::default();
-        theme.name = Some("<i>Vault</i>".into());
+        let theme = Theme {
+            name: Some("<i>Vault</i>".into()),
+            ..Theme::default()
+        };
         let server = server.auth(DevLogin).theme(theme);
         let server = server.permit("write", scope("write"));
         server.describe_scope("write", "Write <b>notes</b>")
