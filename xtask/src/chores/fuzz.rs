@@ -11,7 +11,15 @@ use crate::process::{self, BUILD};
 use crate::steps::Outcome;
 use crate::{console, project, setup};
 
-const TARGETS: [&str; 3] = ["envelope", "sse", "headers"];
+const TARGETS: [&str; 7] = [
+    "envelope",
+    "sse",
+    "headers",
+    "jwt",
+    "jwks",
+    "metadata",
+    "challenge",
+];
 
 /// Fewer edges than this mean that the build is not instrumented, or a target stops at once.
 const LEAST_COVERAGE: u32 = 100;

@@ -175,7 +175,9 @@ impl Slack {
         let mut known = Map::new();
         known.insert(TEAM.into(), team.into());
         known.insert(USER.into(), user.into());
-        known.insert("https://slack.com/team_name".into(), who["team"].clone());
+        if let Some(name) = claims::text(&who, "team") {
+            known.insert("https://slack.com/team_name".into(), name.into());
+        }
         let mut name = claims::text(&who, "user").map(str::to_owned);
         if tokens.scopes.contains("users:read") {
             let about = self

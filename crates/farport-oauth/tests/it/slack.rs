@@ -178,6 +178,17 @@ async fn what_slack_says_of_nobody_or_somebody_else_is_not_taken() {
 }
 
 #[tokio::test]
+async fn a_team_without_a_name_is_a_team() {
+    let sign_in = api(slack().user_scopes(["channels:read"]));
+    let who = json!({"ok": true, "team_id": "T1", "user_id": "U1"});
+    sign_in.script.on_json(TEST, who);
+    sign_in.script.on_json(INFO, json!({"ok": true}));
+    let identity = sign_in.finish().await.unwrap().identity;
+    assert_eq!(&*identity.user.subject, "T1/U1");
+    assert_eq!(identity.name, None);
+}
+
+#[tokio::test]
 async fn a_stand_in_keeps_what_was_set() {
     let provider = slack()
         .teams(["T1"])

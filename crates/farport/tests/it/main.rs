@@ -13,6 +13,7 @@ mod asking;
 mod batches;
 mod cancelling;
 mod deadlines;
+mod external;
 mod flood;
 mod hijack;
 mod hostile;
