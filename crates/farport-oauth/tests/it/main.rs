@@ -23,3 +23,4 @@ mod refresh;
 mod registration;
 mod slack;
 mod support;
+mod tokens;

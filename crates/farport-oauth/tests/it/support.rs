@@ -14,7 +14,7 @@ pub(crate) use browser::{
 };
 pub(crate) use form::Form;
 pub(crate) use house::{
-    A_WHILE, App, House, ISSUER, MCP, REDIRECT, START, VERIFIER, challenge, request,
+    A_WHILE, App, House, ISSUER, MCP, REDIRECT, START, Seeded, VERIFIER, challenge, request,
 };
 pub(crate) use issuer::Issuer;
 pub(crate) use script::{Script, json};
