@@ -21,6 +21,7 @@ mod presets;
 mod races;
 mod refresh;
 mod registration;
+mod secrets;
 mod slack;
 mod support;
 mod tokens;
