@@ -18,6 +18,7 @@ mod oauth2;
 mod oidc;
 mod oidc_refusals;
 mod presets;
+mod properties;
 mod races;
 mod refresh;
 mod registration;
