@@ -11,7 +11,7 @@ use crate::process::{self, BUILD};
 use crate::steps::Outcome;
 use crate::{console, project, setup};
 
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 9] = [
     "envelope",
     "sse",
     "headers",
@@ -19,6 +19,8 @@ const TARGETS: [&str; 7] = [
     "jwks",
     "metadata",
     "challenge",
+    "oauth",
+    "registration",
 ];
 
 /// Fewer edges than this mean that the build is not instrumented, or a target stops at once.

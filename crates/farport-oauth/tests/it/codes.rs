@@ -10,7 +10,7 @@ async fn code(house: &House, app: &App) -> String {
 }
 
 async fn error(house: &House, form: &Form) -> ErrorCode {
-    house.token(form).await.expect_err("an error").code
+    house.token(form).await.unwrap_err().code
 }
 
 #[tokio::test]

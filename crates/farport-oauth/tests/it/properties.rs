@@ -73,7 +73,7 @@ proptest! {
         }
         HOUSE.with(|(house, app, runtime)| {
             let same = |one: &&str| **one == uri || without_port(one) == without_port(&uri);
-            let expect = REGISTERED.iter().any(|one| same(&one));
+            let expect = REGISTERED.iter().any(same);
             let request = app.request().with("redirect_uri", &uri);
             // The error goes to the client, where the client and its URI are believed.
             let request = request.with("response_type", "token");

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{A_WHILE, App, Browser, House};
 
 async fn error(house: &House, form: &crate::support::Form) -> ErrorCode {
-    house.token(form).await.expect_err("an error").code
+    house.token(form).await.unwrap_err().code
 }
 
 #[tokio::test]

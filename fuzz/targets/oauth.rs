@@ -1,0 +1,125 @@
+//! Any query at the authorization endpoint and any form at the token endpoint, raw, or as one that
+//! was good until some of its parameters were changed.
+
+#![no_main]
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use farport_oauth::{
+    AuthorizationServer, BoxFuture, Config, Cookies, Digest, Fetch, FetchError, Fetcher, Keys,
+    MemoryStore, Next, Random, Scopes, SignInMethod, Site, Store, Surroundings, TokenRequest,
+    UnixTime, Visit,
+};
+use libfuzzer_sys::fuzz_target;
+use url::form_urlencoded;
+
+const NOW: UnixTime = UnixTime(1_800_000_000);
+const REDIRECT: &str = "https://client.example/callback";
+
+struct Same;
+
+impl Random for Same {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(7);
+    }
+}
+
+struct Nobody;
+
+impl Fetcher for Nobody {
+    fn fetch(&self, fetch: Fetch) -> BoxFuture<'_, Result<http::Response<bytes::Bytes>, FetchError>> {
+        // A stranger's URL is asked over https and nowhere else.
+        assert_eq!(fetch.request.uri().scheme_str(), Some("https"));
+        Box::pin(std::future::ready(Err(FetchError::TimedOut)))
+    }
+}
+
+/// Nothing here waits for anything.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+fuzz_target!(|input: (Vec<(u8, String)>, Vec<u8>, Option<String>)| {
+    let (changes, raw, authorization) = input;
+    let store = Arc::new(MemoryStore::default());
+    let config = Config {
+        scopes: Scopes::parse("read write").expect("scopes"),
+        ..Config::default()
+    };
+    let world = Surroundings {
+        store: store.clone(),
+        random: Arc::new(Same),
+        fetcher: Arc::new(Nobody),
+    };
+    let server = AuthorizationServer::new(config, Keys::new([1; 32], []), SignInMethod::Development, world);
+    let site = Site::new("https://mcp.example", ["/mcp"]).expect("a site");
+    let metadata = format!(r#"{{"redirect_uris":["{REDIRECT}"],"token_endpoint_auth_method":"none"}}"#);
+    let client = now(server.register(metadata.as_bytes(), None, NOW)).expect("a client");
+    let client = serde_json::to_value(client).expect("JSON");
+    let client = client["client_id"].as_str().expect("an id");
+
+    let good = [
+        ("response_type", "code"),
+        ("client_id", client),
+        ("redirect_uri", REDIRECT),
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "S256"),
+        ("state", "s"),
+        ("resource", "https://mcp.example/mcp"),
+        ("scope", "read"),
+        ("grant_type", "authorization_code"),
+        ("code", "c"),
+        ("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+    ];
+    let mut pairs: Vec<(&str, &str)> = good.into();
+    for (which, value) in &changes {
+        let (name, _) = good[usize::from(*which) % good.len()];
+        match which / 100 {
+            0 => pairs.retain(|(known, _)| *known != name),
+            1 => pairs.iter_mut().filter(|(known, _)| *known == name).for_each(|pair| pair.1 = value),
+            _ => pairs.push((name, value)),
+        }
+    }
+    let changed = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let cookies = Cookies::default();
+    for parameters in [changed.as_bytes(), &raw] {
+        let visit = || Visit { site: &site, parameters, cookies: &cookies, address: None, now: NOW };
+        let read: HashMap<_, _> = form_urlencoded::parse(parameters)
+            .into_owned()
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
+        match now(server.authorize(visit())).next {
+            Next::SignIn(_) => {
+                assert_eq!(read.get("client_id").map(String::as_str), Some(client));
+                assert!(read.get("redirect_uri").is_none_or(|uri| uri == REDIRECT));
+                assert!(read.contains_key("code_challenge"));
+            }
+            Next::Client { url, .. } => {
+                assert!(url.starts_with(REDIRECT) && url.contains("error=") && url.contains("iss="));
+            }
+            Next::Refused(_) => {}
+            next => panic!("without a cookie or a sign-in: {next:?}"),
+        }
+        assert!(matches!(now(server.decide(visit())).next, Next::Refused(_)));
+        assert!(matches!(now(server.sign_in(visit())).next, Next::Refused(_)));
+        assert!(matches!(now(server.callback(visit())).next, Next::Refused(_)));
+        let request = TokenRequest { authorization: authorization.as_deref(), body: parameters, address: None };
+        assert!(now(server.token(&site, request, NOW)).is_err());
+        assert!(now(server.introspect(&site, request, NOW)).is_err());
+        // Revoking what there is not succeeds, for the client alone.
+        if now(server.revoke(&site, request, NOW)).is_ok() {
+            assert_eq!(read.get("client_id").map(String::as_str), Some(client));
+        }
+    }
+    assert!(now(store.code(&Digest::of("c"))).expect("a store").is_none());
+    assert!(now(store.grants(&Default::default())).expect("a store").is_empty());
+});

@@ -1,0 +1,66 @@
+//! Any metadata: what is registered is answered as it is kept, and leads nowhere it must not.
+
+#![no_main]
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use farport_oauth::{
+    AuthorizationServer, BoxFuture, ClientId, Config, Fetch, FetchError, Fetcher, Keys,
+    MemoryStore, Random, RedirectPolicy, SignInMethod, Store, Surroundings, UnixTime,
+};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+
+struct Same;
+
+impl Random for Same {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(7);
+    }
+}
+
+struct Nobody;
+
+impl Fetcher for Nobody {
+    fn fetch(&self, _: Fetch) -> BoxFuture<'_, Result<http::Response<bytes::Bytes>, FetchError>> {
+        panic!("registration asks nobody")
+    }
+}
+
+/// Nothing here waits for anything.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+fuzz_target!(|body: &[u8]| {
+    let time = UnixTime(1_800_000_000);
+    let store = Arc::new(MemoryStore::default());
+    let world = Surroundings {
+        store: store.clone(),
+        random: Arc::new(Same),
+        fetcher: Arc::new(Nobody),
+    };
+    let keys = Keys::new([1; 32], []);
+    let server = AuthorizationServer::new(Config::default(), keys, SignInMethod::Development, world);
+    let Ok(answer) = now(server.register(body, None, time)) else { return };
+    let answer = serde_json::to_value(answer).expect("JSON");
+    let sent: Value = serde_json::from_slice(body).expect("what is accepted is JSON");
+    let id = answer["client_id"].as_str().expect("an id");
+    let client = now(store.client(&ClientId::from(id))).expect("a store").expect("a client");
+    assert_eq!(answer["redirect_uris"], sent["redirect_uris"]);
+    assert!(!client.redirect_uris.is_empty());
+    for uri in client.redirect_uris.iter() {
+        assert_eq!(RedirectPolicy::default().check(uri), Ok(()));
+    }
+    for name in client.name.iter() {
+        assert!(!name.is_empty() && !name.contains(char::is_control));
+    }
+});
