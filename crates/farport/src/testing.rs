@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use farport_core::{Principal, ProtocolVersion, User};
+use farport_core::{BoxFuture, Principal, ProtocolVersion, UpstreamToken, UpstreamTokenError, User};
 use farport_http::McpService;
 use http::{Request, header};
 use http_body_util::{BodyExt, Full};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::{Server, Storage};
@@ -28,6 +29,19 @@ use crate::{Server, Storage};
 pub struct Client {
     service: Result<McpService, String>,
     principal: Principal,
+}
+
+/// An identity provider's access token that stays as it is, for [`User::upstream`].
+pub fn upstream_token(token: impl Into<SecretString>) -> Arc<dyn UpstreamToken> {
+    Arc::new(Unchanging(token.into()))
+}
+
+struct Unchanging(SecretString);
+
+impl UpstreamToken for Unchanging {
+    fn get(&self) -> BoxFuture<'_, Result<SecretString, UpstreamTokenError>> {
+        Box::pin(std::future::ready(Ok(self.0.clone())))
+    }
 }
 
 /// Why a call did not come to a result.
