@@ -14,12 +14,15 @@ pub(crate) fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a
         return claims.get(name);
     };
     let mut parts = path.split('/');
-    let unescape = |part: &str| part.replace("~1", "/").replace("~0", "~");
     let first = claims.get(&unescape(parts.next()?))?;
     parts.try_fold(first, |value, part| match value {
         Value::Array(values) => values.get(part.parse::<usize>().ok()?),
         value => value.get(unescape(part)),
     })
+}
+
+fn unescape(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
 }
 
 /// The claim as a text that is not empty.
@@ -69,6 +72,14 @@ impl Permissions {
         Self {
             claim: claim.into(),
             meaning: BTreeMap::new(),
+        }
+    }
+
+    /// The name of the claim that holds them, or leads to them.
+    pub(crate) fn top(&self) -> String {
+        match self.claim.strip_prefix('/') {
+            Some(path) => unescape(path.split('/').next().unwrap_or_default()),
+            None => self.claim.clone(),
         }
     }
 

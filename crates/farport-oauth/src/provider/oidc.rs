@@ -311,9 +311,11 @@ impl Oidc {
         Ok(members)
     }
 
+    /// What the user may grant. Where an access token says so, its claim counts among the claims,
+    /// in place of one of the same name.
     async fn allowed(
         &self,
-        claims: &Map<String, Value>,
+        claims: &mut Map<String, Value>,
         subject: &str,
         access: &SecretString,
         metadata: &Metadata,
@@ -335,7 +337,15 @@ impl Oidc {
         if token.subject.as_deref() != Some(subject) {
             return Err(unacceptable("the access token is about somebody else"));
         }
-        Ok(Some(permissions.read(&token.members)))
+        let allowed = permissions.read(&token.members);
+        // A pointer leads into the claim that its first part names.
+        let top = permissions.top();
+        let claim = token.members.get(&top).cloned();
+        match claim {
+            Some(claim) => claims.insert(top, claim),
+            None => claims.remove(&top),
+        };
+        Ok(Some(allowed))
     }
 
     async fn complete(
@@ -373,7 +383,7 @@ impl Oidc {
             }
         }
         let allowed = self
-            .allowed(&claims, &subject, &tokens.access, &metadata, world)
+            .allowed(&mut claims, &subject, &tokens.access, &metadata, world)
             .await?;
         Ok(Properties {
             identity: Identity {

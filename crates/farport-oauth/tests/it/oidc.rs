@@ -247,8 +247,9 @@ async fn permissions_in_an_access_token_are_checked_like_any_token() {
         let outcome = sign_in(provider, &issuer).finish().await;
         match expect {
             Some(expect) => {
-                let allowed = outcome.unwrap().identity.allowed.unwrap();
-                assert_eq!(allowed, Scopes::parse(expect).unwrap());
+                let identity = outcome.unwrap().identity;
+                assert_eq!(identity.allowed.unwrap(), Scopes::parse(expect).unwrap());
+                assert_eq!(identity.claims["permissions"], claims["permissions"]);
             }
             None => assert!(
                 matches!(outcome, Err(ProviderError::Unacceptable(_))),

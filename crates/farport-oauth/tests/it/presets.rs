@@ -139,7 +139,9 @@ async fn permissions_of_auth0_and_workos_are_in_the_access_token() {
         if issuer.issuer.contains("auth0") {
             assert_eq!(query["audience"], audience);
         }
-        let allowed = sign_in.finish().await.unwrap().identity.allowed;
-        assert_eq!(allowed.unwrap().to_string(), "image_generation");
+        let identity = sign_in.finish().await.unwrap().identity;
+        assert_eq!(identity.allowed.unwrap().to_string(), "image_generation");
+        // For `claim("permissions", ..)`.
+        assert_eq!(identity.claims["permissions"], json!(["image_generation"]));
     }
 }
