@@ -146,8 +146,17 @@ pub(crate) enum DemoAuth {
 Examples:
   farport new my-mcp-server
   farport new servers/weather --no-git
+  farport new my-mcp-server --template github
   farport new weather --template ../templates/weather
   farport new weather --template https://example.com/templates.git#main:rust/weather
+
+Built-in templates:
+  authless    A calculator that anyone may call
+  dev-login   Sign-in under any name, for development: needs no account anywhere
+  api-token   API tokens alone, for scripts and clients without a browser
+  github, google, slack, auth0, workos, stytch
+              Sign-in there, and tools that act for the user or are permitted to some
+  oidc        Sign-in at any other OpenID provider
 
 Nothing of a template is executed. What is there already is never written over.")]
 pub(crate) struct NewArgs {
@@ -155,7 +164,7 @@ pub(crate) struct NewArgs {
     #[arg(value_name = "NAME", value_hint = ValueHint::DirPath)]
     pub(crate) path: PathBuf,
 
-    /// Built-in template (authless), folder, or git address as URL#branch:subfolder
+    /// Built-in template (see below), folder, or git address as URL#branch:subfolder
     #[arg(long, short, value_name = "TEMPLATE", default_value = "authless")]
     pub(crate) template: String,
 

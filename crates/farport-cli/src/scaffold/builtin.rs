@@ -25,16 +25,124 @@ macro_rules! template {
     };
 }
 
-static BUILTIN: &[Builtin] = &[template!("authless":
-    ".gitignore"
-    "Cargo.toml"
-    "README.md"
-    "farport.toml"
-    "src/calculator.rs"
-    "src/lib.rs"
-    "src/main.rs"
-    "tests/calls_a_tool.rs"
-)];
+static BUILTIN: &[Builtin] = &[
+    template!("api-token":
+        ".dev.vars.example"
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "farport.toml"
+        "src/lib.rs"
+        "src/main.rs"
+        "src/tools.rs"
+        "tests/knows_who_calls.rs"
+    ),
+    template!("auth0":
+        ".dev.vars.example"
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "farport.toml"
+        "src/accounts.rs"
+        "src/lib.rs"
+        "src/main.rs"
+        "src/tools.rs"
+        "tests/knows_who_calls.rs"
+    ),
+    template!("authless":
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "farport.toml"
+        "src/calculator.rs"
+        "src/lib.rs"
+        "src/main.rs"
+        "tests/calls_a_tool.rs"
+    ),
+    template!("dev-login":
+        ".dev.vars.example"
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "farport.toml"
+        "src/lib.rs"
+        "src/main.rs"
+        "src/picture.rs"
+        "src/tools.rs"
+        "tests/knows_who_calls.rs"
+    ),
+    template!("github":
+        ".dev.vars.example"
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "farport.toml"
+        "src/github.rs"
+        "src/lib.rs"
+        "src/main.rs"
+        "src/picture.rs"
+        "src/tools.rs"
+        "tests/knows_who_calls.rs"
+    ),
+    template!("google":
+        ".dev.vars.example"
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "farport.toml"
+        "src/lib.rs"
+        "src/main.rs"
+        "src/tools.rs"
+        "tests/knows_who_calls.rs"
+    ),
+    template!("oidc":
+        ".dev.vars.example"
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "farport.toml"
+        "src/lib.rs"
+        "src/main.rs"
+        "src/tools.rs"
+        "tests/knows_who_calls.rs"
+    ),
+    template!("slack":
+        ".dev.vars.example"
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "farport.toml"
+        "src/lib.rs"
+        "src/main.rs"
+        "src/slack.rs"
+        "src/tools.rs"
+        "tests/knows_who_calls.rs"
+    ),
+    template!("stytch":
+        ".dev.vars.example"
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "farport.toml"
+        "src/lib.rs"
+        "src/main.rs"
+        "src/todos.rs"
+        "src/tools.rs"
+        "tests/knows_who_calls.rs"
+    ),
+    template!("workos":
+        ".dev.vars.example"
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "farport.toml"
+        "src/lib.rs"
+        "src/main.rs"
+        "src/picture.rs"
+        "src/tools.rs"
+        "tests/knows_who_calls.rs"
+    ),
+];
 
 /// The names of all of them.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
@@ -66,7 +174,9 @@ impl Builtin {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{collections::BTreeSet, path::Path};
+
+    use serde_json::{Map, Value};
 
     use super::*;
     use crate::scaffold::files;
@@ -89,35 +199,77 @@ mod tests {
         }
     }
 
+    /// What a `farport.toml` says when its comments are taken for settings.
+    fn uncommented(template: &Builtin) -> toml_edit::DocumentMut {
+        let files = template.read();
+        let Some(Content::File { bytes, .. }) = files.get(Path::new("farport.toml")) else {
+            panic!("{} has no farport.toml", template.name);
+        };
+        let is_setting = |line: &&str| {
+            let key = line.split_once(" = ").map(|(key, _)| key);
+            key.is_some_and(|key| !key.contains(' ')) || line.starts_with('[')
+        };
+        let text = str::from_utf8(bytes).unwrap();
+        let settings = text.lines().filter_map(|line| line.strip_prefix("# "));
+        let settings: Vec<_> = settings.filter(is_setting).collect();
+        settings.join("\n").parse().unwrap()
+    }
+
+    fn names_all_with_their_defaults(named: &Value, defaults: &Value) {
+        let (named, defaults) = (named.as_object().unwrap(), defaults.as_object().unwrap());
+        let keys = |map: &Map<String, Value>| map.keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(keys(named), keys(defaults));
+        for (key, default) in defaults {
+            match &named[key] {
+                // Without a default, an example.
+                _ if default.is_null() => {}
+                table if table.is_object() => names_all_with_their_defaults(table, default),
+                value => assert_eq!(value, default, "{key}"),
+            }
+        }
+    }
+
     #[test]
     fn every_farport_toml_names_every_setting_with_its_default() {
         for template in BUILTIN {
-            let files = template.read();
-            let Some(Content::File { bytes, .. }) = files.get(Path::new("farport.toml")) else {
-                panic!("{} has no farport.toml", template.name);
-            };
-            let text = str::from_utf8(bytes).unwrap();
-            let set: toml_edit::DocumentMut = text
-                .lines()
-                .filter_map(|line| line.strip_prefix("# "))
-                .filter(|line| {
-                    line.split_once(" = ")
-                        .is_some_and(|(key, _)| !key.contains(' '))
-                })
-                .collect::<Vec<_>>()
-                .join("\n")
-                .parse()
-                .unwrap();
+            let set = uncommented(template);
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), set.to_string()).unwrap();
-            let defaults = serde_json::to_value(farport::Settings::default()).unwrap();
             let loaded = farport::Settings::load(file.path()).unwrap();
-            assert_eq!(serde_json::to_value(loaded).unwrap(), defaults);
-            let mut named: Vec<_> = set.iter().map(|(key, _)| key.to_owned()).collect();
-            named.sort();
-            let mut all: Vec<_> = defaults.as_object().unwrap().keys().cloned().collect();
-            all.sort();
-            assert_eq!(named, all);
+            let loaded = serde_json::to_value(loaded).unwrap();
+            let defaults = serde_json::to_value(farport::Settings::default()).unwrap();
+            names_all_with_their_defaults(&loaded, &defaults);
+
+            // What it loads as has every key, also those that were not named.
+            let auth = set["auth"].as_table().unwrap();
+            for (named, all) in [(set.as_table(), &defaults), (auth, &defaults["auth"])] {
+                let named: BTreeSet<_> = named.iter().map(|(key, _)| key).collect();
+                let all = all.as_object().unwrap().keys();
+                assert_eq!(named, all.map(String::as_str).collect());
+            }
+        }
+    }
+
+    #[test]
+    fn a_readme_and_the_example_name_the_variables_that_the_server_wants() {
+        for template in BUILTIN {
+            let files = template.read();
+            let text = |path: &str| match files.get(Path::new(path)) {
+                Some(Content::File { bytes, .. }) => String::from_utf8(bytes.clone()).unwrap(),
+                _ => panic!("{} has no {path}", template.name),
+            };
+            let main = text("src/main.rs");
+            if !main.contains("from_env()") {
+                continue;
+            }
+            let (readme, example) = (text("README.md"), text(".dev.vars.example"));
+            let assigned = example.lines().filter(|line| !line.starts_with('#'));
+            let names: Vec<_> = assigned.filter_map(|line| line.split_once('=')).collect();
+            assert!(names.len() >= 2, "{}", template.name);
+            for (name, _) in names {
+                assert!(readme.contains(name), "{}: {name}", template.name);
+            }
+            assert!(readme.contains("/callback"), "{}", template.name);
         }
     }
 }

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::support::{
-    BUILD, Running, SOON, add_tool_of_readme, build_folder, call, code_blocks, generate, hermetic,
-    slow, succeed,
+    BUILD, Running, SOON, TEMPLATES, add_tool_of_readme, build_folder, call, code_blocks, generate,
+    generate_from, hermetic, slow, succeed,
 };
 
 pub(crate) fn cargo(made: &Path, args: &[&str]) -> Command {
@@ -22,20 +22,27 @@ pub(crate) fn cargo(made: &Path, args: &[&str]) -> Command {
 }
 
 #[test]
-fn it_builds_passes_its_tests_and_is_clean_as_generated() {
-    let Some(_slow) = slow("it_builds_passes_its_tests_and_is_clean_as_generated") else {
+fn every_template_builds_passes_its_tests_and_is_clean_as_generated() {
+    let Some(_slow) = slow("every_template_builds_passes_its_tests_and_is_clean_as_generated")
+    else {
         return;
     };
-    let folder = tempfile::tempdir().unwrap();
-    let made = generate(folder.path(), "fresh-server");
-    succeed(&mut cargo(&made, &["build"]));
-    let tests = succeed(&mut cargo(&made, &["test"])).stdout;
-    assert!(tests.contains("adds_two_numbers ... ok"), "{tests}");
-    succeed(&mut cargo(&made, &["fmt", "--check"]));
-    succeed(&mut cargo(
-        &made,
-        &["clippy", "--all-targets", "--", "--deny", "warnings"],
-    ));
+    for template in TEMPLATES {
+        let folder = tempfile::tempdir().unwrap();
+        let made = generate_from(template, folder.path(), &format!("fresh-{template}"));
+        succeed(&mut cargo(&made, &["build"]));
+        let tests = succeed(&mut cargo(&made, &["test"])).stdout;
+        let one = match template {
+            "stytch" | "auth0" => "nobody_gets_in_without_signing_in ... ok",
+            _ => "adds_two_numbers ... ok",
+        };
+        assert!(tests.contains(one), "{template}: {tests}");
+        succeed(&mut cargo(&made, &["fmt", "--check"]));
+        succeed(&mut cargo(
+            &made,
+            &["clippy", "--all-targets", "--", "--deny", "warnings"],
+        ));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Ended, everything_in, farport, hermetic, run, succeed, write};
+use crate::support::{Ended, TEMPLATES, everything_in, farport, hermetic, run, succeed, write};
 
 fn new(folder: &Path, args: &[&str]) -> Ended {
     run(&mut farport(folder, [&["new"], args].concat()))
@@ -63,6 +63,28 @@ fn the_crate_has_its_name_everywhere() {
     let mode = fs::metadata(&made).unwrap().permissions().mode();
     assert_eq!(mode & 0o500, 0o500);
     assert_ne!(mode & 0o055, 0, "it is no private folder: {mode:o}");
+}
+
+#[test]
+fn every_built_in_template_is_whole_and_takes_the_name() {
+    for template in TEMPLATES {
+        let folder = tempfile::tempdir().unwrap();
+        let args = ["--template", template, "--no-git", "two-words"];
+        let ended = new(folder.path(), &args);
+        assert_eq!(ended.code, Some(0), "{template}: {}", ended.stderr);
+        let made = folder.path().join("two-words");
+        for (path, bytes) in everything_in(&made) {
+            let text = bytes.map(|bytes| String::from_utf8(bytes).unwrap());
+            let old =
+                |text: String| text.contains("my-mcp-server") || text.contains("my_mcp_server");
+            assert!(!text.is_some_and(old), "{path:?}");
+        }
+        succeed(
+            hermetic(env!("CARGO"))
+                .args(["metadata", "--no-deps", "--format-version=1", "--offline"])
+                .current_dir(made),
+        );
+    }
 }
 
 #[test]
@@ -315,7 +337,10 @@ fn what_is_no_template_is_refused() {
         ("empty", "it has no `Cargo.toml`"),
         ("virtual", "it has no `Cargo.toml` with a `[package]`"),
         ("broken", "cannot be read"),
-        ("nowhere", "built in: authless"),
+        (
+            "nowhere",
+            "built in: api-token, auth0, authless, dev-login,",
+        ),
         ("http://example.com/a.git", "not fetched over `http`"),
     ] {
         refused(folder, &["made", "--template", template], why);

@@ -303,11 +303,37 @@ pub(crate) fn build_folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated")
 }
 
+/// The built-in templates.
+pub(crate) const TEMPLATES: [&str; 10] = [
+    "api-token",
+    "auth0",
+    "authless",
+    "dev-login",
+    "github",
+    "google",
+    "oidc",
+    "slack",
+    "stytch",
+    "workos",
+];
+
 /// Generates a crate that depends on this checkout.
 pub(crate) fn generate(folder: &Path, name: &str) -> PathBuf {
+    generate_from("authless", folder, name)
+}
+
+/// The same from another template.
+pub(crate) fn generate_from(template: &str, folder: &Path, name: &str) -> PathBuf {
     succeed(&mut farport(
         folder,
-        ["new", name, "--no-git", "--path-deps"],
+        [
+            "new",
+            name,
+            "--template",
+            template,
+            "--no-git",
+            "--path-deps",
+        ],
     ));
     folder.join(name)
 }

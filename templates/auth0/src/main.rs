@@ -1,0 +1,6 @@
+use farport::Oidc;
+
+#[tokio::main]
+async fn main() -> Result<(), farport::Error> {
+    my_mcp_server::server(Oidc::auth0_from_env()?).run().await
+}

@@ -1,0 +1,73 @@
+//! The tools this server offers. Each `#[tool]` method is one: its doc comment is what a
+//! client's model reads to decide when to call it, its parameters become a JSON schema. One that
+//! takes a `SignedIn` knows who is calling.
+
+use std::sync::LazyLock;
+
+use farport::SignedIn;
+use rmcp::ServerHandler;
+use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::{tool, tool_handler, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::accounts::Accounts;
+
+/// The tools, put together once. farport makes many of these: one for each session, and one for
+/// each request of the clients that have no session.
+static TOOLS: LazyLock<ToolRouter<Tools>> = LazyLock::new(Tools::tool_router);
+
+/// A server whose users decide what a client may see of theirs.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    accounts: Accounts,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Addends {
+    /// The first number.
+    a: f64,
+    /// The second number.
+    b: f64,
+}
+
+#[tool_router]
+impl Tools {
+    /// The tools, ready to be called, with what is known of each user.
+    pub fn new(accounts: Accounts) -> Self {
+        Self { accounts }
+    }
+
+    /// Adds two numbers.
+    #[tool]
+    fn add(&self, Parameters(Addends { a, b }): Parameters<Addends>) -> String {
+        (a + b).to_string()
+    }
+
+    /// Says who you are.
+    #[tool]
+    fn whoami(&self, user: SignedIn) -> String {
+        let name = user.name.as_deref().unwrap_or(&user.subject);
+        match &user.email {
+            Some(email) => format!("{name} <{email}>"),
+            None => name.to_owned(),
+        }
+    }
+
+    /// Lists your to-dos.
+    #[tool]
+    fn list_todos(&self, user: SignedIn) -> String {
+        json!(self.accounts.of(&user).todos).to_string()
+    }
+
+    /// Lists what you were billed.
+    #[tool]
+    fn list_billing(&self, user: SignedIn) -> String {
+        json!(self.accounts.of(&user).bills).to_string()
+    }
+}
+
+#[tool_handler(router = TOOLS, name = "Auth0 Demo", version = "1.0.0")]
+impl ServerHandler for Tools {}

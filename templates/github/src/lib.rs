@@ -1,0 +1,21 @@
+//! A server whose users sign in with GitHub.
+
+mod github;
+mod picture;
+mod tools;
+
+use farport::{Server, SignIn, login_in};
+
+pub use github::Api;
+pub use tools::Tools;
+
+/// Who may generate images, by GitHub login. Put your own here.
+const ARTISTS: [&str; 1] = ["alice"];
+
+/// The server: its tools, and who may use which of them. What no rule is about is for everybody who
+/// has signed in.
+pub fn server(sign_in: impl Into<SignIn>, github: Api) -> Server {
+    Server::new(move |_| Tools::new(github.clone()))
+        .auth(sign_in)
+        .permit("generate_image", login_in(ARTISTS))
+}

@@ -1,0 +1,46 @@
+//! Calls the tools as a client does: through the HTTP service, without a socket.
+
+use farport::testing::Client;
+use farport::{Oidc, User};
+use my_mcp_server::server;
+use serde_json::json;
+
+fn client() -> Client {
+    Client::new(server(
+        Oidc::public("https://id.example.com", "client").unwrap(),
+    ))
+}
+
+fn user(name: &str) -> User {
+    let mut user = User::new("https://id.example.com", name);
+    user.name = Some(name.to_owned());
+    user.email = Some(format!("{name}@example.com"));
+    user
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_signing_in() {
+    let refused = client().call_tool("add", json!({"a": 2, "b": 3})).await;
+
+    let error = refused.unwrap_err().to_string();
+    assert!(error.ends_with("Sign in to use this"), "{error}");
+}
+
+#[tokio::test]
+async fn adds_two_numbers() {
+    let result = client()
+        .signed_in(user("alice"))
+        .call_tool("add", json!({"a": 2, "b": 3}))
+        .await
+        .unwrap();
+
+    assert_eq!(result["content"], json!([{"type": "text", "text": "5"}]));
+}
+
+#[tokio::test]
+async fn says_who_is_calling() {
+    let client = client().signed_in(user("alice"));
+    let result = client.call_tool("whoami", json!({})).await.unwrap();
+
+    assert_eq!(result["content"][0]["text"], "alice <alice@example.com>");
+}

@@ -1,0 +1,9 @@
+use farport::Slack;
+use my_mcp_server::{Api, USER_SCOPES, server};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let sign_in = Slack::from_env()?.user_scopes(USER_SCOPES);
+    server(sign_in, Api::from_env()?).run().await?;
+    Ok(())
+}

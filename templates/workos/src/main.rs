@@ -1,0 +1,6 @@
+use farport::Oidc;
+
+#[tokio::main]
+async fn main() -> Result<(), farport::Error> {
+    my_mcp_server::server(Oidc::workos_from_env()?).run().await
+}
