@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use farport_core::{BoxFuture, Principal, ProtocolVersion, UpstreamToken, UpstreamTokenError, User};
+use farport_core::{
+    BoxFuture, Principal, ProtocolVersion, UpstreamToken, UpstreamTokenError, User,
+};
 use farport_http::McpService;
 use http::{Request, header};
 use http_body_util::{BodyExt, Full};
