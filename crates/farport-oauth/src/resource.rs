@@ -97,7 +97,7 @@ impl Site {
     /// Whether a token for `audience` is good at `resource`: it was asked for there, or for the
     /// whole of the site.
     pub(crate) fn admits(&self, audience: &str, resource: &str) -> bool {
-        audience == resource || audience == &*self.issuer
+        self.holds(resource) && (audience == resource || audience == &*self.issuer)
     }
 }
 
@@ -185,5 +185,7 @@ mod tests {
         ] {
             assert_eq!(site.admits(audience, mcp), expect, "{audience}");
         }
+        let elsewhere = "https://evil.example/mcp";
+        assert!(!site.admits(elsewhere, elsewhere));
     }
 }
