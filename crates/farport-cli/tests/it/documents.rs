@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::generated::cargo;
 use crate::support::{
-    BUILD, Running, SOON, add_tool, call, code_blocks, document, farport, generate, hermetic, slow,
-    succeed,
+    BUILD, Running, SOON, TEMPLATES, add_tool, call, code_blocks, document, farport, generate,
+    hermetic, slow, succeed,
 };
 
 const DOCUMENTS: [&str; 6] = [
@@ -38,8 +38,10 @@ fn the_readme_s_curl_line_works() {
 #[test]
 fn every_farport_command_in_the_documents_exists() {
     let mut seen = 0;
-    for path in DOCUMENTS {
-        for block in code_blocks(&document(path), "sh") {
+    let readmes = TEMPLATES.map(|template| format!("templates/{template}/README.md"));
+    let documents = DOCUMENTS.map(str::to_owned).into_iter().chain(readmes);
+    for path in documents {
+        for block in code_blocks(&document(&path), "sh") {
             for line in block.lines().filter(|line| line.starts_with("farport ")) {
                 let command = line.split(['#', '>', '|']).next().unwrap();
                 let words = command.split_whitespace().skip(1);
@@ -49,7 +51,7 @@ fn every_farport_command_in_the_documents_exists() {
             }
         }
     }
-    assert!(seen >= 5, "only {seen} lines were found");
+    assert!(seen >= 20, "only {seen} lines were found");
 }
 
 #[test]
