@@ -58,10 +58,13 @@ pub(crate) fn digest(secret: &SecretString) -> Digest {
 }
 
 /// A name of 128 random bits, for what needs no secrecy.
+///
+/// Its digits are hexadecimal: a name that could begin with `-` would be an option wherever an
+/// operator gives it to a command.
 pub(crate) fn random_name(random: &dyn Random) -> String {
     let mut bytes = [0; 16];
     random.fill(&mut bytes);
-    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 /// A PKCE verifier or a nonce: 256 random bits.
@@ -69,4 +72,27 @@ pub(crate) fn random_text(random: &dyn Random) -> SecretString {
     let mut bytes = [0; 32];
     random.fill(&mut bytes);
     BASE64_URL_SAFE_NO_PAD.encode(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fills with one byte.
+    struct All(u8);
+
+    impl Random for All {
+        fn fill(&self, buffer: &mut [u8]) {
+            buffer.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn no_name_reads_as_an_option_of_a_command() {
+        for byte in 0..=u8::MAX {
+            let name = random_name(&All(byte));
+            assert_eq!(name.len(), 32, "{name}");
+            assert!(name.bytes().all(|b| b.is_ascii_hexdigit()), "{name}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use farport::Storage;
 Examples:
   farport tokens create ci --scope todos:read --expires 90d
   farport tokens list
-  farport tokens revoke w1bGkUqN0zvV8l0xgY5uNQ
+  farport tokens revoke c35b9a52aa8dd33bd5f2ed31818e6e35
 
 A token is shown once, when it is made; the server keeps its SHA-256 alone. Clients send it as
 `Authorization: Bearer TOKEN`. What is revoked is refused after ten seconds at most.")]
@@ -51,7 +51,7 @@ Examples:
   farport grants list
   farport grants list --user alice
   farport grants revoke --user alice
-  farport grants revoke 5nEtbqVvTLm2vB7vZs4ZlA
+  farport grants revoke e6712d6ea56f4cb9b6bc1eef66ce1994
 
 Whoever's grant is revoked signs in and consents anew. What is revoked is refused after ten seconds
 at most.")]
