@@ -96,6 +96,32 @@ impl Child {
             .map(Self)
             .with_context(|| format!("cannot start `{}`", shown(command)))
     }
+
+    /// Starts `command`, which reads what is written to [`stdin`](Self::stdin).
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn with_input(command: &mut Command) -> Result<Self> {
+        let child = command.stdin(Stdio::piped()).spawn();
+        child
+            .map(Self)
+            .with_context(|| format!("cannot start `{}`", shown(command)))
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Its standard input, where it is a pipe.
+    pub(crate) fn stdin(&mut self) -> Option<&mut process::ChildStdin> {
+        self.0.stdin.as_mut()
+    }
+
+    /// Its standard output, where it is a pipe and nobody has taken it yet.
+    pub(crate) fn stdout(&mut self) -> Option<process::ChildStdout> {
+        self.0.stdout.take()
+    }
 }
 
 impl Drop for Child {

@@ -64,6 +64,16 @@ impl Node {
         command
     }
 
+    /// The file that runs as `node`.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub(crate) fn program(&self) -> Result<PathBuf> {
+        let ask = ["--print", "process.execPath"];
+        let path = process::output(self.command("node").args(ask))?;
+        Ok(path.trim().into())
+    }
+
     fn version(&self) -> Option<u32> {
         let version = process::output(self.command("node").arg("--version")).ok()?;
         version

@@ -1,15 +1,18 @@
 //! `cargo xtask bench`: throughput, latency and memory beside two other servers.
 
+mod connect;
 mod load;
 mod memory;
 mod proc;
 mod report;
+mod sign_in;
 mod target;
 
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
+use self::load::Load;
 use self::report::Report;
 use self::target::{SERVERS, Target, WORKLOADS};
 use crate::process::{self, BUILD};
@@ -78,7 +81,15 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
                     let Some(ready) = target.prepare(workload)? else {
                         continue;
                     };
-                    let sample = load::measure(target, workload, &ready, args.seconds)?;
+                    let load = Load {
+                        server: target.name(),
+                        process: target.process(),
+                        url: &ready.url,
+                        headers: workload.headers(),
+                        body: workload.body(),
+                        sessions: &ready.sessions,
+                    };
+                    let sample = load::measure(&load, args.seconds)?;
                     let line = format!(
                         "{:18} {:8} {:>8.0} req/s",
                         workload.name,
@@ -99,7 +110,17 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         report.add_memory(server.name, start, memory);
     }
 
-    let tables = report.tables(args.rounds, args.seconds, args.sessions)?;
+    console::heading("sign-in");
+    let sign_in = sign_in::measure(args.rounds, args.seconds)?;
+
+    console::heading("proxies");
+    let connect = connect::measure()?;
+
+    let mut tables = report.tables(args.rounds, args.seconds, args.sessions)?;
+    tables.push('\n');
+    tables.push_str(&sign_in.table()?);
+    tables.push('\n');
+    tables.push_str(&connect.table()?);
     console::heading("result");
     console::note(&tables);
     if args.dry_run {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::proc;
-use super::target::{CONNECTIONS, LOAD_CORE, Ready, Target, Workload};
+use super::target::{CONNECTIONS, LOAD_CORE};
 use crate::{process, project};
 
 /// One measurement of one server under one workload.
@@ -35,17 +35,27 @@ impl Sample {
     }
 }
 
+/// What is sent, and to whom.
+pub(crate) struct Load<'a> {
+    /// What the server is called.
+    pub(crate) server: &'a str,
+    /// The server's process.
+    pub(crate) process: u32,
+    pub(crate) url: &'a str,
+    /// The headers of every request, its session apart.
+    pub(crate) headers: Vec<(&'a str, &'a str)>,
+    /// The body of every request.
+    pub(crate) body: Value,
+    /// The sessions that the requests belong to, in turn; none for requests without one.
+    pub(crate) sessions: &'a [String],
+}
+
 /// Puts a server under load for some seconds.
 ///
 /// # Errors
 /// When wrk fails, or any answer was not a success.
-pub(crate) fn measure(
-    target: &Target,
-    workload: &Workload,
-    ready: &Ready,
-    seconds: u32,
-) -> Result<Sample> {
-    let before = proc::cpu_time(target.process())?;
+pub(crate) fn measure(load: &Load<'_>, seconds: u32) -> Result<Sample> {
+    let before = proc::cpu_time(load.process)?;
     let mut wrk = Command::new("taskset");
     wrk.args([
         "--cpu-list",
@@ -64,20 +74,20 @@ pub(crate) fn measure(
         "--script",
     ]);
     wrk.arg(project::root().join("xtask/bench.lua"))
-        .arg(&ready.url);
-    let headers: String = workload
-        .headers()
+        .arg(load.url);
+    let headers: String = load
+        .headers
         .iter()
         .map(|(name, value)| format!("{name}: {value}\n"))
         .collect();
-    wrk.env("BENCH_BODY", workload.body().to_string())
+    wrk.env("BENCH_BODY", load.body.to_string())
         .env("BENCH_HEADERS", headers);
-    wrk.env("BENCH_SESSIONS", ready.sessions.join(" "));
+    wrk.env("BENCH_SESSIONS", load.sessions.join(" "));
     let log = project::target().join("bench.log");
     let status = process::run_logged(&mut wrk, &log, Duration::from_secs(u64::from(seconds) + 20))?;
     let text = fs::read_to_string(&log)?;
     ensure!(status.success(), "wrk failed: {text}");
-    let cpu = proc::cpu_time(target.process())?.saturating_sub(before);
+    let cpu = proc::cpu_time(load.process)?.saturating_sub(before);
     let line = text
         .lines()
         .find(|line| line.starts_with('{'))
@@ -91,7 +101,7 @@ pub(crate) fn measure(
     ensure!(
         number("errors")? == 0.0,
         "{} answered some requests wrongly: {text}",
-        target.name()
+        load.server
     );
     Ok(Sample {
         requests: number("requests")?,

@@ -122,7 +122,8 @@ struct Medians {
     p99: f64,
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The value in the middle.
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match (
         values.get((values.len().max(1) - 1) / 2),

@@ -33,7 +33,8 @@ pub(crate) const FLOOR: &str = "axum";
 pub(crate) const RMCP: &str = "rmcp";
 /// The same at its quickest: no sessions, answers as JSON.
 const RMCP_JSON: &str = "rmcp, JSON";
-const FARPORT: &str = "farport";
+/// farport with every check on.
+pub(crate) const FARPORT: &str = "farport";
 
 /// The order of the tables.
 pub(crate) const SERVERS: [ServerKind; 4] = [
@@ -88,17 +89,20 @@ pub(crate) struct Workload {
     sessions: bool,
 }
 
+/// A call of the revision without sessions.
+pub(crate) const MODERN: Workload = Workload {
+    name: "2026-07-28",
+    revision: "2026-07-28",
+    sessions: false,
+};
+
 pub(crate) const WORKLOADS: [Workload; 3] = [
     Workload {
         name: "2025-06-18",
         revision: "2025-06-18",
         sessions: false,
     },
-    Workload {
-        name: "2026-07-28",
-        revision: "2026-07-28",
-        sessions: false,
-    },
+    MODERN,
     Workload {
         name: "2025-06-18 session",
         revision: "2025-06-18",
@@ -263,7 +267,11 @@ pub(crate) fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> Result<
     ))
 }
 
-fn request(url: &str, headers: &[(&str, &str)]) -> ureq::RequestBuilder<ureq::typestate::WithBody> {
+/// A request that is yet to be sent, over a connection that is kept.
+pub(crate) fn request(
+    url: &str,
+    headers: &[(&str, &str)],
+) -> ureq::RequestBuilder<ureq::typestate::WithBody> {
     static AGENT: std::sync::LazyLock<ureq::Agent> = std::sync::LazyLock::new(|| {
         let config = ureq::Agent::config_builder().http_status_as_error(false);
         config
