@@ -1,4 +1,7 @@
-//! A stand-in of GitHub that answers at once: a token for any code, and one user behind it.
+//! A stand-in of GitHub that answers at once: a token for any code, and somebody new behind it
+//! whenever it is asked who that is.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -24,7 +27,9 @@ async fn token() -> Json<Value> {
 }
 
 async fn user() -> Json<Value> {
-    Json(json!({ "id": 1, "login": "octocat", "name": "Octocat" }))
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    Json(json!({ "id": id, "login": "octocat", "name": "Octocat" }))
 }
 
 async fn emails() -> Json<Value> {
