@@ -12,7 +12,9 @@
 //! ```
 //!
 //! A user who has consented before, to the same client, redirect URI and scopes, sees no consent
-//! page again; whoever is sent on to a provider for them has to come back as the same user.
+//! page again; whoever is sent on to a provider for them has to come back as the same user. They do
+//! see it again where anybody could have sent the request: a public client that nobody vouches for,
+//! on the user's own machine, proves nothing (RFC 8252, section 8.6).
 
 mod authorize;
 mod callback;
@@ -94,6 +96,9 @@ pub enum Next {
         /// Whether it is a code.
         granted: bool,
     },
+    /// Say why a client gets nothing that nobody vouches for, and leave it to the user whether to
+    /// go back there.
+    Stopped(Stopped),
     /// Say what is wrong. A client or redirect URI that is not good is never redirected to.
     Refused(Refused),
 }
@@ -116,8 +121,35 @@ impl fmt::Debug for Next {
                 .field("url", &path(url))
                 .field("granted", granted)
                 .finish(),
+            Self::Stopped(stopped) => f.debug_tuple("Stopped").field(stopped).finish(),
             Self::Refused(refused) => f.debug_tuple("Refused").field(refused).finish(),
         }
+    }
+}
+
+/// A request that comes to nothing before anybody has signed in, of a client that registered itself
+/// or is named by its document, and whose redirect URI is on the web.
+///
+/// Anybody can be such a client. One who sends people here with a request that is wrong on purpose
+/// must not have them sent on in this server's name (RFC 9700, section 4.11.2).
+#[derive(Clone)]
+pub struct Stopped {
+    /// Why.
+    pub error: OAuthError,
+    /// What the client calls itself.
+    pub name: Option<String>,
+    /// Its redirect URI with the error.
+    pub url: String,
+    /// Where that leads.
+    pub destination: Destination,
+}
+
+impl fmt::Debug for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stopped")
+            .field("error", &self.error)
+            .field("destination", &self.destination)
+            .finish_non_exhaustive()
     }
 }
 
@@ -195,6 +227,10 @@ struct Authorization {
     challenge: Digest,
     /// The client wants the user to be asked whatever is remembered.
     ask: bool,
+    /// Whether the operator named the client.
+    vouched_for: bool,
+    /// Whether a code can reach no other client. Consent is remembered for none but these.
+    assured: bool,
 }
 
 /// What a transaction waits for.

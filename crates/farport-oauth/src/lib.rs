@@ -54,7 +54,7 @@ pub use external::ExternalServer;
 pub use identity::{Identity, Properties, UpstreamTokens};
 pub use interaction::{
     Answer, ConsentPage, Cookies, DEVELOPMENT, Destination, Next, Refused, SetCookie, SignInPage,
-    Signed, Visit,
+    Signed, Stopped, Visit,
 };
 pub use keys::{Keys, Unopenable};
 pub use limiter::Rate;

@@ -238,6 +238,7 @@ fn page(auth: &Auth, answer: Answer, redirects: bool) -> Response<Body> {
         Next::Client { name, url, granted } => {
             pages::to_client(theme, name.as_deref(), url, *granted)
         }
+        Next::Stopped(stopped) => pages::stopped(theme, stopped),
         Next::Refused(refused) => pages::refused(theme, refused),
     };
     pages::set_cookies(&mut response, &answer.cookies);

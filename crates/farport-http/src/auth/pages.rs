@@ -4,7 +4,9 @@
 //! framed. Whatever strangers have written stands in them as text: [`maud`] escapes it.
 
 use bytes::Bytes;
-use farport_oauth::{ConsentPage, Destination, Refused, SetCookie, SignInPage};
+use farport_oauth::{
+    ConsentPage, Destination, ErrorCode, Refused, SetCookie, SignInPage, Stopped,
+};
 use http::{HeaderValue, Response, StatusCode, header};
 use maud::{DOCTYPE, Markup, html};
 use secrecy::ExposeSecret;
@@ -213,6 +215,41 @@ fn refreshing(mut response: Response<Body>, url: &str) -> Response<Body> {
         response.headers_mut().insert(header::REFRESH, value);
     }
     response
+}
+
+/// Says why a client gets nothing, and where it is. Nobody is sent there who does not want to go.
+pub(super) fn stopped(theme: &Theme, stopped: &Stopped) -> Response<Body> {
+    let name = stopped.name.as_deref().unwrap_or("a client");
+    let denied = stopped.error.code == ErrorCode::AccessDenied;
+    let content = html! {
+        @if denied {
+            h1 { "Nothing was allowed" }
+            p { "You may close this window." }
+        } @else {
+            h1 { "This does not work" }
+            p { "You come from “" (name) "”, which asks for what cannot be had:" }
+            p { (stopped.error.description) "." }
+            p class="quiet" { "Error: " code { (stopped.error.code.as_str()) } }
+        }
+        p class="warning" {
+            "Anybody can call themselves “" (name) "”. Go there only if you know this address."
+        }
+        div class="buttons" {
+            a class="button" href=(stopped.url) rel="noreferrer" {
+                "Go to "
+                @match &stopped.destination {
+                    Destination::Host(host) => (host),
+                    Destination::ThisComputer => "a program on this computer",
+                    Destination::App(scheme) => { "the app that opens " (scheme) ":// links" },
+                }
+            }
+        }
+    };
+    let (status, title) = match denied {
+        true => (StatusCode::OK, "Not allowed"),
+        false => (StatusCode::BAD_REQUEST, "Error"),
+    };
+    page(theme, status, title, &content)
 }
 
 /// Says what is wrong.

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Authorization, Next, Refused, SignInPage, Stage, Visit};
+use super::{
+    Answer, Authorization, Next, Refused, SignInPage, Stage, Visit,
+    finish::{self, is_on_the_web},
+};
 use crate::{
-    AuthorizationServer, Client, Digest, ErrorCode, OAuthError, Properties, Scopes, SignInMethod,
+    AuthorizationServer, Client, ClientAuthentication, ClientOrigin, Digest, ErrorCode, OAuthError, Properties, Scopes, SignInMethod,
     parameters::Parameters, redirect, server::challenge,
 };
 
@@ -26,6 +29,29 @@ struct Trusted {
     state: Option<String>,
 }
 
+impl Trusted {
+    /// Whether anybody but the client itself says that it is good.
+    fn is_vouched_for(&self) -> bool {
+        self.client.origin == ClientOrigin::Settings
+    }
+
+    /// Whether a code can reach none but this client: the operator says so, or it goes to a host of
+    /// the client's own, or it is good for nobody who cannot prove that they are the client.
+    fn is_assured(&self) -> bool {
+        let public = matches!(self.client.authentication, ClientAuthentication::None);
+        self.is_vouched_for() || is_on_the_web(&self.redirect_uri) || !public
+    }
+
+    fn refused(&self, visit: &Visit<'_>, error: OAuthError) -> Result<Answer, Refused> {
+        let (uri, state) = (&*self.redirect_uri, self.state.as_deref());
+        let name = self.client.name.clone();
+        match self.is_vouched_for() {
+            true => finish::refusal(visit.site, uri, state, name, &error),
+            false => finish::stopped(visit.site, uri, state, name, error),
+        }
+    }
+}
+
 impl AuthorizationServer {
     /// Answers the authorization endpoint, whose parameters came in the query.
     pub async fn authorize(&self, visit: Visit<'_>) -> Answer {
@@ -36,24 +62,16 @@ impl AuthorizationServer {
         self.admit_visitor(visit.address, visit.now)?;
         let parameters = Parameters::read(visit.parameters).map_err(OAuthError::from)?;
         let trusted = self.trusted(&parameters, visit).await?;
-        let refuse = |error: &OAuthError| {
-            let Trusted {
-                client,
-                redirect_uri,
-                state,
-            } = &trusted;
-            let name = client.name.clone();
-            super::finish::refusal(visit.site, redirect_uri, state.as_deref(), name, error)
-        };
         let (authorization, prompt) = match self.understood(&parameters, visit, &trusted) {
             Ok(understood) => understood,
-            Err(error) => return refuse(&error),
+            Err(error) => return trusted.refused(visit, error),
         };
         let (browser, cookie) = self.browser(visit);
         let mut answer = self.next(visit, authorization, &browser).await?;
         if prompt == Prompt::Never && !matches!(answer.next, Next::Client { .. }) {
             let text = "The user has to be asked, and prompt is none";
-            return refuse(&OAuthError::new(ErrorCode::InteractionRequired, text));
+            let error = OAuthError::new(ErrorCode::InteractionRequired, text);
+            return trusted.refused(visit, error);
         }
         answer.cookies.push(cookie);
         Ok(answer)
@@ -241,6 +259,8 @@ impl AuthorizationServer {
             resource,
             challenge,
             ask: prompt == Prompt::Ask,
+            vouched_for: trusted.is_vouched_for(),
+            assured: trusted.is_assured(),
         };
         Ok((authorization, prompt))
     }

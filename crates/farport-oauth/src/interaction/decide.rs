@@ -34,7 +34,10 @@ impl AuthorizationServer {
             _ => {
                 let text = "The user did not consent";
                 let error = OAuthError::new(ErrorCode::AccessDenied, text);
-                authorization.refused(visit.site, &error)
+                match properties {
+                    Some(_) => authorization.refused(visit.site, &error),
+                    None => authorization.stopped(visit.site, error),
+                }
             }
         }
     }

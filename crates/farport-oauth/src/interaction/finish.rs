@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Answer, Authorization, Next, Refused, Visit};
+use super::{Answer, Authorization, Next, Refused, Stopped, Visit, destination};
 use crate::{
     AuthorizationServer, Code, ErrorCode, Grant, GrantId, OAuthError, Properties, Site,
     keys::GrantKey,
@@ -104,6 +104,15 @@ impl Authorization {
         let (uri, state) = (&self.redirect_uri, self.state.as_deref());
         refusal(site, uri, state, self.client_name.clone(), error)
     }
+
+    /// Tells the client so before anybody has signed in, or leaves that to the user.
+    pub(super) fn stopped(&self, site: &Site, error: OAuthError) -> Result<Answer, Refused> {
+        if self.vouched_for {
+            return self.refused(site, &error);
+        }
+        let (uri, state) = (&self.redirect_uri, self.state.as_deref());
+        stopped(site, uri, state, self.client_name.clone(), error)
+    }
 }
 
 /// Tells a client that it gets nothing (RFC 6749, section 4.1.2.1).
@@ -114,14 +123,48 @@ pub(super) fn refusal(
     name: Option<String>,
     error: &OAuthError,
 ) -> Result<Answer, Refused> {
-    let code = error.code.as_str();
-    let description = Some(&*error.description);
-    let url = redirect(site, redirect_uri, state, "error", code, description)?;
     Ok(Answer::of(Next::Client {
         name,
-        url,
+        url: refusal_url(site, redirect_uri, state, error)?,
         granted: false,
     }))
+}
+
+/// The same before anybody has signed in, for a client that nobody vouches for: nobody is sent on
+/// to the web by themselves.
+pub(super) fn stopped(
+    site: &Site,
+    redirect_uri: &str,
+    state: Option<&str>,
+    name: Option<String>,
+    error: OAuthError,
+) -> Result<Answer, Refused> {
+    if !is_on_the_web(redirect_uri) {
+        return refusal(site, redirect_uri, state, name, &error);
+    }
+    Ok(Answer::of(Next::Stopped(Stopped {
+        url: refusal_url(site, redirect_uri, state, &error)?,
+        destination: destination(redirect_uri),
+        name,
+        error,
+    })))
+}
+
+/// Whether a redirect URI leads elsewhere than to the user's own machine.
+pub(super) fn is_on_the_web(redirect_uri: &str) -> bool {
+    redirect_uri.starts_with("https://")
+}
+
+/// The redirect URI that tells so.
+fn refusal_url(
+    site: &Site,
+    redirect_uri: &str,
+    state: Option<&str>,
+    error: &OAuthError,
+) -> Result<String, Refused> {
+    let code = error.code.as_str();
+    let description = Some(&*error.description);
+    redirect(site, redirect_uri, state, "error", code, description)
 }
 
 /// A redirect URI with an answer. Whatever it holds already stays; what it holds under the

@@ -148,7 +148,7 @@ impl AuthorizationServer {
         authorization: &Authorization,
         now: UnixTime,
     ) -> Result<bool, Refused> {
-        if authorization.ask || self.config.consent_lifetime.is_zero() {
+        if authorization.ask || !authorization.assured || self.config.consent_lifetime.is_zero() {
             return Ok(false);
         }
         let key = consent_key(identity, authorization);
@@ -166,7 +166,7 @@ impl AuthorizationServer {
         now: UnixTime,
     ) -> Result<(), Refused> {
         let lifetime = self.config.consent_lifetime;
-        if lifetime.is_zero() {
+        if lifetime.is_zero() || !authorization.assured {
             return Ok(());
         }
         let key = consent_key(identity, authorization);

@@ -1,10 +1,12 @@
 //! The authorization endpoint: whom it tells what is wrong, and what it accepts.
 
-use farport_oauth::Next;
+use farport_oauth::{
+    Client, ClientAuthentication, ClientOrigin, Config, Destination, Next, UnixTime,
+};
 use serde_json::json;
 
 use crate::support::{
-    Browser, House, ISSUER, MCP, REDIRECT, VERIFIER, challenge, client, client_error, parameter,
+    App, Browser, House, ISSUER, MCP, REDIRECT, START, Script, VERIFIER, challenge, client, client_error, parameter,
     refused,
 };
 
@@ -209,6 +211,73 @@ async fn whatever_else_is_wrong_is_told_to_the_client_with_state_and_iss() {
         assert_eq!(parameter(&url, "state").as_deref(), Some("the state"));
         assert_eq!(parameter(&url, "iss").as_deref(), Some(ISSUER));
         assert_eq!(parameter(&url, "code"), None);
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_sent_on_to_a_client_that_nobody_vouches_for_before_they_have_signed_in() {
+    const LOOPBACK: &str = "http://127.0.0.1/callback";
+    const APP: &str = "cursor://notes/callback";
+    let document = "https://client.example/client.json";
+    let named = |uri: &str| Client {
+        id: "operators".into(),
+        name: None,
+        uri: None,
+        redirect_uris: vec![uri.into()],
+        authentication: ClientAuthentication::None,
+        refreshes: true,
+        scopes: None,
+        origin: ClientOrigin::Settings,
+        registered: UnixTime(START),
+        expires: None,
+    };
+    for upstream in [false, true] {
+        let change = |config: &mut Config| config.clients.push(named(REDIRECT));
+        let house = House::build(change, upstream, Script::default());
+        let body = json!({
+            "client_id": document, "client_name": "Notes", "redirect_uris": [REDIRECT],
+        });
+        house.script.on_json(&format!("GET {document}"), body);
+        let registered = json!({"redirect_uris": [LOOPBACK, APP, REDIRECT]});
+        let registered = house.app(registered).await;
+        for (id, uri, sent_on) in [
+            (&*registered.id, REDIRECT, false),
+            (document, REDIRECT, false),
+            (&registered.id, LOOPBACK, true),
+            (&registered.id, APP, true),
+            ("operators", REDIRECT, true),
+        ] {
+            let app = App::named(id, uri);
+            for (name, value, code) in [
+                ("scope", "a\"b", "invalid_scope"),
+                ("response_type", "token", "unsupported_response_type"),
+                ("code_challenge", "x", "invalid_request"),
+                ("resource", "https://evil.example/mcp", "invalid_target"),
+                ("prompt", "none", "interaction_required"),
+            ] {
+                let request = app.request().with(name, value);
+                let next = Browser::new(&house).authorize(&request).await;
+                match &next {
+                    Next::Client { granted, .. } => assert!(sent_on && !granted, "{id} {uri}"),
+                    Next::Stopped(stopped) => {
+                        assert!(!sent_on, "{id} {uri}: {next:?}");
+                        assert_eq!(stopped.error.code.as_str(), code);
+                        let host = Destination::Host("client.example".into());
+                        assert_eq!(stopped.destination, host);
+                    }
+                    next => panic!("{id} {uri}: {next:?}"),
+                }
+                // Who goes there by themselves brings the answer.
+                assert_eq!(client_error(next), code, "{id} {uri}");
+            }
+            // Whoever says no has been asked; but where the provider comes later, not who they are.
+            let mut browser = Browser::new(&house);
+            let page = browser.consent_page(&app.request(), "alice").await;
+            let next = browser.decide(&page.transaction, "deny").await;
+            let stays = matches!(next, Next::Stopped(_));
+            assert_eq!(stays, upstream && !sent_on, "{id} {uri}: {next:?}");
+            assert_eq!(client_error(next), "access_denied");
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! Consent, and what binds it to a browser.
 
-use farport_oauth::{Destination, ErrorCode, Next};
+use farport_oauth::{
+    Client, ClientAuthentication, ClientOrigin, Destination, ErrorCode, Next, UnixTime,
+};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::support::{
-    Browser, Form, House, ISSUER, MCP, REDIRECT, came_back, client, client_error, consent,
+    App, Browser, Form, House, ISSUER, MCP, REDIRECT, START, came_back, client, client_error, consent,
     parameter, provider, refused,
 };
 
@@ -222,6 +224,56 @@ async fn consent_is_remembered_by_user_client_redirect_and_scopes() {
     house.pass(86_400);
     let page = elsewhere.consent_page(&app.request(), "alice").await;
     client_error(elsewhere.decide(&page.transaction, "deny").await);
+}
+
+#[tokio::test]
+async fn consent_is_remembered_for_no_client_that_anybody_can_be() {
+    const LOOPBACK: &str = "http://127.0.0.1/callback";
+    const APP: &str = "cursor://notes/callback";
+    let named = |id: &str, uri: &str| Client {
+        id: id.into(),
+        name: None,
+        uri: None,
+        redirect_uris: vec![uri.into()],
+        authentication: ClientAuthentication::None,
+        refreshes: true,
+        scopes: None,
+        origin: ClientOrigin::Settings,
+        registered: UnixTime(START),
+        expires: None,
+    };
+    let house = House::with(|config| config.clients.push(named("operators", LOOPBACK)));
+    let document = "https://client.example/client.json";
+    let body = json!({
+        "client_id": document, "client_name": "Notes", "redirect_uris": [LOOPBACK, REDIRECT],
+    });
+    house.script.on_json(&format!("GET {document}"), body);
+    let registered = json!({"redirect_uris": [LOOPBACK, APP, REDIRECT]});
+    let public = house.app(registered.clone()).await;
+    let mut proven = registered;
+    proven["token_endpoint_auth_method"] = "client_secret_post".into();
+    let proven = house.app(proven).await;
+    for (id, uri, remembered) in [
+        // Whoever listens at the port may have sent the browser, and no code tells them apart.
+        (&*public.id, LOOPBACK, false),
+        (&public.id, APP, false),
+        (document, LOOPBACK, false),
+        // The code goes to a host that is the client's own,
+        (&public.id, REDIRECT, true),
+        (document, REDIRECT, true),
+        // or is good for nobody else,
+        (&proven.id, LOOPBACK, true),
+        (&proven.id, APP, true),
+        // or the operator has decided.
+        ("operators", LOOPBACK, true),
+    ] {
+        let mut browser = Browser::new(&house);
+        let app = App::named(id, uri);
+        browser.code(&app.request(), "alice").await;
+        let next = browser.authorize(&app.request()).await;
+        let asked = matches!(next, Next::Consent(_));
+        assert_eq!(asked, !remembered, "{id} {uri}: {next:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Rules that hold whatever is sent.
 
-use farport_oauth::{Cookies, Next, Scopes, Visit};
+use farport_oauth::{Cookies, Next, Scopes, Stopped, Visit};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -79,7 +79,7 @@ proptest! {
             let request = request.with("response_type", "token");
             let next = runtime.block_on(Browser::new(house).authorize(&request));
             match next {
-                Next::Client { url, .. } => {
+                Next::Client { url, .. } | Next::Stopped(Stopped { url, .. }) => {
                     prop_assert!(expect, "{uri} is redirected to");
                     // A port is written in its shortest form, and nothing else is changed.
                     let place = |url: &str| {
@@ -122,7 +122,7 @@ proptest! {
         let trusted = matches!(name, "client_id" | "redirect_uri");
         match next {
             Next::Refused(_) => prop_assert!(trusted, "{name}"),
-            Next::Client { url, .. } => {
+            Next::Stopped(Stopped { url, .. }) => {
                 prop_assert!(!trusted && url.contains("error=") && !url.contains("code="));
             }
             next => prop_assert!(false, "{name}: {next:?}"),

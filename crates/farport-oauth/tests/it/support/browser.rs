@@ -1,6 +1,6 @@
 use std::{collections::HashMap, net::IpAddr};
 
-use farport_oauth::{Answer, ConsentPage, Cookies, Next, Refused, SetCookie, Visit};
+use farport_oauth::{Answer, ConsentPage, Cookies, Next, Refused, SetCookie, Stopped, Visit};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -154,7 +154,8 @@ pub(crate) fn consent(next: Next) -> ConsentPage {
 /// Where the client is sent back to.
 pub(crate) fn client(next: Next) -> Url {
     match next {
-        Next::Client { url, .. } => Url::parse(&url).unwrap(),
+        // A client that is told only where the user goes back is told the same.
+        Next::Client { url, .. } | Next::Stopped(Stopped { url, .. }) => Url::parse(&url).unwrap(),
         next => panic!("not back to the client: {next:?}"),
     }
 }
