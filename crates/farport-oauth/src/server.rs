@@ -3,6 +3,7 @@
 mod authentication;
 mod clients;
 mod documents;
+mod grants;
 mod introspect;
 mod metadata;
 mod operator;
@@ -64,6 +65,10 @@ pub struct Config {
     pub most_clients: usize,
     /// The most transactions, and browsers that are remembered. 10,000 each unless set.
     pub most_transactions: usize,
+    /// The most grants of one user; the ones unused for longest give way. 1,000 unless set.
+    pub most_grants: usize,
+    /// The most of these that are for one client. 100 unless set.
+    pub most_grants_per_client: usize,
     /// How often one address may authorize or sign in, and how often it may have a client's
     /// document fetched. 60 at once, then 60 a minute, unless set.
     pub authorize_rate: Rate,
@@ -97,6 +102,8 @@ impl Default for Config {
             transaction_lifetime: Duration::from_secs(10 * MINUTE),
             most_clients: 10_000,
             most_transactions: 10_000,
+            most_grants: 1_000,
+            most_grants_per_client: 100,
             authorize_rate: rate(60, 60),
             register_rate: rate(20, 10),
             token_rate: rate(300, 300),

@@ -77,7 +77,23 @@ impl Refreshing {
 }
 
 impl AuthorizationServer {
+    /// The provider's access token of whoever made a grant; `None` where it has to be renewed.
+    ///
+    /// # Errors
+    /// When there is none, or the store fails.
+    pub async fn present_upstream_token(
+        &self,
+        UpstreamGrant { id, key }: &UpstreamGrant,
+        now: UnixTime,
+    ) -> Result<Option<SecretString>, UpstreamError> {
+        let (_, properties) = self.properties(id, key).await?;
+        fresh(&properties, now)
+    }
+
     /// The provider's access token of whoever made a grant, renewed if it has expired.
+    ///
+    /// To be run to its end: providers spend a refresh token when it is used, and what came in its
+    /// place is lost with a future that is dropped before it is stored.
     ///
     /// # Errors
     /// When there is none, or it cannot be renewed.

@@ -159,7 +159,10 @@ impl AuthorizationServer {
         let store = &self.world.store;
         let expires = issued.grant_expires;
         match store.redeem(&id, issued.stored, expires).await? {
-            Redemption::Redeemed => Ok(issued.response),
+            Redemption::Redeemed => {
+                self.bound_grants(&grant).await;
+                Ok(issued.response)
+            }
             Redemption::Replayed => {
                 tracing::warn!(grant = %grant.id, client = %client.id, "a code was used twice");
                 self.tokens.forget(&grant.id);

@@ -536,3 +536,51 @@ async fn a_refusal_for_haste_is_not_told_to_a_redirect_uri() {
     let refused = refused(browser.authorize(&bad).await);
     assert_eq!(refused.error.code, ErrorCode::SlowDown);
 }
+
+#[tokio::test]
+async fn a_users_grants_are_bounded_and_those_unused_for_longest_give_way() {
+    let house = House::with(|config| {
+        config.most_grants = 5;
+        config.most_grants_per_client = 3;
+        config.authorize_rate.burst = 1000;
+    });
+    let (one, two) = (house.public_app().await, house.public_app().await);
+    let mut signed_in = Vec::new();
+    let live = async |signed_in: &[(&str, Value)]| {
+        let mut live = Vec::new();
+        for (name, answer) in signed_in {
+            // A refresh would be a use.
+            if house.good(&answer["access_token"]).await {
+                live.push(*name);
+            }
+        }
+        live.join(" ")
+    };
+    for (name, app, user, expect) in [
+        ("a", &one, "alice", "a"),
+        ("b", &one, "alice", "a b"),
+        ("c", &one, "alice", "a b c"),
+        // Another's do not count.
+        ("x", &one, "bob", "a b c x"),
+        // One client's, then all of a user's.
+        ("d", &one, "alice", "b c x d"),
+        ("e", &two, "alice", "b c x d e"),
+        ("f", &two, "alice", "b c x d e f"),
+        ("g", &two, "alice", "c x d e f g"),
+    ] {
+        signed_in.push((name, house.tokens(app, user).await));
+        house.pass(A_WHILE);
+        assert_eq!(live(&signed_in).await, expect, "after {name}");
+    }
+    // What is in use stays, as old as it is.
+    let refreshed = house.token(&one.refresh(&signed_in[2].1)).await.unwrap();
+    for (name, app, expect) in [("h", &two, "c x d f g h"), ("i", &one, "c x f g h i")] {
+        house.pass(A_WHILE);
+        signed_in.push((name, house.tokens(app, "alice").await));
+        assert_eq!(live(&signed_in).await, expect, "after {name}");
+    }
+    assert!(house.good(&refreshed["access_token"]).await);
+    // A code that nobody redeems takes nobody's place.
+    Browser::new(&house).code(&one.request(), "alice").await;
+    assert_eq!(live(&signed_in).await, "c x f g h i");
+}

@@ -66,11 +66,15 @@ pub(super) fn find(connection: &Connection, id: &GrantId) -> Result<Option<Grant
 }
 
 pub(super) fn list(connection: &Connection, filter: &GrantFilter) -> Result<Vec<Grant>, Failure> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM grants
-         WHERE (?1 IS NULL OR subject = ?1) AND (?2 IS NULL OR client = ?2)
-         ORDER BY created DESC, id DESC"
-    );
+    // Each by the index that there is for it.
+    let fits = match (&filter.subject, &filter.client) {
+        (None, None) => "?1 IS NULL AND ?2 IS NULL",
+        (Some(_), None) => "subject = ?1 AND ?2 IS NULL",
+        (None, Some(_)) => "?1 IS NULL AND client = ?2",
+        (Some(_), Some(_)) => "subject = ?1 AND client = ?2",
+    };
+    let sql =
+        format!("SELECT {COLUMNS} FROM grants WHERE {fits} ORDER BY created DESC, id DESC");
     let client = filter.client.as_ref().map(ClientId::as_str);
     let mut select = connection.prepare_cached(&sql)?;
     let grants = select.query_map(params![filter.subject, client], |row| read(row, 0))?;

@@ -29,6 +29,7 @@ mod pages;
 mod panics;
 mod permissions;
 mod rebinding;
+mod renewing;
 mod resuming;
 mod sending;
 mod sessions;

@@ -108,6 +108,13 @@ impl Browser {
         let pairs = [("transaction", &*transaction(page)), ("decision", decision)];
         self.ask(form("/authorize/decide", pairs)).await
     }
+
+    /// Comes back from the provider that `answer` has sent the browser to.
+    pub(crate) async fn callback(&mut self, answer: &Response) -> Response {
+        let at: BTreeMap<_, _> = sent_back(answer).query_pairs().into_owned().collect();
+        let query = encoded([("code", "a code"), ("state", &*at["state"])]);
+        self.ask(Ask::get(&format!("/callback?{query}"))).await
+    }
 }
 
 /// Where an answer sends the browser back to.
@@ -127,7 +134,24 @@ pub(crate) async fn tokens(address: SocketAddr, name: &str, more: &[(&str, &str)
     assert_eq!(consent.status, 200);
     let allowed = browser.decide(&consent.text().await, "allow").await;
     assert_eq!(allowed.status, 200);
-    let back = sent_back(&allowed);
+    redeem(address, client, &sent_back(&allowed)).await
+}
+
+/// The token of a user who signs in at a provider that asks nothing.
+pub(crate) async fn upstream_token(address: SocketAddr) -> String {
+    let client = register(address, "Tester").await;
+    let mut browser = Browser::new(address);
+    let consent = browser.authorize(&client, &[]).await.text().await;
+    let provider = browser.decide(&consent, "allow").await;
+    let back = browser.callback(&provider).await;
+    assert_eq!(back.status, 302);
+    let back = Url::parse(back.header("location").unwrap()).unwrap();
+    let tokens = redeem(address, client, &back).await;
+    tokens["access_token"].as_str().unwrap().to_owned()
+}
+
+/// Redeems the code that came to `back`. Answers what the token endpoint does.
+async fn redeem(address: SocketAddr, client: String, back: &Url) -> Value {
     let given: BTreeMap<_, _> = back.query_pairs().into_owned().collect();
     assert_eq!(given["state"], "a state");
     let pairs = [

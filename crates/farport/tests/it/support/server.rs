@@ -55,7 +55,8 @@ pub(crate) async fn start_vault(set: impl FnOnce(Server) -> Server) -> Running {
     serve(shop, set(server)).await
 }
 
-async fn serve(shop: Arc<Shop>, server: Server) -> Running {
+/// Serves a server whose handlers write into `shop`.
+pub(crate) async fn serve(shop: Arc<Shop>, server: Server) -> Running {
     let bound = soon(server.port(0).bind()).await.unwrap();
     let address = bound.local_addr();
     let (stop, stopped) = oneshot::channel();
