@@ -11,7 +11,7 @@ use crate::process::{self, BUILD};
 use crate::steps::Outcome;
 use crate::{console, project, setup};
 
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 11] = [
     "envelope",
     "sse",
     "headers",
@@ -20,6 +20,8 @@ const TARGETS: [&str; 9] = [
     "metadata",
     "challenge",
     "oauth",
+    "redirect",
+    "token",
     "registration",
 ];
 

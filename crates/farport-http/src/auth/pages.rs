@@ -4,9 +4,7 @@
 //! framed. Whatever strangers have written stands in them as text: [`maud`] escapes it.
 
 use bytes::Bytes;
-use farport_oauth::{
-    ConsentPage, Destination, ErrorCode, Refused, SetCookie, SignInPage, Stopped,
-};
+use farport_oauth::{ConsentPage, Destination, ErrorCode, Refused, SetCookie, SignInPage, Stopped};
 use http::{HeaderValue, Response, StatusCode, header};
 use maud::{DOCTYPE, Markup, html};
 use secrecy::ExposeSecret;

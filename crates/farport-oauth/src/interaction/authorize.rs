@@ -7,8 +7,8 @@ use super::{
     finish::{self, is_on_the_web},
 };
 use crate::{
-    AuthorizationServer, Client, ClientAuthentication, ClientOrigin, Digest, ErrorCode, OAuthError, Properties, Scopes, SignInMethod,
-    parameters::Parameters, redirect, server::challenge,
+    AuthorizationServer, Client, ClientAuthentication, ClientOrigin, Digest, ErrorCode, OAuthError,
+    Properties, Scopes, SignInMethod, parameters::Parameters, redirect, server::challenge,
 };
 
 /// What `prompt` asks for (OpenID Connect Core, section 3.1.2.1), as far as it matters here.

@@ -6,8 +6,8 @@ use farport_oauth::{
 use serde_json::json;
 
 use crate::support::{
-    App, Browser, House, ISSUER, MCP, REDIRECT, START, Script, VERIFIER, challenge, client, client_error, parameter,
-    refused,
+    App, Browser, House, ISSUER, MCP, REDIRECT, START, Script, VERIFIER, challenge, client,
+    client_error, parameter, refused,
 };
 
 /// Ways to make a redirect URI lead elsewhere while it looks the same.

@@ -7,8 +7,8 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::support::{
-    App, Browser, Form, House, ISSUER, MCP, REDIRECT, START, came_back, client, client_error, consent,
-    parameter, provider, refused,
+    App, Browser, Form, House, ISSUER, MCP, REDIRECT, START, came_back, client, client_error,
+    consent, parameter, provider, refused,
 };
 
 #[tokio::test]

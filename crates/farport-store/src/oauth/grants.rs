@@ -73,8 +73,7 @@ pub(super) fn list(connection: &Connection, filter: &GrantFilter) -> Result<Vec<
         (None, Some(_)) => "?1 IS NULL AND client = ?2",
         (Some(_), Some(_)) => "subject = ?1 AND client = ?2",
     };
-    let sql =
-        format!("SELECT {COLUMNS} FROM grants WHERE {fits} ORDER BY created DESC, id DESC");
+    let sql = format!("SELECT {COLUMNS} FROM grants WHERE {fits} ORDER BY created DESC, id DESC");
     let client = filter.client.as_ref().map(ClientId::as_str);
     let mut select = connection.prepare_cached(&sql)?;
     let grants = select.query_map(params![filter.subject, client], |row| read(row, 0))?;

@@ -1,0 +1,148 @@
+//! A redirect URI that is registered, and one that is presented: they match where they lead to the
+//! same place, and nothing else is told there that somebody has come.
+
+#![no_main]
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use farport_oauth::{
+    AuthorizationServer, BoxFuture, Config, Cookies, Fetch, FetchError, Fetcher, Keys, MemoryStore,
+    Next, Random, RedirectPolicy, SignInMethod, Site, Stopped, Surroundings, UnixTime, Visit,
+};
+use libfuzzer_sys::fuzz_target;
+use url::{Url, form_urlencoded};
+
+const NOW: UnixTime = UnixTime(1_800_000_000);
+
+/// What edits put in, besides single characters.
+const PIECES: [&str; 16] = [
+    "https://", "http://", "127.0.0.1", "[::1]", "localhost", "client.example", "evil.example", "@",
+    ":8080", ":", "/", "/..", "//", "\\", "%2e", "cursor://",
+];
+
+struct Same;
+
+impl Random for Same {
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(7);
+    }
+}
+
+struct Nobody;
+
+impl Fetcher for Nobody {
+    fn fetch(&self, _: Fetch) -> BoxFuture<'_, Result<http::Response<bytes::Bytes>, FetchError>> {
+        panic!("nobody is asked")
+    }
+}
+
+/// Nothing here waits for anything.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// `uri` with pieces put in, or parts taken out.
+fn edited(uri: &str, edits: &[(u8, u8, u8)]) -> String {
+    let mut text: Vec<char> = uri.chars().collect();
+    for &(kind, place, what) in edits.iter().take(8) {
+        let place = usize::from(place) % (text.len() + 1);
+        match kind % 4 {
+            0 => {
+                let piece = PIECES[usize::from(what) % PIECES.len()];
+                text.splice(place..place, piece.chars());
+            }
+            1 => text.insert(place, char::from(what)),
+            2 => {
+                let end = text.len().min(place + usize::from(what % 8));
+                text.drain(place..end);
+            }
+            _ => {
+                if let Some(one) = text.get_mut(place) {
+                    *one = match one.is_ascii_lowercase() {
+                        true => one.to_ascii_uppercase(),
+                        false => char::from(what),
+                    };
+                }
+            }
+        }
+    }
+    text.into_iter().collect()
+}
+
+/// Where a URI leads, but for its port.
+fn place(uri: &str) -> (String, Option<String>, String, Option<String>) {
+    let url = Url::parse(uri).expect("it was accepted");
+    assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none());
+    let host = url.host_str().map(str::to_owned);
+    (url.scheme().into(), host, url.path().into(), url.query().map(str::to_owned))
+}
+
+fuzz_target!(|input: (String, bool, Vec<(u8, u8, u8)>, String)| {
+    let (registered, related, edits, other) = input;
+    let presented = match related {
+        true => edited(&registered, &edits),
+        false => other,
+    };
+    let world = Surroundings {
+        store: Arc::new(MemoryStore::default()),
+        random: Arc::new(Same),
+        fetcher: Arc::new(Nobody),
+    };
+    let keys = Keys::new([1; 32], []);
+    let server = AuthorizationServer::new(Config::default(), keys, SignInMethod::Development, world);
+    let metadata = serde_json::json!({
+        "redirect_uris": [registered], "token_endpoint_auth_method": "none",
+    });
+    let Ok(client) = now(server.register(metadata.to_string().as_bytes(), None, NOW)) else { return };
+    assert_eq!(RedirectPolicy::default().check(&registered), Ok(()));
+    let client = serde_json::to_value(client).expect("JSON");
+    let client = client["client_id"].as_str().expect("an id");
+
+    // The error is told to whom the redirect URI is believed to lead.
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("client_id", client), ("redirect_uri", &presented), ("response_type", "x")])
+        .finish();
+    let site = Site::new("https://mcp.example", ["/mcp"]).expect("a site");
+    let visit = Visit {
+        site: &site,
+        parameters: query.as_bytes(),
+        cookies: &Cookies::default(),
+        address: None,
+        now: NOW,
+    };
+    let url = match now(server.authorize(visit)).next {
+        Next::Refused(_) => {
+            assert_ne!(registered, presented, "what was registered is refused");
+            return;
+        }
+        Next::Client { url, granted, .. } => {
+            assert!(!granted && !presented.starts_with("https:"));
+            url
+        }
+        Next::Stopped(Stopped { url, .. }) => {
+            assert!(presented.starts_with("https:"));
+            url
+        }
+        next => panic!("a request of this type is not served: {next:?}"),
+    };
+    // One that is empty was not sent, and there is only one that is meant.
+    let presented = if presented.is_empty() { &registered } else { &presented };
+    assert_eq!(RedirectPolicy::default().check(presented), Ok(()));
+    assert_eq!(place(presented), place(&registered));
+    if registered != *presented {
+        let (scheme, host, ..) = place(presented);
+        let host = host.unwrap_or_default();
+        assert_eq!(scheme, "http");
+        assert!(["127.0.0.1", "[::1]", "localhost"].contains(&&*host), "{host}");
+    }
+    let (answer, asked) = (place(&url), place(presented));
+    assert_eq!((&answer.0, &answer.1, &answer.2), (&asked.0, &asked.1, &asked.2));
+});
