@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::ValueHint;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use farport::ProviderName;
 
 use crate::operator::args::{GrantsArgs, TokensArgs};
 use crate::remote::args::{AddArgs, ConnectArgs, LoginArgs, LogoutArgs, RemoveArgs, StatusArgs};
@@ -27,6 +28,7 @@ Exit codes:
 Environment:
   NO_COLOR                     No colour, whatever the terminal
   FARPORT_HOST, FARPORT_PORT   Where `demo` and `dev` listen, unless --host or --port is given
+  FARPORT_AUTH_PROVIDER        How users of `demo` sign in, unless --auth is given
   FARPORT_ALLOWED_HOSTS        Names other machines may call the server by
   FARPORT_CONFIG_DIR           Where sign-ins are kept";
 
@@ -116,28 +118,22 @@ Examples:
   farport demo --port 0       On a free port
   farport demo --auth dev-login
                               Behind a sign-in that takes any name
+  GITHUB_CLIENT_ID=.. GITHUB_CLIENT_SECRET=.. farport demo --auth github
   OIDC_CLIENT_ID=.. OIDC_CLIENT_SECRET=.. farport demo --auth oidc --issuer https://id.example
-                              Behind a real one; its callback is http://localhost:8787/callback")]
+                              Behind a real one; its callback is http://localhost:8787/callback
+
+Behind a sign-in, the calculator has one more tool: `whoami`. The variables of each provider are in
+docs/providers.md. Unless --auth is given, `[auth] provider` of a farport.toml here says where users
+sign in.")]
 pub(crate) struct DemoArgs {
     /// Put a sign-in before it
-    #[arg(long, value_name = "HOW")]
-    pub(crate) auth: Option<DemoAuth>,
+    #[arg(long, value_name = "HOW", env = env_vars::FARPORT_AUTH_PROVIDER, hide_env_values = true)]
+    pub(crate) auth: Option<ProviderName>,
     /// The OpenID provider where users sign in, for `--auth oidc` [env: OIDC_ISSUER]
     #[arg(long, value_name = "URL", requires = "auth")]
     pub(crate) issuer: Option<String>,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
-}
-
-/// How users of the demo sign in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum DemoAuth {
-    /// Under any name, on this machine alone
-    DevLogin,
-    /// At GitHub, with GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET
-    Github,
-    /// At an OpenID provider, with OIDC_CLIENT_ID and OIDC_CLIENT_SECRET
-    Oidc,
 }
 
 /// Generate a server crate from a template

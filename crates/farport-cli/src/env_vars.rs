@@ -6,6 +6,9 @@ pub(crate) const FARPORT_PORT: &str = "FARPORT_PORT";
 /// Address to listen on, when no `--host` is given. Read by `demo` and `dev`.
 pub(crate) const FARPORT_HOST: &str = "FARPORT_HOST";
 
+/// How users sign in, when no `--auth` is given. Read by `demo`.
+pub(crate) const FARPORT_AUTH_PROVIDER: &str = "FARPORT_AUTH_PROVIDER";
+
 /// File that a server creates, empty, once it accepts connections. Set by `dev` for its servers.
 #[cfg(unix)]
 pub(crate) const FARPORT_READY_FILE: &str = "FARPORT_READY_FILE";

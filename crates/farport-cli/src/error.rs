@@ -30,6 +30,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Operator(#[from] crate::operator::Error),
     #[error(transparent)]
+    Demo(#[from] crate::commands::demo::Error),
+    #[error(transparent)]
     Serve(#[from] farport::Error),
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
@@ -47,6 +49,7 @@ impl Error {
             Self::Dev(error) => error.hint(),
             Self::Client(error) => error.hint(),
             Self::Operator(error) => error.hint(),
+            Self::Demo(error) => Some(error.hint().to_owned()),
             Self::Remote(_) | Self::Serve(_) | Self::Runtime(_) | Self::Output(_) => None,
         }
     }

@@ -2,6 +2,8 @@
 
 mod address;
 mod build;
+#[cfg(test)]
+mod by_settings;
 mod external;
 mod settings;
 mod signed_in;
@@ -42,6 +44,15 @@ impl fmt::Debug for SignIn {
 }
 
 impl SignIn {
+    /// As `[auth] provider` says it: at the provider of this name, which is set up from the
+    /// environment. It is asked for `scopes`; for what is usual there, if there are none.
+    ///
+    /// # Errors
+    /// When a variable is missing or cannot be used; the text says which.
+    pub fn from_env(provider: ProviderName, scopes: &[String]) -> Result<Self, crate::Error> {
+        build::named(provider, scopes)
+    }
+
     /// At an identity provider of one's own making.
     pub fn at(provider: impl Provider) -> Self {
         Self(Kind::Provider(Arc::new(provider)))

@@ -1,15 +1,18 @@
 //! `farport demo`.
 
+mod protected;
+
 use std::io::{self, Write};
+use std::path::Path;
 
-use farport::{Announcement, GitHub, Oidc, SignIn};
+use farport::{Announcement, Oidc, ProviderName, Server, Settings, SignIn};
 
-use crate::cli::{DemoArgs, DemoAuth};
-use crate::error::Error;
+use crate::cli::DemoArgs;
 use crate::listen;
 use crate::settings::Listen;
 use crate::terminal::{COPY, GOOD, HEADING};
 use calculator::Calculator;
+use protected::Protected;
 
 // The very calculator that `farport new` generates.
 #[allow(
@@ -19,51 +22,82 @@ use calculator::Calculator;
 #[path = "../../../../templates/authless/src/calculator.rs"]
 mod calculator;
 
+/// Why there is no such demo.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the demo keeps nothing, so there are no API tokens to let anybody in with")]
+    ApiTokens,
+    #[error("--issuer is for `--auth oidc`")]
+    Issuer,
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::ApiTokens => {
+                "`--auth dev-login` needs no account either; for API tokens, try \
+                 `farport new --template api-token NAME`"
+            }
+            Self::Issuer => "the variables of other providers are in docs/providers.md",
+        }
+    }
+}
+
 /// Serves the calculator until it is told to stop.
-pub(crate) fn run(args: DemoArgs) -> Result<(), Error> {
-    let runtime = tokio::runtime::Runtime::new().map_err(Error::Runtime)?;
-    let sign_in = args
-        .auth
-        .map(|auth| sign_in(auth, args.issuer))
+pub(crate) fn run(args: DemoArgs) -> Result<(), crate::Error> {
+    let runtime = tokio::runtime::Runtime::new().map_err(crate::Error::Runtime)?;
+    let settings = Settings::load(Path::new("farport.toml"))?;
+    let provider = args.auth.or(settings.auth.provider);
+    let sign_in = provider
+        .map(|provider| sign_in(provider, args.issuer, &settings.auth.provider_scopes))
         .transpose()?;
     runtime.block_on(serve(Listen::of_demo(args.listen), sign_in))
 }
 
 /// The sign-in that was asked for.
-fn sign_in(auth: DemoAuth, issuer: Option<String>) -> Result<SignIn, Error> {
-    let invalid = |error: farport::InvalidSettings| Error::Serve(error.into());
-    Ok(match auth {
-        DemoAuth::DevLogin => farport::DevLogin.into(),
-        DemoAuth::Github => GitHub::from_env().map_err(invalid)?.into(),
-        DemoAuth::Oidc => match issuer {
-            Some(issuer) => Oidc::from_env_at(&issuer).map_err(invalid)?.into(),
-            None => Oidc::from_env().map_err(invalid)?.into(),
-        },
-    })
+fn sign_in(
+    provider: ProviderName,
+    issuer: Option<String>,
+    scopes: &[String],
+) -> Result<SignIn, crate::Error> {
+    match (provider, issuer) {
+        (ProviderName::ApiToken, _) => Err(Error::ApiTokens.into()),
+        (ProviderName::Oidc, Some(issuer)) => {
+            let provider = Oidc::from_env_at(&issuer).map_err(farport::Error::from)?;
+            Ok(match scopes {
+                [] => provider.into(),
+                scopes => provider.scopes(scopes.iter().map(String::as_str)).into(),
+            })
+        }
+        (_, Some(_)) => Err(Error::Issuer.into()),
+        (provider, None) => Ok(SignIn::from_env(provider, scopes)?),
+    }
 }
 
-async fn serve(Listen { host, port }: Listen, sign_in: Option<SignIn>) -> Result<(), Error> {
+async fn serve(Listen { host, port }: Listen, sign_in: Option<SignIn>) -> Result<(), crate::Error> {
     let protected = sign_in.is_some();
     // Before anybody is told that it is ready, so that whoever hears it may stop it.
-    let stop = stop_signal().map_err(Error::Runtime)?;
-    let mut server = farport::Server::new(|_| Calculator::new())
+    let stop = stop_signal().map_err(crate::Error::Runtime)?;
+    let server = match sign_in {
+        Some(sign_in) => Server::new(|_| Protected::new()).auth(sign_in),
+        None => Server::new(|_| Calculator::new()),
+    };
+    // It leaves nothing behind.
+    let server = server
         .host(&host)
         .port(port)
-        // It leaves nothing behind.
         .store(farport::Storage::Memory);
-    if let Some(sign_in) = sign_in {
-        server = server.auth(sign_in);
-    }
     let bound = server.bind().await.map_err(|error| match error {
         farport::Error::PortInUse { port } => listen::Error::taken(port).into(),
         farport::Error::Listen { source, .. } => listen::Error::new(&host, port, source).into(),
-        error => Error::Serve(error),
+        error => crate::Error::Serve(error),
     })?;
     let mut out = anstream::stdout();
     greet(&mut out, &bound.announcement(), protected)
         .and_then(|()| out.flush())
-        .map_err(Error::Output)?;
-    bound.serve_until(stop).await.map_err(Error::Serve)
+        .map_err(crate::Error::Output)?;
+    bound.serve_until(stop).await.map_err(crate::Error::Serve)
 }
 
 /// Ready once the process is told to stop. The signals are caught from now on.

@@ -5,7 +5,68 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use crate::support::{Running, SOON, agent, call, farport, hermetic, run, succeed};
+use crate::support::{Running, SOON, agent, call, farport, hermetic, run, succeed, write};
+
+/// What a sign-in adds to the demo, however it is asked for.
+#[test]
+fn a_sign_in_is_put_before_it_by_flag_by_environment_and_by_file() {
+    const DEV: &str = "[auth]\nprovider = \"dev-login\"";
+    const GITHUB: &str = "[auth]\nprovider = \"github\"";
+    for (flag, variable, file, protected) in [
+        (None, None, "", false),
+        (Some("dev-login"), None, "", true),
+        (None, Some("dev-login"), "", true),
+        (None, None, DEV, true),
+        (Some("dev-login"), Some("github"), GITHUB, true),
+        (None, Some("dev-login"), GITHUB, true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path().join("farport.toml"), file);
+        let args = ["demo", "--port", "0"].into_iter();
+        let args = args.chain(flag.into_iter().flat_map(|how| ["--auth", how]));
+        let mut command = farport(folder.path(), args);
+        if let Some(variable) = variable {
+            command.env("FARPORT_AUTH_PROVIDER", variable);
+        }
+        let mut demo = Running::start(&mut command);
+        let origin = demo.origin(SOON);
+        demo.wait_for("Ctrl-c stops it.", SOON);
+        let case = format!("{flag:?} {variable:?} {file}");
+        let curl = demo.seen.iter().any(|line| line.contains("curl "));
+        assert_eq!(curl, !protected, "{case}: nobody calls it without a token");
+        let called = call(&origin, "add", serde_json::json!({"a": 1, "b": 1}));
+        assert_eq!(called.is_err(), protected, "{case}: {called:?}");
+        let metadata = format!("{origin}/.well-known/oauth-authorization-server");
+        let status = agent().get(metadata).call().unwrap().status();
+        assert_eq!(status, if protected { 200 } else { 404 }, "{case}");
+        if protected {
+            let page = agent().get(format!("{origin}/authorize")).call().unwrap();
+            let page = page.into_body().read_to_string().unwrap();
+            assert!(page.contains("Protected Calculator"), "{case}: {page}");
+        }
+    }
+}
+
+#[test]
+fn a_sign_in_that_cannot_be_says_what_to_do() {
+    for (args, code, mention) in [
+        (&["--auth", "api-token"][..], 1, "--auth dev-login"),
+        (&["--auth", "google"], 1, "GOOGLE_CLIENT_ID"),
+        (&["--auth", "slack"], 1, "SLACK_CLIENT_ID"),
+        (
+            &["--auth", "dev-login", "--issuer", "https://a"],
+            1,
+            "--auth oidc",
+        ),
+        (&["--auth", "gitlab"], 2, "github"),
+        (&["--auth", "dev-login", "--host", "0.0.0.0"], 1, "loopback"),
+    ] {
+        let all = ["demo", "--port", "0"].iter().chain(args);
+        let ended = run(&mut farport(Path::new("/"), all));
+        assert_eq!(ended.code, Some(code), "{args:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains(mention), "{args:?}: {}", ended.stderr);
+    }
+}
 
 fn demo() -> Running {
     Running::start(&mut farport(Path::new("/"), ["demo", "--port", "0"]))

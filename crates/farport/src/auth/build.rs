@@ -182,7 +182,7 @@ impl Protection {
 }
 
 /// The provider of this name, set up from the environment.
-fn named(provider: ProviderName, scopes: &[String]) -> Result<SignIn, Error> {
+pub(super) fn named(provider: ProviderName, scopes: &[String]) -> Result<SignIn, Error> {
     let oidc = |provider: Result<Oidc, InvalidSettings>| -> Result<SignIn, Error> {
         let provider = provider?;
         Ok(match scopes {

@@ -37,7 +37,7 @@ pub struct AuthSettings {
 }
 
 /// Where users sign in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ProviderName {
@@ -47,6 +47,7 @@ pub enum ProviderName {
     ApiToken,
     /// GitHub, or GitHub Enterprise Server.
     #[serde(rename = "github")]
+    #[value(name = "github")]
     GitHub,
     /// Google.
     Google,
@@ -56,6 +57,7 @@ pub enum ProviderName {
     Auth0,
     /// WorkOS AuthKit.
     #[serde(rename = "workos")]
+    #[value(name = "workos")]
     WorkOs,
     /// Stytch.
     Stytch,

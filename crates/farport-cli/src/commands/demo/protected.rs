@@ -1,0 +1,89 @@
+//! The calculator behind a sign-in: it knows who calculates.
+
+use std::sync::LazyLock;
+
+use farport::SignedIn;
+use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::tool::ToolCallContext;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult,
+    PaginatedRequestParams, ServerConfig, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler, tool, tool_router};
+use serde_json::json;
+
+use super::calculator::Calculator;
+
+/// The tools that are not the calculator's.
+static TOOLS: LazyLock<ToolRouter<Protected>> = LazyLock::new(Protected::tool_router);
+
+/// A calculator, and a tool that says who calls.
+#[derive(Clone, Debug)]
+pub(super) struct Protected {
+    calculator: Calculator,
+}
+
+#[tool_router]
+impl Protected {
+    pub(super) fn new() -> Self {
+        Self {
+            calculator: Calculator::new(),
+        }
+    }
+
+    /// Says who is signed in, and whether tools could act for them at their identity provider.
+    #[tool]
+    async fn whoami(&self, user: SignedIn) -> String {
+        let scopes: Vec<_> = user.scopes.iter().collect();
+        let acts = user.upstream_token().await.is_ok();
+        let known = json!({
+            "issuer": user.issuer,
+            "subject": user.subject,
+            "name": user.name,
+            "email": user.email,
+            "scopes": scopes,
+            "claims": user.claims,
+            "acts_at_provider": acts,
+        });
+        known.to_string()
+    }
+}
+
+impl ServerHandler for Protected {
+    fn get_info(&self) -> ServerConfig {
+        let mut info = self.calculator.get_info();
+        info.server_info = Implementation::new("Protected Calculator", "1.0.0");
+        info
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let mut listed = self.calculator.list_tools(request, context).await?;
+        listed.tools.extend(TOOLS.list_all());
+        Ok(listed)
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        match TOOLS.has_route(&request.name) {
+            true => {
+                TOOLS
+                    .call(ToolCallContext::new(self, request, context))
+                    .await
+            }
+            false => self.calculator.call_tool(request, context).await,
+        }
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        let own = TOOLS.get(name).cloned();
+        own.or_else(|| self.calculator.get_tool(name))
+    }
+}
