@@ -59,7 +59,11 @@ fn a_sign_in_that_cannot_be_says_what_to_do() {
             "--auth oidc",
         ),
         (&["--auth", "gitlab"], 2, "github"),
-        (&["--auth", "dev-login", "--host", "0.0.0.0"], 1, "loopback"),
+        (
+            &["--auth", "dev-login", "--host", "0.0.0.0"],
+            1,
+            "FARPORT_PUBLIC_URL",
+        ),
     ] {
         let all = ["demo", "--port", "0"].iter().chain(args);
         let ended = run(&mut farport(Path::new("/"), all));

@@ -9,6 +9,7 @@
     reason = "clippy knows functions marked as tests, not those that tests call"
 )]
 
+mod api_tokens;
 mod connect;
 mod demo;
 mod dev;
