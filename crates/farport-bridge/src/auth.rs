@@ -90,7 +90,9 @@ impl Auth {
     pub(crate) async fn bearer(&self) -> Result<Option<Secret>, Error> {
         let mut state = self.state.lock().await;
         if !state.loaded {
-            state.record = self.load()?;
+            self.store.ready().await?;
+            self.store.settle(self.identity.key()).await?;
+            state.record = self.load().await?;
             state.loaded = true;
         }
         let Some(tokens) = state.tokens() else {
@@ -114,7 +116,7 @@ impl Auth {
         presented: Option<&Secret>,
     ) -> Result<(), Error> {
         let mut state = self.state.lock().await;
-        state.record = self.load()?;
+        state.record = self.load().await?;
         if self.has_other_than(&state, presented) {
             return Ok(());
         }
@@ -136,7 +138,7 @@ impl Auth {
         presented: Option<&Secret>,
     ) -> Result<(), Error> {
         let mut state = self.state.lock().await;
-        state.record = self.load()?;
+        state.record = self.load().await?;
         if self.has_other_than(&state, presented) {
             return Ok(());
         }
@@ -155,7 +157,7 @@ impl Auth {
     /// Signs in whether or not there is a sign-in already.
     pub(crate) async fn sign_in_now(&self, challenge: &Challenge) -> Result<(), Error> {
         let mut state = self.state.lock().await;
-        state.record = self.load()?;
+        state.record = self.load().await?;
         let presented = state.tokens().and_then(|tokens| self.present(tokens));
         let found = self.discover(&state, challenge).await?;
         if let Some(found) = &found {
@@ -165,8 +167,8 @@ impl Auth {
             .await
     }
 
-    fn load(&self) -> Result<Option<Record>, Error> {
-        let mut record = self.store.load(&self.identity)?;
+    async fn load(&self) -> Result<Option<Record>, Error> {
+        let mut record = self.store.load(&self.identity).await?;
         if let Some(record) = &mut record {
             self.server.as_str().clone_into(&mut record.server);
         }
@@ -232,7 +234,7 @@ impl Auth {
             return Ok(false);
         }
         let _guard = self.store.lock(self.identity.key(), RENEWAL).await?;
-        state.record = self.load()?.or(state.record.take());
+        state.record = self.load().await?.or(state.record.take());
         if self.has_other_than(state, presented) && state.tokens().is_some_and(|t| self.fresh(t)) {
             return Ok(true);
         }
@@ -290,7 +292,7 @@ impl Auth {
                 renewed.refresh = renewed.refresh.or_else(|| tokens.refresh.clone());
                 renewed.id_token = renewed.id_token.or_else(|| tokens.id_token.clone());
                 record.tokens = Some(renewed);
-                self.store.save(self.identity.key(), &record)?;
+                self.store.save(self.identity.key(), &record).await?;
                 state.record = Some(record);
                 tracing::debug!("the sign-in was renewed");
                 Ok(true)
@@ -324,11 +326,12 @@ impl Auth {
             }
             .into());
         }
+        self.store.ready().await?;
         state.count_sign_in(&self.server)?;
         // Whoever signs in holds the lock for as long as a person may take.
         let patience = self.options.timeout.saturating_add(RENEWAL);
         let _guard = self.store.lock(self.identity.key(), patience).await?;
-        let stored = self.load()?;
+        let stored = self.load().await?;
         let known = state.record.take();
         state.record = stored.or_else(|| known.clone());
         if self.has_other_than(state, presented) {
@@ -345,7 +348,7 @@ impl Auth {
             Flow::Device => self.by_device(state, &found, challenge, &granted).await?,
             _ => self.by_browser(state, &found, challenge, &granted).await?,
         };
-        self.store.save(self.identity.key(), &record)?;
+        self.store.save(self.identity.key(), &record).await?;
         state.record = Some(record);
         state.refused = None;
         Ok(())
@@ -393,7 +396,7 @@ impl Auth {
             tokens: Some(tokens),
             ..Record::new(&self.server)
         };
-        self.store.save(self.identity.key(), &record)?;
+        self.store.save(self.identity.key(), &record).await?;
         state.record = Some(record);
         Ok(())
     }

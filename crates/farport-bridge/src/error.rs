@@ -121,6 +121,16 @@ pub enum Error {
         /// What to do.
         advice: &'static str,
     },
+    /// The keyring of the operating system cannot be used.
+    #[error(
+        "The keyring of this system cannot be used: {why}. Start or unlock one (on Linux: GNOME \
+         Keyring, KWallet or KeePassXC), or sign in without --keyring: tokens then rest in a file \
+         that only you can read."
+    )]
+    Keyring {
+        /// What the system said.
+        why: String,
+    },
     /// The local client's pipe is broken.
     #[error("The client that started this cannot be reached any more: {0}.")]
     Local(#[source] std::io::Error),

@@ -89,7 +89,7 @@ fn request(
 /// forgotten. `None` where there was none.
 ///
 /// # Errors
-/// When its file cannot be removed. A server that does not take them back is told of in `person`,
+/// When its file cannot be removed, or the keyring that its tokens are in cannot be used. A server that does not take them back is told of in `person`,
 /// and they are forgotten all the same.
 pub async fn log_out(
     http: HttpOptions,
@@ -97,7 +97,7 @@ pub async fn log_out(
     summary: &Summary,
     person: &Person,
 ) -> Result<Option<LoggedOut>, Error> {
-    let record = store.record(&summary.key)?;
+    let record = store.record(&summary.key).await?;
     let mut outcome = LoggedOut::Forgotten;
     if let Some(record) = &record {
         match revoke(&Http::new(http), record).await {
@@ -106,5 +106,5 @@ pub async fn log_out(
             Err(error) => person.tell(&error.to_string()),
         }
     }
-    Ok(store.forget(&summary.key)?.then_some(outcome))
+    Ok(store.forget(&summary.key).await?.then_some(outcome))
 }

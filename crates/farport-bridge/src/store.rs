@@ -3,22 +3,33 @@
 //! A file is replaced whole, by renaming. Whoever changes one holds its lock, which the operating
 //! system gives back when its holder dies; so several instances share one sign-in and one refresh,
 //! and none waits for a dead one.
+//!
+//! Tokens rest in the file, or, where that is wanted, in the keyring of the operating system; then the
+//! file says where they are. A sign-in that is in the keyring stays there until it ends.
 
 mod folder;
 mod import;
+mod keyring;
 mod lock;
 mod record;
+#[cfg(all(unix, not(target_vendor = "apple")))]
+mod secret_service;
+mod secrets;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use record::{Client, ClientAuth, Record, Tokens, now};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+pub use keyring::Keyring;
 pub(crate) use lock::Guard;
+pub(crate) use record::{Client, ClientAuth, Record, Tokens, now};
 
 use crate::Error;
 use crate::identity::Identity;
+use secrets::Place;
 
 /// Where sign-ins are kept.
 #[derive(Clone, Debug)]
@@ -26,6 +37,19 @@ pub struct Store {
     folder: PathBuf,
     /// The folder of the proxy that is replaced, whose sign-ins are taken over.
     elsewhere: Option<PathBuf>,
+    keyring: Keyring,
+    /// Whether what is kept anew goes into the keyring.
+    into_keyring: bool,
+}
+
+/// A file, as it is written.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    record: Record,
+    /// Where the secrets are, when they are not here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keyring: Option<Place>,
 }
 
 /// A stored sign-in, as a person may see it.
@@ -43,9 +67,16 @@ pub struct Summary {
     pub renews: bool,
     /// Whether there is a token at all: a client may be registered before anybody signs in.
     pub signed_in: bool,
+    /// Whether the tokens are in the keyring of the operating system; else they are in the file.
+    pub in_keyring: bool,
     /// Which of several sign-ins to one server this is.
     pub key: String,
 }
+
+/// How often a file is read again that was replaced meanwhile.
+const MOST_READS: usize = 5;
+/// How long moving a sign-in into the keyring waits for others that use it.
+const MOVE_WITHIN: Duration = Duration::from_secs(10);
 
 const ADVICE: &str = "Check that the folder is yours, or name another one in FARPORT_CONFIG_DIR.";
 
@@ -66,6 +97,8 @@ impl Store {
         Ok(Self {
             folder: folder.join("sign-ins"),
             elsewhere: folder::mcp_auth(),
+            keyring: Keyring::of_system(),
+            into_keyring: false,
         })
     }
 
@@ -74,6 +107,8 @@ impl Store {
         Self {
             folder: folder.into(),
             elsewhere: None,
+            keyring: Keyring::of_system(),
+            into_keyring: false,
         }
     }
 
@@ -81,6 +116,21 @@ impl Store {
     #[must_use]
     pub fn taking_over(mut self, folder: impl Into<PathBuf>) -> Self {
         self.elsewhere = Some(folder.into());
+        self
+    }
+
+    /// The same store, whose tokens go into the keyring from now on, if `wanted`. Where a sign-in is
+    /// in the keyring already, it stays there in any case.
+    #[must_use]
+    pub fn with_keyring(mut self, wanted: bool) -> Self {
+        self.into_keyring = wanted;
+        self
+    }
+
+    /// The same store with another keyring than the system's.
+    #[must_use]
+    pub fn using(mut self, keyring: Keyring) -> Self {
+        self.keyring = keyring;
         self
     }
 
@@ -112,8 +162,8 @@ impl Store {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            if let Some(record) = self.read(&path)? {
-                all.push(record.summary(key));
+            if let Some(kept) = self.read(&path)? {
+                all.push(kept.summary(key));
             }
         }
         all.sort_by(|a, b| (&a.server, &a.key).cmp(&(&b.server, &b.key)));
@@ -123,9 +173,13 @@ impl Store {
     /// Forgets a sign-in of [`Store::list`]. Whether there was one.
     ///
     /// # Errors
-    /// When its file cannot be removed.
-    pub fn forget(&self, key: &str) -> Result<bool, Error> {
+    /// When its file cannot be removed, or its tokens cannot be taken out of the keyring; then the
+    /// file stays.
+    pub async fn forget(&self, key: &str) -> Result<bool, Error> {
         let path = self.path(key);
+        if let Some(place) = self.read(&path)?.and_then(|kept| kept.keyring) {
+            place.clear(&self.keyring).await?;
+        }
         match std::fs::remove_file(&path) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -133,9 +187,17 @@ impl Store {
         }
     }
 
+    /// Makes sure that there is a keyring, where one is wanted: nobody is to sign in for nothing.
+    pub(crate) async fn ready(&self) -> Result<(), Error> {
+        if self.into_keyring {
+            self.keyring.ready().await?;
+        }
+        Ok(())
+    }
+
     /// The sign-in of a server; one of the replaced proxy's where there is none of ours.
-    pub(crate) fn load(&self, identity: &Identity) -> Result<Option<Record>, Error> {
-        let record = self.read(&self.path(identity.key()))?;
+    pub(crate) async fn load(&self, identity: &Identity) -> Result<Option<Record>, Error> {
+        let record = self.record(identity.key()).await?;
         if record.is_some() {
             return Ok(record);
         }
@@ -143,24 +205,97 @@ impl Store {
         Ok(elsewhere.and_then(|folder| import::find(folder, identity)))
     }
 
-    pub(crate) fn record(&self, key: &str) -> Result<Option<Record>, Error> {
-        self.read(&self.path(key))
+    /// Moves a sign-in into the keyring that rests in its file, where a keyring is wanted.
+    pub(crate) async fn settle(&self, key: &str) -> Result<(), Error> {
+        let in_file = |kept: &Kept| kept.keyring.is_none() && kept.record.has_secrets();
+        let path = self.path(key);
+        if !self.into_keyring || !self.read(&path)?.as_ref().is_some_and(in_file) {
+            return Ok(());
+        }
+        let guard = self.lock(key, MOVE_WITHIN).await?;
+        // Whoever has it writes it anew when it is done.
+        if guard.is_some()
+            && let Some(kept) = self.read(&path)?.filter(in_file)
+        {
+            self.save(key, &kept.record).await?;
+        }
+        Ok(())
+    }
+
+    /// A sign-in, with its secrets.
+    pub(crate) async fn record(&self, key: &str) -> Result<Option<Record>, Error> {
+        let path = self.path(key);
+        let mut place = None;
+        for _ in 0..MOST_READS {
+            let Some(mut kept) = self.read(&path)? else {
+                return Ok(None);
+            };
+            let Some(now) = &kept.keyring else {
+                return Ok(Some(kept.record));
+            };
+            if now.take(&self.keyring, &mut kept.record).await? {
+                return Ok(Some(kept.record));
+            }
+            // Somebody may have renewed it between the two looks.
+            if place.as_ref() == Some(now) {
+                tracing::warn!(path = %path.display(), "the keyring does not have this sign-in");
+                // Without its secret it is nobody.
+                let client = kept.record.client.take();
+                kept.record.client = client.filter(|client| client.auth == ClientAuth::None);
+                return Ok(Some(kept.record));
+            }
+            place.clone_from(&kept.keyring);
+        }
+        Ok(None)
     }
 
     /// Keeps a sign-in in place of the one before.
-    pub(crate) fn save(&self, key: &str, record: &Record) -> Result<(), Error> {
+    pub(crate) async fn save(&self, key: &str, record: &Record) -> Result<(), Error> {
         self.make_folder()?;
         let path = self.path(key);
-        let text = serde_json::to_vec_pretty(record).map_err(io::Error::from);
+        let before = self.read(&path)?.and_then(|kept| kept.keyring);
+        let mut kept = Kept {
+            record: record.clone(),
+            keyring: None,
+        };
+        if (self.into_keyring || before.is_some()) && record.has_secrets() {
+            let name = self.entry_name(key);
+            let place = Place::put(&self.keyring, &name, before.as_ref(), &mut kept.record).await?;
+            kept.keyring = Some(place);
+        }
+        self.write(&path, &kept)?;
+        if let Some(before) = before
+            && let Err(error) = before.clear(&self.keyring).await
+        {
+            tracing::warn!(%error, "a token that was replaced is still in the keyring");
+        }
+        Ok(())
+    }
+
+    fn write(&self, path: &Path, kept: &Kept) -> Result<(), Error> {
+        let text = serde_json::to_vec_pretty(kept).map_err(io::Error::from);
         let written = text.and_then(|text| {
             // For this user alone, from the first byte on.
             let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
             file.write_all(&text)?;
             file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
+            file.persist(path).map_err(|error| error.error)?;
             Ok(())
         });
-        written.map_err(|error| self.failed(&path, error))
+        written.map_err(|error| self.failed(path, error))
+    }
+
+    /// What its entries in the keyring are called. Two folders have different ones.
+    fn entry_name(&self, key: &str) -> String {
+        let folder = self.folder.canonicalize();
+        let folder = folder.as_ref().unwrap_or(&self.folder);
+        let hash = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+        let hash: String = hash
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!("{key}-{hash}")
     }
 
     /// Waits until no other instance changes this sign-in, and keeps others from it.
@@ -178,14 +313,14 @@ impl Store {
         self.folder.join(format!("{key}.json"))
     }
 
-    fn read(&self, path: &Path) -> Result<Option<Record>, Error> {
+    fn read(&self, path: &Path) -> Result<Option<Kept>, Error> {
         let text = match std::fs::read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.failed(path, error)),
         };
         match serde_json::from_slice(&text) {
-            Ok(record) => Ok(Some(record)),
+            Ok(kept) => Ok(Some(kept)),
             Err(error) => {
                 // Signing in again mends it; the file may be from a newer release, so it stays.
                 tracing::warn!(path = %path.display(), %error, "a stored sign-in cannot be read");
@@ -204,6 +339,34 @@ impl Store {
             path: path.to_owned(),
             source,
             advice: ADVICE,
+        }
+    }
+}
+
+impl Kept {
+    fn summary(&self, key: String) -> Summary {
+        let record = &self.record;
+        let (place, tokens) = (self.keyring.as_ref(), record.tokens.as_ref());
+        let server = record.authorization_server.as_ref();
+        let scopes = place.map(|place| &place.scopes);
+        Summary {
+            server: record.server.clone(),
+            issuer: server.map(|one| one.issuer.clone()).unwrap_or_default(),
+            scopes: scopes
+                .or(tokens.map(|tokens| &tokens.scopes))
+                .cloned()
+                .unwrap_or_default(),
+            expires_at: match place {
+                Some(place) => place.expires_at,
+                None => tokens.and_then(|tokens| tokens.expires_at),
+            },
+            renews: place.map_or_else(
+                || tokens.is_some_and(|tokens| tokens.refresh.is_some()),
+                |place| place.renews,
+            ),
+            signed_in: place.map_or(tokens.is_some(), |place| place.signed_in),
+            in_keyring: place.is_some(),
+            key,
         }
     }
 }

@@ -6,7 +6,6 @@ use base64::Engine;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Summary;
 use crate::auth::ServerMetadata;
 use crate::secret::Secret;
 
@@ -151,22 +150,9 @@ impl Record {
         }
     }
 
-    pub(super) fn summary(&self, key: String) -> Summary {
-        let tokens = self.tokens.as_ref();
-        Summary {
-            server: self.server.clone(),
-            issuer: self
-                .authorization_server
-                .as_ref()
-                .map(|server| server.issuer.clone())
-                .unwrap_or_default(),
-            scopes: tokens
-                .map(|tokens| tokens.scopes.clone())
-                .unwrap_or_default(),
-            expires_at: tokens.and_then(|tokens| tokens.expires_at),
-            renews: tokens.is_some_and(|tokens| tokens.refresh.is_some()),
-            signed_in: tokens.is_some(),
-            key,
-        }
+    /// Whether there is anything in it that nobody else may see.
+    pub(super) fn has_secrets(&self) -> bool {
+        let client = self.client.as_ref();
+        self.tokens.is_some() || client.is_some_and(|client| client.secret.is_some())
     }
 }

@@ -9,6 +9,7 @@
 
 mod eras;
 mod hostile;
+mod keyring;
 mod opener;
 mod sessions;
 mod sharing;

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::{Answer, Client, Seen, Server, options};
 
 /// A protected server that is its own authorization server. Its first token is renewed after two seconds.
-async fn protected(refreshes: Arc<AtomicUsize>) -> Server {
+pub(crate) async fn protected(refreshes: Arc<AtomicUsize>) -> Server {
     Server::start(move |origin, seen: &Seen| {
         let path = seen.path.split('?').next().unwrap();
         match path {

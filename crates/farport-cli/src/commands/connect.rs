@@ -11,8 +11,8 @@ use crate::remote::{log_to_stderr, teller};
 pub(crate) fn run(args: ConnectArgs) -> Result<(), Error> {
     log_to_stderr(&args.messages)?;
     let person = Person::new(teller(&args.messages), Browser);
+    let store = Store::of_user()?.with_keyring(args.sign_in.keyring);
     let options = args.settle()?;
-    let store = Store::of_user()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -21,9 +21,9 @@ pub(crate) fn run(args: LoginArgs) -> Result<(), Error> {
     };
     let may_paste = args.no_browser || std::io::stdin().is_terminal();
     let url = args.server.url.clone();
+    let store = Store::of_user()?.with_keyring(args.sign_in.keyring);
     let mut options = args.settle()?;
     options.sign_in.paste = may_paste;
-    let store = Store::of_user()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -37,6 +37,9 @@ fn show(out: &mut impl Write, store: &Store, all: &[Summary]) -> std::io::Result
         if !summary.scopes.is_empty() {
             writeln!(out, "  scopes       {}", summary.scopes.join(" "))?;
         }
+        if summary.in_keyring {
+            writeln!(out, "  tokens       in the keyring of this system")?;
+        }
     }
     writeln!(out, "Kept in {}", store.folder().display())
 }

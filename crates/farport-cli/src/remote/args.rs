@@ -251,6 +251,11 @@ pub(crate) struct SignInArgs {
     #[arg(long, help_heading = SIGN_IN)]
     pub(crate) use_id_token: bool,
 
+    /// Keep the tokens in the keyring of the system (Secret Service, Keychain, Credential Manager)
+    /// and not in a file; they stay there until `farport logout`
+    #[arg(long, help_heading = SIGN_IN)]
+    pub(crate) keyring: bool,
+
     /// What to register with, over the defaults, as JSON or @FILE; `scope` says what to ask for
     #[arg(long, value_name = "JSON|@FILE", help_heading = CLIENT)]
     pub(crate) static_oauth_client_metadata: Option<String>,
