@@ -1,7 +1,9 @@
 //! Messages between the local client and the server.
 //!
 //! What the client writes is looked at once and taken to the server in the way of its era; what the
-//! server sends comes back through [`Bridge::deliver`], which lets nothing but JSON-RPC through.
+//! server sends comes back through `deliver`, which lets nothing but JSON-RPC through.
+
+mod deliver;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncBufRead, AsyncWrite};
@@ -123,7 +124,7 @@ impl Bridge {
         let gone = CancellationToken::new();
         // Reads on while a message waits for a sign-in, so that the client's end is noticed.
         let reader = tokio::spawn(read(
-            Lines::new(input, self.remote.largest_message()),
+            Lines::new(input, self.remote.limits().held),
             sender,
             gone.clone(),
         ));
@@ -140,7 +141,7 @@ impl Bridge {
             match line {
                 None => break,
                 Some(Line::TooLong) => {
-                    let most = self.remote.largest_message() / 1_048_576;
+                    let most = self.remote.limits().held / 1_048_576;
                     let said = format!("A message of more than {most} MiB is not passed on");
                     self.write(&message::error(None, INVALID_REQUEST, &said))
                         .await;
@@ -158,6 +159,11 @@ impl Bridge {
         reader.abort();
         if !self.stop.is_cancelled() {
             self.drain().await;
+        }
+        // What has been answered reaches the client whole, if it still reads.
+        let written = tokio::time::timeout(DRAIN, self.output.flush());
+        if written.await.is_err() {
+            tracing::debug!("the client did not read on");
         }
         let goodbye = tokio::time::timeout(GOODBYE, self.end_session());
         if goodbye.await.is_err() {
@@ -323,59 +329,6 @@ impl Bridge {
         }
         self.person.tell(&text);
         *told = text;
-    }
-
-    /// Takes what a server has sent: a message, or a batch of them. `from` is the request on whose
-    /// stream it came.
-    pub(crate) fn deliver<'a>(
-        self: &'a Arc<Self>,
-        text: &'a str,
-        from: Option<&'a Id>,
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        // Boxed, because what it delivers may lead to more requests.
-        Box::pin(async move {
-            let not_json = || Error::NotMcp {
-                url: self.remote.shown(),
-                why: "it sent something that is not JSON-RPC".to_owned(),
-            };
-            for message in message::split(text).ok_or_else(not_json)? {
-                let peek = Peek::at(message).ok_or_else(not_json)?;
-                match &peek.kind {
-                    Kind::Response(Some(id)) => self.deliver_response(id, message, &peek).await,
-                    Kind::Response(None) => {
-                        let said = peek.error.map(message::error_text).unwrap_or_default();
-                        tracing::debug!(%said, "the server could not read something");
-                    }
-                    Kind::Request(_) | Kind::Notification if self.down.is_active() => {
-                        self.down_incoming(message, &peek, from).await;
-                    }
-                    Kind::Request(_) | Kind::Notification => self.write(message).await,
-                }
-            }
-            Ok(())
-        })
-    }
-
-    async fn deliver_response(&self, id: &Id, text: &str, peek: &Peek<'_>) {
-        if let Some(waiting) = lock(&self.ours).remove(id) {
-            // Whoever asked may have stopped waiting.
-            let _ = waiting.send(text.to_owned());
-            return;
-        }
-        let Some(pending) = lock(&self.pending).remove(id) else {
-            tracing::debug!(id = id.json(), "a response to nothing that was asked");
-            return;
-        };
-        let visible = match peek.result {
-            Some(result) if pending.method == "tools/list" => self
-                .tools
-                .visible(result.get(), pending.modern || self.up.is_active()),
-            _ => None,
-        };
-        match visible {
-            Some(visible) => self.write(&message::result(id, &visible)).await,
-            None => self.write(text).await,
-        }
     }
 
     /// Takes a request of the client out of those that are answered as soon as there is an answer.

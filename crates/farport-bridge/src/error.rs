@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::SignInError;
+use crate::spool::Fault;
 
 /// Why the remote server could not be reached, or not be used.
 ///
@@ -84,6 +85,19 @@ pub enum Error {
         /// The most that is taken, in bytes.
         limit: usize,
     },
+    /// A large message could not be kept until it was whole.
+    #[error(
+        "A large message of {url} cannot be kept in a temporary file: {source}. Make room in {}, or \
+         name another folder in {}.",
+        std::env::temp_dir().display(),
+        if cfg!(windows) { "TEMP" } else { "TMPDIR" }
+    )]
+    Temporary {
+        /// The address, without its query.
+        url: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The connection broke before the answer was there.
     #[error("The connection to {url} broke before the answer was there: {why}. Try again.")]
     Broken {
@@ -137,4 +151,18 @@ pub enum Error {
     /// The work was stopped.
     #[error("It was stopped.")]
     Stopped,
+}
+
+impl Error {
+    /// What it means that a message of `url` could not be taken in.
+    pub(crate) fn of_message(url: String, fault: Fault) -> Self {
+        match fault {
+            Fault::TooLarge(limit) => Self::TooLarge { url, limit },
+            Fault::NotText => Self::NotMcp {
+                url,
+                why: "its answer is not UTF-8".to_owned(),
+            },
+            Fault::File(source) => Self::Temporary { url, source },
+        }
+    }
 }

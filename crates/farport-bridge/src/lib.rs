@@ -30,6 +30,7 @@ mod remote;
 mod secret;
 mod session;
 mod sign_in;
+mod spool;
 mod sse;
 mod stdio;
 mod store;

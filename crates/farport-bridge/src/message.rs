@@ -15,7 +15,11 @@ pub(crate) struct Id(String);
 impl Id {
     /// The id of this JSON text; `None` for what is neither a string nor a number.
     pub(crate) fn of(raw: &RawValue) -> Option<Self> {
-        let value: serde_json::Value = serde_json::from_str(raw.get()).ok()?;
+        Self::of_value(&serde_json::from_str(raw.get()).ok()?)
+    }
+
+    /// The id that this is; `None` for what is neither a string nor a number.
+    pub(crate) fn of_value(value: &serde_json::Value) -> Option<Self> {
         (value.is_string() || value.is_number()).then(|| Self(value.to_string()))
     }
 

@@ -133,14 +133,14 @@ impl Bridge {
     ) -> Result<(), Error> {
         match &*response.media_type() {
             "application/json" => {
-                let text = response.text(self.remote.largest_message()).await?;
-                self.deliver(&text, Some(id)).await?;
+                let body = response.body(self.remote.limits()).await?;
+                self.deliver_body(body, Some(id)).await?;
             }
             "text/event-stream" => {
-                let mut parser = Parser::new(self.remote.largest_message());
+                let mut parser = Parser::new(self.remote.limits());
                 while let Some(event) = self.next_event(&mut response, &mut parser).await? {
-                    if matches!(&*event.name, "" | "message") && !event.data.is_empty() {
-                        self.deliver(&event.data, Some(id)).await?;
+                    if event.is_message() {
+                        self.deliver_body(event.data, Some(id)).await?;
                     }
                 }
             }
@@ -231,18 +231,18 @@ impl Bridge {
         if response.media_type() != "text/event-stream" {
             return self.modern_receive(response, id).await;
         }
-        let mut parser = Parser::new(self.remote.largest_message());
+        let mut parser = Parser::new(self.remote.limits());
         while let Some(event) = self.next_event(&mut response, &mut parser).await? {
-            if !matches!(&*event.name, "" | "message") || event.data.is_empty() {
+            if !event.is_message() {
                 continue;
             }
             *failures = 0;
-            let is_acknowledgement = Peek::at(&event.data)
+            let is_acknowledgement = Peek::at(event.data.held())
                 .is_some_and(|peek| peek.method == "notifications/subscriptions/acknowledged");
             if is_acknowledgement && std::mem::replace(acknowledged, true) {
                 continue;
             }
-            self.deliver(&event.data, Some(id)).await?;
+            self.deliver_body(event.data, Some(id)).await?;
         }
         Ok(())
     }

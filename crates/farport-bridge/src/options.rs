@@ -35,8 +35,10 @@ pub enum Protocol {
     Legacy,
 }
 
-/// The most that one message may have unless it is set otherwise, in bytes.
-pub(crate) const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
+/// The most that one message of the server may have unless it is set otherwise, in bytes.
+const LARGEST_MESSAGE: usize = 1024 * 1024 * 1024;
+/// The most that is held in memory of one message unless it is set otherwise, in bytes.
+const LARGEST_HELD: usize = 64 * 1024 * 1024;
 
 /// How to reach a server.
 #[derive(Clone, Debug)]
@@ -59,8 +61,12 @@ pub struct Options {
     pub ping: Option<Duration>,
     /// Whether cookies of the server are sent back to it. Default: they are.
     pub cookies: bool,
-    /// The most that one message may have, in bytes. Default: 64 MiB.
+    /// The most that one message of the server may have, in bytes. From 2 MiB on it is in a temporary
+    /// file until it is whole. Default: 1 GiB.
     pub largest_message: usize,
+    /// The most that a message may have that has to be in memory, in bytes: one of the client, a list
+    /// of tools, one that is translated between eras. Default: 64 MiB.
+    pub largest_held: usize,
 }
 
 impl Options {
@@ -110,6 +116,7 @@ impl Options {
             ping: None,
             cookies: true,
             largest_message: LARGEST_MESSAGE,
+            largest_held: LARGEST_HELD,
         })
     }
 

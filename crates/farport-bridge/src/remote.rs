@@ -12,6 +12,7 @@ use crate::http::{Cookies, Http, Incoming, Outgoing, Redirects, same_origin, sho
 use crate::options::Options;
 use crate::person::Person;
 use crate::secret::Secret;
+use crate::spool::Limits;
 use crate::store::Store;
 
 /// How often a request is repeated with other tokens.
@@ -24,7 +25,7 @@ pub(crate) struct Remote {
     url: Url,
     headers: HeaderMap,
     cookies: Option<Cookies>,
-    largest_message: usize,
+    limits: Limits,
 }
 
 impl Remote {
@@ -45,7 +46,7 @@ impl Remote {
             url: options.url.clone(),
             headers: options.header_map()?,
             cookies: options.cookies.then(Cookies::default),
-            largest_message: options.largest_message,
+            limits: Limits::new(options.largest_held, options.largest_message),
         })
     }
 
@@ -58,9 +59,9 @@ impl Remote {
         shown(&self.url)
     }
 
-    /// The most that a message may have, in bytes.
-    pub(crate) fn largest_message(&self) -> usize {
-        self.largest_message
+    /// How large messages may be.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
     }
 
     pub(crate) fn auth(&self) -> &Auth {

@@ -431,10 +431,11 @@ impl Bridge {
                 &said,
             ));
         }
-        let mut parser = Parser::new(self.remote.largest_message());
+        let mut parser = Parser::new(self.remote.limits());
         while let Some(event) = self.next_event(&mut response, &mut parser).await? {
             backoff.reset();
-            let Some(peek) = Peek::at(&event.data) else {
+            let text = self.text_of(event.data)?;
+            let Some(peek) = Peek::at(&text) else {
                 continue;
             };
             if let Some(error) = peek.error {
@@ -446,7 +447,7 @@ impl Bridge {
             // The client has asked for none of this, so it needs no acknowledgement.
             if !peek.method.is_empty() && peek.method != "notifications/subscriptions/acknowledged"
             {
-                self.deliver(&event.data, None).await?;
+                self.deliver(&text, None).await?;
             }
         }
         Ok(())

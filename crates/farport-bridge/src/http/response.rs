@@ -9,6 +9,7 @@ use url::Url;
 
 use super::shown;
 use crate::Error;
+use crate::spool::{Body, Limits, Spool};
 
 /// How much of an unexpected answer is shown, in characters.
 const SHOWN: usize = 200;
@@ -90,6 +91,17 @@ impl Incoming {
             url: shown(&self.url),
             why: "its answer is not UTF-8".to_owned(),
         })
+    }
+
+    /// The whole body, which is a message.
+    pub(crate) async fn body(&mut self, limits: Limits) -> Result<Body, Error> {
+        let mut spool = Spool::new(limits);
+        while let Some(chunk) = self.chunk().await? {
+            let pushed = spool.push(&chunk);
+            pushed.map_err(|fault| Error::of_message(shown(&self.url), fault))?;
+        }
+        let body = spool.finish();
+        body.map_err(|fault| Error::of_message(shown(&self.url), fault))
     }
 
     /// The body of an answer that was not expected: as much of it as could be had.

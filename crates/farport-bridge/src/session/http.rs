@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::bridge::{Bridge, lock};
 use crate::http::{Incoming, shown, status_error};
 use crate::message::{self, Id, Kind, Peek};
+use crate::spool::Body;
 use crate::sse::{Event, Parser};
 
 pub(crate) const BOTH: HeaderValue =
@@ -109,11 +110,11 @@ impl Bridge {
         match &*response.media_type() {
             "text/event-stream" => self.follow(response, id).await,
             "application/json" => {
-                let text = response.text(self.remote.largest_message()).await?;
-                if text.trim_ascii().is_empty() {
+                let body = response.body(self.remote.limits()).await?;
+                if matches!(&body, Body::Held(text) if text.trim_ascii().is_empty()) {
                     return Ok(());
                 }
-                self.deliver(&text, id).await?;
+                self.deliver_body(body, id).await?;
                 match id {
                     Some(id) if self.is_pending(id) => Err(Error::NotMcp {
                         url: self.remote.shown(),
@@ -152,7 +153,7 @@ impl Bridge {
         mut response: Incoming,
         id: Option<&Id>,
     ) -> Result<(), Error> {
-        let mut parser = Parser::new(self.remote.largest_message());
+        let mut parser = Parser::new(self.remote.limits());
         let mut last_event = None;
         let mut retry = RESUME_AFTER;
         let mut resumes = 0;
@@ -160,15 +161,15 @@ impl Bridge {
         loop {
             let ended = loop {
                 match self.next_event(&mut response, &mut parser).await {
-                    Ok(Some(event)) => {
-                        if let Some(id) = event.id {
+                    Ok(Some(mut event)) => {
+                        if let Some(id) = event.id.take() {
                             last_event = Some(id).filter(|id| !id.is_empty());
                         }
                         retry = event.retry.unwrap_or(retry).min(LONGEST_RETRY);
-                        if matches!(&*event.name, "" | "message") && !event.data.is_empty() {
+                        if event.is_message() {
                             resumes = 0;
                             backoff.reset();
-                            self.deliver(&event.data, id).await?;
+                            self.deliver_body(event.data, id).await?;
                         }
                         if id.is_some_and(|id| !self.is_pending(id)) {
                             // Its end frees the connection for the next request.
@@ -178,7 +179,11 @@ impl Bridge {
                         }
                     }
                     Ok(None) => break "it ended".to_owned(),
-                    Err(error @ Error::TooLarge { .. }) => return Err(error),
+                    Err(
+                        error @ (Error::TooLarge { .. }
+                        | Error::NotMcp { .. }
+                        | Error::Temporary { .. }),
+                    ) => return Err(error),
                     Err(error) => break error.to_string(),
                 }
             };
@@ -211,7 +216,7 @@ impl Bridge {
                     Err(error) => return Err(error),
                 }
             };
-            parser = Parser::new(self.remote.largest_message());
+            parser = Parser::new(self.remote.limits());
         }
     }
 
@@ -229,10 +234,9 @@ impl Bridge {
         parser: &mut Parser,
     ) -> Result<Option<Event>, Error> {
         loop {
-            let event = parser.next().map_err(|_| Error::TooLarge {
-                url: shown(response.url()),
-                limit: self.remote.largest_message(),
-            })?;
+            let event = parser
+                .next()
+                .map_err(|fault| Error::of_message(shown(response.url()), fault))?;
             if event.is_some() {
                 return Ok(event);
             }

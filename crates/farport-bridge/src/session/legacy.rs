@@ -38,11 +38,14 @@ impl Bridge {
         if media_type != "text/event-stream" {
             return Ok(Err(self.wrong_type(&media_type)));
         }
-        let mut parser = Parser::new(self.remote.largest_message());
+        let mut parser = Parser::new(self.remote.limits());
         let first = async {
             loop {
                 match self.next_event(&mut response, &mut parser).await? {
-                    Some(event) if event.name == "endpoint" => return Ok(Some(event.data)),
+                    Some(event) if event.name == "endpoint" => {
+                        let endpoint = event.data.held().to_owned();
+                        return Ok(Some(endpoint));
+                    }
                     Some(_) => {}
                     None => return Ok(None),
                 }
@@ -84,10 +87,8 @@ impl Bridge {
             let read = async {
                 loop {
                     match bridge.next_event(&mut response, &mut parser).await? {
-                        Some(event) if matches!(&*event.name, "" | "message") => {
-                            if !event.data.is_empty() {
-                                bridge.deliver(&event.data, None).await?;
-                            }
+                        Some(event) if event.is_message() => {
+                            bridge.deliver_body(event.data, None).await?;
                         }
                         Some(_) => {}
                         None => return Ok::<_, Error>("it ended".to_owned()),

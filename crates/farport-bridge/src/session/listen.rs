@@ -35,9 +35,10 @@ impl Bridge {
             match self.get_stream(last_event.as_ref()).await {
                 Ok(mut response) => match response.status() {
                     StatusCode::OK if response.media_type() == "text/event-stream" => {
-                        let mut parser = Parser::new(self.remote.largest_message());
+                        let mut parser = Parser::new(self.remote.limits());
                         loop {
-                            let event = match self.next_event(&mut response, &mut parser).await {
+                            let mut event = match self.next_event(&mut response, &mut parser).await
+                            {
                                 Ok(Some(event)) => event,
                                 Ok(None) => break,
                                 Err(error) => {
@@ -47,11 +48,11 @@ impl Bridge {
                             };
                             backoff.reset();
                             retry = event.retry.or(retry);
-                            if let Some(id) = event.id {
+                            if let Some(id) = event.id.take() {
                                 last_event = Some(id).filter(|id| !id.is_empty());
                             }
-                            if matches!(&*event.name, "" | "message") && !event.data.is_empty() {
-                                self.deliver(&event.data, None).await?;
+                            if event.is_message() {
+                                self.deliver_body(event.data, None).await?;
                             }
                         }
                     }

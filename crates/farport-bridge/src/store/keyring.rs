@@ -71,9 +71,14 @@ impl Keyring {
         self.0.largest_entry
     }
 
-    /// Makes sure that there is one.
+    /// Makes sure that there is one, and that it is open.
     pub(super) async fn ready(&self) -> Result<(), Error> {
-        self.opened().await.map(|_| ())
+        match self.opened().await? {
+            #[cfg(all(unix, not(target_vendor = "apple")))]
+            Opened::SecretService(service) => service.ready().await,
+            // The system asks when something is put there.
+            Opened::Native(_) => Ok(()),
+        }
     }
 
     /// What is kept under a name; `None` where nothing is.

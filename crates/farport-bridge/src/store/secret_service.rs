@@ -12,6 +12,8 @@ use crate::Error;
 /// How long it may take, with somebody being asked for the keyring's password.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+const NONE: &str = "no Secret Service runs in this session";
+
 pub(super) struct Service(SecretService<'static>);
 
 impl Service {
@@ -20,6 +22,19 @@ impl Service {
         bounded(async {
             // Encrypted on the bus too, so that nothing that listens there reads along.
             SecretService::connect(EncryptionType::Dh).await.map(Self)
+        })
+        .await
+    }
+
+    /// Makes sure that something can be kept: asks for the keyring's password, if it is locked.
+    pub(super) async fn ready(&self) -> Result<(), Error> {
+        bounded(async {
+            match self.0.get_default_collection().await {
+                Ok(collection) => collection.ensure_unlocked().await,
+                // It is made with the first entry.
+                Err(Fault::NoResult) => Ok(()),
+                Err(error) => Err(error),
+            }
         })
         .await
     }
@@ -86,12 +101,11 @@ async fn bounded<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, E
     let done = done.map_err(|_| failed("it did not answer within 3 minutes"))?;
     done.map_err(|error| {
         failed(match error {
-            Fault::Unavailable => "no Secret Service runs in this session".to_owned(),
+            Fault::Unavailable => NONE.to_owned(),
             Fault::Locked | Fault::Prompt => "it is locked, and was not unlocked".to_owned(),
             // The bus is there, and nobody on it has the service.
-            Fault::Zbus(error) if error.to_string().contains("ServiceUnknown") => {
-                "no Secret Service runs in this session".to_owned()
-            }
+            Fault::Zbus(error) if error.to_string().contains("ServiceUnknown") => NONE.to_owned(),
+            Fault::Zbus(error) => error.to_string(),
             other => other.to_string(),
         })
     })

@@ -10,6 +10,7 @@
 mod eras;
 mod hostile;
 mod keyring;
+mod large;
 mod opener;
 mod sessions;
 mod sharing;

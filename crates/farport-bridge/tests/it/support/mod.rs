@@ -185,7 +185,7 @@ impl Opener for Visitor {
 
 /// A client that speaks to the bridge.
 pub(crate) struct Client {
-    lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
+    pub(crate) lines: Lines<BufReader<ReadHalf<DuplexStream>>>,
     pub(crate) writer: WriteHalf<DuplexStream>,
     pub(crate) bridge: JoinHandle<Result<(), Error>>,
     pub(crate) told: Told,
