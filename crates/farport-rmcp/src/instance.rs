@@ -26,6 +26,7 @@ use tokio_util::sync::DropGuard;
 use crate::{
     decode,
     dispatch::Shared,
+    pump,
     peer::{Live, Notifications, Silent, client_of, rmcp_version},
 };
 
@@ -244,13 +245,13 @@ impl<H: ServerHandler> Instance for RmcpInstance<H> {
         let modern = context.version.era() == Era::Modern;
         // Two futures, for the one that is needed most is much the smaller.
         if modern && request.method == Method::ToolsCall {
-            return Box::pin(async move {
+            return pump::boxed(async move {
                 let served = self.serve_tool(&request, context);
                 let served = AssertUnwindSafe(served).catch_unwind().await;
                 self.reply(&request, modern, served.ok())
             });
         }
-        Box::pin(async move {
+        pump::boxed(async move {
             let served = self.serve_any(&request, context);
             let served = AssertUnwindSafe(served).catch_unwind().await;
             self.reply(&request, modern, served.ok())
@@ -258,7 +259,7 @@ impl<H: ServerHandler> Instance for RmcpInstance<H> {
     }
 
     fn notify(self: Arc<Self>, notified: Notified) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
+        pump::boxed(async move {
             let Notified {
                 notification,
                 session,

@@ -14,13 +14,17 @@ use rmcp::{
 };
 use tokio::sync::mpsc;
 
-use crate::transport::{Inbox, OutboxTransport, SilentTransport};
+use crate::{
+    pump::Loops,
+    transport::{Inbox, OutboxTransport, SilentTransport},
+};
 
 /// A peer, and the loop that carries what is sent with it. The loop ends when this is dropped.
 pub(crate) struct Live<S: Service<RoleServer>> {
     pub(crate) peer: Peer<RoleServer>,
     pub(crate) inbox: Inbox,
     _running: RunningService<RoleServer, S>,
+    _loops: Loops,
 }
 
 impl<S: Service<RoleServer>> Live<S> {
@@ -31,11 +35,13 @@ impl<S: Service<RoleServer>> Live<S> {
         client: Option<InitializeRequestParams>,
     ) -> Self {
         let (transport, inbox) = OutboxTransport::new(outbox);
-        let running = serve_directly(service, transport, client);
+        let loops = Loops::new();
+        let running = loops.within(|| serve_directly(service, transport, client));
         Self {
             peer: running.peer().clone(),
             inbox,
             _running: running,
+            _loops: loops,
         }
     }
 }
@@ -116,15 +122,18 @@ impl Service<RoleServer> for Nobody {
 pub(crate) struct Silent {
     pub(crate) peer: Peer<RoleServer>,
     _running: RunningService<RoleServer, Nobody>,
+    _loops: Loops,
 }
 
 impl Silent {
     /// A silent peer that tells the handler of this `client`.
     pub(crate) fn new(client: Option<InitializeRequestParams>) -> Self {
-        let running = serve_directly(Nobody, SilentTransport, client);
+        let loops = Loops::new();
+        let running = loops.within(|| serve_directly(Nobody, SilentTransport, client));
         Self {
             peer: running.peer().clone(),
             _running: running,
+            _loops: loops,
         }
     }
 }

@@ -22,6 +22,8 @@ use rmcp::{
 };
 use tokio::sync::mpsc;
 
+use crate::pump;
+
 /// What reaches the peer's loop from the client.
 pub(crate) type Inbox = mpsc::UnboundedSender<RxJsonRpcMessage<RoleServer>>;
 
@@ -182,6 +184,7 @@ impl Answers {
     fn deliver(&self, message: RxJsonRpcMessage<RoleServer>) {
         // The loop has gone with its call; nobody waits any more.
         let _ = self.inbox.send(message);
+        pump::pump();
     }
 }
 

@@ -1,5 +1,6 @@
 //! What stands before a server: who vouches for its users.
 
+#[cfg(not(target_arch = "wasm32"))]
 mod address;
 mod build;
 #[cfg(test)]
@@ -10,12 +11,13 @@ mod signed_in;
 
 use std::{fmt, sync::Arc};
 
-use farport_http::TokenValidator;
 use farport_oauth::provider::{GitHub, OAuth2, Oidc, Provider, Slack};
 
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use address::client_address;
 pub use build::SystemRandom;
-pub(crate) use build::{OAuthState, Protection};
+pub(crate) use build::Protection;
+pub use external::External;
 pub use settings::{AuthSettings, ProviderName};
 pub use signed_in::SignedIn;
 
@@ -29,7 +31,7 @@ pub(crate) enum Kind {
     Development,
     ApiTokens,
     Provider(Arc<dyn Provider>),
-    External(Arc<dyn TokenValidator>),
+    External(External),
 }
 
 impl fmt::Debug for SignIn {
@@ -68,24 +70,6 @@ pub struct DevLogin;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ApiToken;
 
-/// An authorization server elsewhere, whose tokens are only checked here. API tokens are good as
-/// well.
-#[derive(Clone)]
-pub struct External(Arc<dyn TokenValidator>);
-
-impl External {
-    /// One that `validator` knows how to check the tokens of.
-    pub fn new(validator: impl TokenValidator) -> Self {
-        Self(Arc::new(validator))
-    }
-}
-
-impl fmt::Debug for External {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("External").field(&self.0.issuers()).finish()
-    }
-}
-
 macro_rules! providers {
     ($($provider:ty),*) => {$(
         impl From<$provider> for SignIn {
@@ -112,6 +96,6 @@ impl From<ApiToken> for SignIn {
 
 impl From<External> for SignIn {
     fn from(external: External) -> Self {
-        Self(Kind::External(external.0))
+        Self(Kind::External(external))
     }
 }

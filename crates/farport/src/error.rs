@@ -23,8 +23,17 @@ pub enum Error {
         source: io::Error,
     },
     /// A setting cannot be used; the text names it, and where it comes from.
+    #[cfg(not(target_arch = "wasm32"))]
     #[error("{0}")]
     Settings(Box<figment::Error>),
+    /// A variable does not fit its setting.
+    #[error("{name} cannot be used: {why}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with its value.
+        why: String,
+    },
     /// A rule says who may use something, and nobody can sign in.
     #[error(
         "`{pattern}` is permitted to some users only, and there is no sign-in: call `.auth(..)`, or \
@@ -66,6 +75,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The database cannot be used.
+    #[cfg(not(target_arch = "wasm32"))]
     #[error(
         "cannot keep sessions and sign-ins in {}: {source}\n  name another place (FARPORT_STORE or \
          `store` in farport.toml: `sqlite:PATH`), or keep them in memory (`memory`)",
@@ -100,6 +110,7 @@ impl From<farport_oauth::provider::InvalidSettings> for Error {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 impl From<figment::Error> for Error {
     fn from(error: figment::Error) -> Self {
         Self::Settings(Box::new(error))

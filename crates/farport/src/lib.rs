@@ -31,23 +31,42 @@
 //!
 //! [`Settings`] come from `farport.toml`, from `FARPORT_*` variables, from the builder, and from
 //! the program's flags, each overriding the one before.
+//!
+//! # Hosts
+//!
+//! [`Server::run`] is the native host. The same [`Server`], and all that it is made of, compiles
+//! for WebAssembly, where the crate farport-workers serves it: [`host`] is the seam between the two.
 
+#[cfg(not(target_arch = "wasm32"))]
 mod announce;
 mod auth;
+#[cfg(not(target_arch = "wasm32"))]
 mod connections;
 mod error;
+#[cfg(not(target_arch = "wasm32"))]
 mod fetcher;
+#[cfg(not(target_arch = "wasm32"))]
 mod flags;
+pub mod host;
+#[cfg(not(target_arch = "wasm32"))]
 mod listen;
+#[cfg(not(target_arch = "wasm32"))]
 mod logging;
+#[cfg(not(target_arch = "wasm32"))]
+mod run;
+#[cfg(not(target_arch = "wasm32"))]
 mod runtime;
 mod server;
 mod settings;
+#[cfg(not(target_arch = "wasm32"))]
 mod state;
+#[cfg(not(target_arch = "wasm32"))]
 mod stdio;
 mod storage;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
+#[cfg(not(target_arch = "wasm32"))]
 pub use announce::Announcement;
 pub use auth::{
     ApiToken, AuthSettings, DevLogin, External, ProviderName, SignIn, SignedIn, SystemRandom,
@@ -60,8 +79,12 @@ pub use farport_core::{
 pub use farport_http::{Color, Guard, Limits, Logo, Theme};
 pub use farport_oauth::ExternalServer;
 pub use farport_oauth::provider::{GitHub, InvalidSettings, OAuth2, OAuth2Urls, Oidc, Slack};
+#[cfg(not(target_arch = "wasm32"))]
 pub use listen::Listeners;
+#[cfg(not(target_arch = "wasm32"))]
+pub use run::Bound;
+#[cfg(not(target_arch = "wasm32"))]
 pub use runtime::TokioRuntime;
-pub use server::{Bound, Server};
+pub use server::Server;
 pub use settings::{LogFormat, Settings, VARIABLES, Variable};
 pub use storage::{NoStorage, Storage};

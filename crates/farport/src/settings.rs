@@ -1,13 +1,13 @@
 //! Settings, and where they come from.
 
-use std::{path::Path, time::Duration};
+#[cfg(not(target_arch = "wasm32"))]
+mod load;
+mod variables;
+
+use std::time::Duration;
 
 use farport_core::SessionLimits;
 use farport_http::{Config, Guard, Limits};
-use figment::{
-    Figment,
-    providers::{Env, Format, Serialized, Toml},
-};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Storage;
@@ -55,7 +55,8 @@ pub struct Settings {
 }
 
 /// How log lines are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -162,6 +163,7 @@ pub(crate) const MASTER_KEY: &str = "FARPORT_MASTER_KEY";
 pub(crate) const PREVIOUS_MASTER_KEYS: &str = "FARPORT_PREVIOUS_MASTER_KEYS";
 
 /// The file that settings are read from, in the working directory.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) const FILE: &str = "farport.toml";
 
 impl Default for Settings {
@@ -188,32 +190,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The defaults, overridden by `file` where it is there, and that by the environment.
-    ///
-    /// # Errors
-    /// When a value does not fit its setting, or a key in the file is none; the text says which,
-    /// and where it stands.
-    pub fn load(file: &Path) -> Result<Self, crate::Error> {
-        let known: Vec<&str> = VARIABLES.iter().map(|variable| variable.setting).collect();
-        let mut figment = Figment::from(Serialized::defaults(Self::default()));
-        if file.exists() {
-            figment = figment.merge(Toml::file_exact(file));
-        }
-        Ok(figment
-            .merge(Env::prefixed("FARPORT_").only(&known))
-            .merge(
-                Env::raw()
-                    .only(&["FARPORT_AUTH_PROVIDER"])
-                    .map(|_| "auth.provider".into()),
-            )
-            .extract()?)
-    }
-
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn storage(&self) -> Storage {
         self.store.clone().unwrap_or(Storage::Memory)
     }
 
-    pub(crate) fn sessions(&self) -> SessionLimits {
+    /// How many sessions there may be, and for how long.
+    pub fn sessions(&self) -> SessionLimits {
         SessionLimits {
             most: self.max_sessions,
             idle: Duration::from_secs(self.session_idle_secs),
@@ -264,6 +247,8 @@ fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Er
     reason = "figment's test harness wants its own error"
 )]
 mod tests {
+    use std::path::Path;
+
     use figment::Jail;
 
     use super::*;

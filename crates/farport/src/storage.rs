@@ -1,20 +1,8 @@
 //! Where a server keeps what has to survive it.
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    str::FromStr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, path::PathBuf, str::FromStr};
 
-use etcetera::BaseStrategy;
-use farport_core::{MemorySessions, Runtime, SessionLimits, SessionStore};
-use farport_oauth::{Keys, MemoryStore, Random, Store, UnixTime};
-use farport_store::{MasterKeys, Sqlite, SqliteOAuth, SqliteSessions};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-
-use crate::{Error, TokioRuntime, settings};
 
 /// Where a server keeps its sessions, what was said on their streams, and who granted what to
 /// whom. Written `memory` or `sqlite:PATH`.
@@ -67,6 +55,7 @@ impl<'de> Deserialize<'de> for Storage {
     }
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 impl Storage {
     /// The name of a database whose folder was chosen.
     const FILE: &str = "farport.db";
@@ -77,7 +66,9 @@ impl Storage {
     ///
     /// # Errors
     /// [`Error::NoStateFolder`] when there is neither.
-    pub fn of_program() -> Result<Self, Error> {
+    pub fn of_program() -> Result<Self, crate::Error> {
+        use etcetera::BaseStrategy;
+
         // It may be several, with colons between them.
         if let Some(given) = std::env::var_os("STATE_DIRECTORY")
             && let Some(folder) = std::env::split_paths(&given).next()
@@ -85,7 +76,7 @@ impl Storage {
         {
             return Ok(Self::Sqlite(folder.join(Self::FILE)));
         }
-        let strategy = etcetera::choose_base_strategy().map_err(|_| Error::NoStateFolder)?;
+        let strategy = etcetera::choose_base_strategy().map_err(|_| crate::Error::NoStateFolder)?;
         let state = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
         let program = std::env::current_exe()?;
         let name = program.file_stem().unwrap_or("server".as_ref());
@@ -93,94 +84,6 @@ impl Storage {
             state.join("farport").join(name).join(Self::FILE),
         ))
     }
-}
-
-/// How often what has expired of OAuth's records is let go.
-const PURGE_EVERY: Duration = Duration::from_secs(5 * 60);
-
-/// What is kept, opened.
-#[derive(Clone)]
-pub(crate) struct State {
-    pub(crate) sessions: Arc<dyn SessionStore>,
-    pub(crate) oauth: Arc<dyn Store>,
-    database: Option<Sqlite>,
-}
-
-impl fmt::Debug for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State")
-            .field("database", &self.database)
-            .finish_non_exhaustive()
-    }
-}
-
-impl State {
-    /// Opens `storage`.
-    pub(crate) fn open(storage: &Storage, limits: SessionLimits) -> Result<Self, Error> {
-        Ok(match storage {
-            Storage::Memory => Self {
-                sessions: Arc::new(MemorySessions::new(limits)),
-                oauth: Arc::new(MemoryStore::default()),
-                database: None,
-            },
-            Storage::Sqlite(path) => {
-                let database = Sqlite::open(path).map_err(|source| Error::Store {
-                    path: path.clone(),
-                    source,
-                })?;
-                Self {
-                    sessions: Arc::new(SqliteSessions::new(&database, limits)),
-                    oauth: Arc::new(SqliteOAuth::new(&database)),
-                    database: Some(database),
-                }
-            }
-        })
-    }
-
-    /// The master keys: those in the environment, or else those in the file beside the database,
-    /// which is made if it is missing. For what is in memory, a key that ends with it.
-    pub(crate) fn keys(&self, random: &dyn Random) -> Result<Keys, Error> {
-        let variable = |name| std::env::var(name).unwrap_or_default();
-        let current = variable(settings::MASTER_KEY);
-        let keys = match &self.database {
-            _ if !current.is_empty() => {
-                let names = [settings::MASTER_KEY, settings::PREVIOUS_MASTER_KEYS];
-                MasterKeys::parse(&current, &variable(names[1]), names)?
-            }
-            Some(database) => MasterKeys::of_file(&key_file(database.path()))?,
-            None => return Ok(Keys::ephemeral(random)),
-        };
-        Ok(keys.keys())
-    }
-
-    /// Lets go what has expired of OAuth's records, now and from time to time. Goes on for ever.
-    pub(crate) async fn purge(self) {
-        loop {
-            let now = UnixTime(TokioRuntime.now().0 / 1000);
-            match self.oauth.purge(now).await {
-                Ok(0) => {}
-                Ok(gone) => tracing::debug!(gone, "let go what has expired"),
-                Err(error) => tracing::error!(%error, "cannot let go what has expired"),
-            }
-            tokio::time::sleep(PURGE_EVERY).await;
-        }
-    }
-
-    /// Ready once all that was to be kept is kept.
-    pub(crate) async fn flush(&self) {
-        if let Some(database) = &self.database
-            && let Err(error) = database.flush().await
-        {
-            tracing::error!(%error, "something was lost");
-        }
-    }
-}
-
-/// Where the master key is, beside the database.
-fn key_file(database: &Path) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".key");
-    path.into()
 }
 
 #[cfg(test)]

@@ -7,17 +7,17 @@ use std::{
     time::Duration,
 };
 
-use farport_core::{Runtime, policy};
+use farport_core::policy;
 use farport_http::{Auth, Authority, Color, Logo, RESOURCES, Theme};
 use farport_oauth::{
-    ApiTokens, AuthorizationServer, Config, ExternalServer, Fetcher, Keys, Random, Scopes,
-    SignInMethod, Site, Store, Surroundings,
+    ApiTokens, AuthorizationServer, Config, ExternalServer, Random, Scopes, SignInMethod, Site,
+    Surroundings,
     provider::{GitHub, InvalidSettings, Oidc, Slack},
 };
 use policy::{Permission, Policy};
 
 use super::{AuthSettings, Kind, ProviderName, SignIn};
-use crate::{Error, Settings, TokioRuntime};
+use crate::{Error, Settings, host::OAuth};
 
 /// What a server's author says in code of who may use what.
 #[derive(Debug, Default)]
@@ -29,20 +29,17 @@ pub(crate) struct Protection {
     pub(crate) theme: Theme,
 }
 
-/// Where the state of sign-ins is, and what seals it.
-pub(crate) struct OAuthState {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) keys: Keys,
-    pub(crate) fetcher: Arc<dyn Fetcher>,
-}
-
 /// The operating system's random bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
+    /// # Panics
+    /// When the system has no randomness: a server that goes on would give out ids that can be
+    /// guessed.
+    #[expect(clippy::expect_used, reason = "there is no safe way to go on")]
     fn fill(&self, buffer: &mut [u8]) {
-        TokioRuntime.random(buffer);
+        getrandom::fill(buffer).expect("the system has no randomness");
     }
 }
 
@@ -71,7 +68,7 @@ impl Protection {
         sign_in: SignIn,
         settings: &Settings,
         addresses: &[SocketAddr],
-        state: OAuthState,
+        state: OAuth,
     ) -> Result<Auth, Error> {
         let sites = sites(settings, addresses)?;
         let mut policy = Policy::protected();
@@ -80,9 +77,10 @@ impl Protection {
         }
         let config = self.config(&settings.auth, policy.scopes())?;
         let (scopes, default_scopes) = (config.scopes.clone(), config.default_scopes.clone());
-        let OAuthState {
+        let OAuth {
             store,
             keys,
+            random,
             fetcher,
         } = state;
         let tokens = || Arc::new(ApiTokens::new(store.clone()));
@@ -102,13 +100,13 @@ impl Protection {
                 return self.auth(authority, settings, sites, policy, scopes, default_scopes);
             }
             Kind::External(validator) => {
-                let authority = Authority::External(validator, tokens());
+                let authority = Authority::External(validator.reaching(&fetcher), tokens());
                 return self.auth(authority, settings, sites, policy, scopes, default_scopes);
             }
         };
         let surroundings = Surroundings {
             store,
-            random: Arc::new(SystemRandom),
+            random,
             fetcher,
         };
         let server = AuthorizationServer::new(config, keys, method, surroundings);
@@ -265,7 +263,7 @@ fn sites(settings: &Settings, addresses: &[SocketAddr]) -> Result<Vec<Site>, Err
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ApiToken, DevLogin, storage::State};
+    use crate::{ApiToken, DevLogin, state::State};
 
     fn start(sign_in: impl Into<SignIn>, url: Option<&str>, addresses: &[&str]) -> Option<Error> {
         let settings = Settings {
@@ -273,7 +271,7 @@ mod tests {
             ..Settings::default()
         };
         let state = State::open(&settings.storage(), settings.sessions()).unwrap();
-        let state = crate::state::oauth(&state).unwrap();
+        let state = state.oauth_state().unwrap();
         let addresses = addresses.iter().map(|address| address.parse().unwrap());
         let addresses: Vec<_> = addresses.collect();
         let protection = Protection::default();
