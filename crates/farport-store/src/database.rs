@@ -19,8 +19,10 @@ use crate::{
     files,
     owner::Owner,
     schema,
-    writer::{Durability, Job, Writer},
+    writer::{Job, Writer},
 };
+
+pub(crate) use crate::writer::Durability;
 
 /// How long to wait for another process that is writing.
 const BUSY: Duration = Duration::from_secs(10);

@@ -29,10 +29,16 @@ pub enum OpenError {
         source: io::Error,
     },
     /// SQLite refuses.
+    #[cfg(not(target_arch = "wasm32"))]
     #[error(transparent)]
     Sqlite(rusqlite::Error),
+    /// The object's SQLite refuses.
+    #[cfg(target_arch = "wasm32")]
+    #[error("{0}")]
+    Engine(String),
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 impl From<rusqlite::Error> for OpenError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
@@ -43,6 +49,7 @@ impl From<rusqlite::Error> for OpenError {
 }
 
 /// What was to be written could not be.
+#[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, thiserror::Error)]
 #[error("the store could not write everything: {0}")]
 pub struct FlushError(pub(crate) Failure);
@@ -51,11 +58,13 @@ pub struct FlushError(pub(crate) Failure);
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("{0}")]
-    Sqlite(Arc<rusqlite::Error>),
+    Sqlite(Arc<crate::sql::Error>),
     #[error("the database holds what this program cannot read: {0}")]
     Unreadable(String),
+    #[cfg(not(target_arch = "wasm32"))]
     #[error("the store is closed")]
     Closed,
+    #[cfg(not(target_arch = "wasm32"))]
     #[error("the store failed while it wrote")]
     Panicked,
 }
@@ -63,16 +72,15 @@ pub(crate) enum Failure {
 impl Failure {
     /// Whether what was to be written belongs to something that is not there any more.
     pub(crate) fn is_orphan(&self) -> bool {
-        let Self::Sqlite(error) = self else {
-            return false;
-        };
-        matches!(&**error, rusqlite::Error::SqliteFailure(error, _)
-            if error.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY)
+        match self {
+            Self::Sqlite(error) => crate::sql::is_orphan(error),
+            _ => false,
+        }
     }
 }
 
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<crate::sql::Error> for Failure {
+    fn from(error: crate::sql::Error) -> Self {
         Self::Sqlite(Arc::new(error))
     }
 }

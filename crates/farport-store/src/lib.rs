@@ -12,22 +12,37 @@
 //! OAuth acknowledges is on the disk by then, as far as the disk tells; sessions and events
 //! withstand the end of the process, and a loss of power may cost the last of them.
 //!
+//! In WebAssembly there is no file and no thread, but a host that has a SQLite of its own
+//! (Cloudflare's Durable Objects): `Sqlite::over` takes that, and everything else is the same.
+//!
 //! The layout, what of it is secret, and how to back it up are described in `docs/storage.md`.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod database;
+#[cfg(target_arch = "wasm32")]
+#[path = "object.rs"]
 mod database;
 mod error;
 mod events;
+#[cfg(not(target_arch = "wasm32"))]
 mod files;
 mod keys;
 mod numbers;
 mod oauth;
+#[cfg(not(target_arch = "wasm32"))]
 mod owner;
 mod schema;
 mod sessions;
+mod sql;
+#[cfg(not(target_arch = "wasm32"))]
 mod writer;
 
 pub use database::Sqlite;
-pub use error::{FlushError, OpenError};
+#[cfg(not(target_arch = "wasm32"))]
+pub use error::FlushError;
+pub use error::OpenError;
 pub use keys::{KeyError, MasterKey, MasterKeys};
 pub use oauth::SqliteOAuth;
 pub use sessions::SqliteSessions;
+#[cfg(target_arch = "wasm32")]
+pub use sql::{Engine, Value};

@@ -18,9 +18,13 @@ use farport_oauth::{
     GrantId, Redemption, RefreshToken, Rotation, Scopes, SignIn, Store, Stored, Tokens,
     Transaction, UnixTime, UserId,
 };
-use rusqlite::{Connection, Row, types::FromSqlError};
 
-use crate::{Sqlite, error::Failure, writer::Durability};
+use crate::{
+    Sqlite,
+    database::Durability,
+    error::Failure,
+    sql::{Connection, Row},
+};
 
 /// Keeps OAuth's records in a database.
 #[derive(Clone, Debug)]
@@ -217,23 +221,23 @@ impl Store for SqliteOAuth {
 }
 
 /// Scopes, as they are written.
-fn scopes(row: &Row<'_>, column: usize) -> rusqlite::Result<Scopes> {
+fn scopes(row: &Row<'_>, column: usize) -> crate::sql::Result<Scopes> {
     let text: String = row.get(column)?;
-    Scopes::parse(&text).map_err(|error| FromSqlError::other(error).into())
+    Scopes::parse(&text).map_err(|error| crate::sql::unreadable(error))
 }
 
 /// A digest, as it is written.
-fn digest(row: &Row<'_>, column: usize) -> rusqlite::Result<Digest> {
+fn digest(row: &Row<'_>, column: usize) -> crate::sql::Result<Digest> {
     Ok(Digest(row.get(column)?))
 }
 
 /// Text that is shared.
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
+fn text(row: &Row<'_>, column: usize) -> crate::sql::Result<Arc<str>> {
     row.get(column)
 }
 
 /// A time, as it is written.
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<UnixTime> {
+fn time(row: &Row<'_>, column: usize) -> crate::sql::Result<UnixTime> {
     Ok(UnixTime(crate::numbers::uint(row.get(column)?)))
 }
 

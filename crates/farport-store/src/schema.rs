@@ -1,50 +1,19 @@
 //! The layout of the database, and its versions.
 
-use rusqlite::{Connection, TransactionBehavior};
+#[cfg(not(target_arch = "wasm32"))]
+mod machine;
+#[cfg(target_arch = "wasm32")]
+mod object;
 
-use crate::error::OpenError;
-
-/// Marks a file as ours: "farp".
-const APPLICATION: i32 = 0x6661_7270;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use machine::{prepare, recognize};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use object::prepare;
 
 /// Each takes the layout one version further. What was released is not changed any more.
 const STEPS: &[&str] = &[include_str!("schema/1.sql")];
 
 /// The newest version this program knows.
-pub(crate) fn newest() -> u32 {
+fn newest() -> u32 {
     u32::try_from(STEPS.len()).unwrap_or(u32::MAX)
-}
-
-/// Sees what a file is before anything of it is changed. Answers with its version; 0 is empty.
-pub(crate) fn recognize(connection: &Connection) -> Result<u32, OpenError> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application != i64::from(APPLICATION) && (application != 0 || version != 0 || tables != 0) {
-        return Err(OpenError::NotOurs);
-    }
-    let version = u32::try_from(version).map_err(|_| OpenError::NotOurs)?;
-    if version > newest() {
-        return Err(OpenError::Newer {
-            found: version,
-            known: newest(),
-        });
-    }
-    Ok(version)
-}
-
-/// Brings the layout up to date, in one transaction.
-pub(crate) fn prepare(connection: &mut Connection) -> Result<(), OpenError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version = recognize(&transaction)?;
-    if version == newest() {
-        return Ok(());
-    }
-    for step in STEPS.iter().skip(version as usize) {
-        transaction.execute_batch(step)?;
-    }
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", newest())?;
-    Ok(transaction.commit()?)
 }

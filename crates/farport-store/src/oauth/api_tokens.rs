@@ -1,14 +1,16 @@
 //! Tokens that operators made for scripts.
 
 use farport_oauth::{ApiToken, Digest, UserId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{digest, scopes, seconds, text, time};
-use crate::error::Failure;
+use crate::{
+    error::Failure,
+    sql::{Connection, OptionalExtension, Row, params},
+};
 
 const COLUMNS: &str = "digest, id, label, issuer, subject, scopes, created, expires";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<ApiToken> {
+fn read(row: &Row<'_>) -> crate::sql::Result<ApiToken> {
     let ends = row.get::<_, Option<i64>>(7)?.is_some();
     Ok(ApiToken {
         digest: digest(row, 0)?,
@@ -55,7 +57,7 @@ pub(super) fn find(connection: &Connection, id: &Digest) -> Result<Option<ApiTok
 pub(super) fn list(connection: &Connection) -> Result<Vec<ApiToken>, Failure> {
     let sql = format!("SELECT {COLUMNS} FROM api_tokens ORDER BY created DESC, id DESC");
     let mut select = connection.prepare_cached(&sql)?;
-    let tokens = select.query_map([], read)?;
+    let tokens = select.query_map((), read)?;
     Ok(tokens.collect::<Result<_, _>>()?)
 }
 

@@ -1,10 +1,12 @@
 //! What browsers are in the middle of, and who has signed in with them.
 
 use farport_oauth::{Digest, SignIn, Transaction, UnixTime};
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{digest, seconds, time};
-use crate::error::Failure;
+use crate::{
+    error::Failure,
+    sql::{Connection, OptionalExtension, params},
+};
 
 pub(super) fn begin(
     connection: &Connection,

@@ -1,10 +1,13 @@
 //! Clients.
 
 use farport_oauth::{Client, ClientId, ClientOrigin, UnixTime};
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::seconds;
-use crate::{error::Failure, numbers::uint};
+use crate::{
+    error::Failure,
+    numbers::uint,
+    sql::{Connection, OptionalExtension, params},
+};
 
 const REGISTERED: &str = "registered";
 

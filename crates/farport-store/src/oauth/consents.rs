@@ -1,10 +1,12 @@
 //! What users consented to.
 
 use farport_oauth::{ClientId, Consent, ConsentKey, UserId};
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{scopes, seconds, time};
-use crate::error::Failure;
+use crate::{
+    error::Failure,
+    sql::{Connection, OptionalExtension, params},
+};
 
 pub(super) fn add(connection: &Connection, consent: &Consent) -> Result<(), Failure> {
     let key = &consent.key;

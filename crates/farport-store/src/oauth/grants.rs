@@ -1,12 +1,12 @@
 //! What users granted.
 
 use farport_oauth::{ClientId, Grant, GrantFilter, GrantId, UserId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{scopes, seconds, text, time};
 use crate::{
     error::Failure,
     numbers::{int, uint},
+    sql::{Connection, OptionalExtension, Row, params},
 };
 
 /// The columns of a [`Grant`], in the order in which [`read`] takes them.
@@ -15,7 +15,7 @@ pub(super) const COLUMNS: &str = "grants.id, grants.issuer, grants.subject, gran
     grants.sealed, grants.revision";
 
 /// A grant whose columns begin at `first`.
-pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<Grant> {
+pub(super) fn read(row: &Row<'_>, first: usize) -> crate::sql::Result<Grant> {
     Ok(Grant {
         id: GrantId(text(row, first)?),
         user: UserId {

@@ -1,10 +1,14 @@
 //! Letting go what has expired.
 
 use farport_oauth::UnixTime;
-use rusqlite::{Connection, params};
 
 use super::seconds;
-use crate::{Sqlite, error::Failure, writer::Durability};
+use crate::{
+    Sqlite,
+    database::Durability,
+    error::Failure,
+    sql::{Connection, params},
+};
 
 /// The most rows of one table that one transaction deletes: others want to write, too.
 const STEP: usize = 2_000;

@@ -5,10 +5,12 @@ use std::{sync::Arc, time::Duration};
 use farport_oauth::{
     AccessToken, Code, Digest, Grant, GrantId, Redemption, RefreshToken, Rotation, Tokens, UnixTime,
 };
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{digest, grants, scopes, seconds, text, time};
-use crate::error::Failure;
+use crate::{
+    error::Failure,
+    sql::{Connection, OptionalExtension, params},
+};
 
 pub(super) fn add_code(connection: &Connection, code: &Code) -> Result<(), Failure> {
     connection

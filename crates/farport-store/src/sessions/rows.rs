@@ -1,21 +1,23 @@
 //! Sessions as rows.
 
-use std::{collections::HashSet, time::Duration};
+#[cfg(not(target_arch = "wasm32"))]
+use std::collections::HashSet;
+use std::time::Duration;
 
 use farport_core::{
     LogLevel, Principal, ProtocolVersion, RawJson, SessionId, SessionRecord, Timestamp,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{
     error::Failure,
     numbers::{int, uint},
+    sql::{Connection, OptionalExtension, Row, params},
 };
 
 pub(super) fn count(connection: &Connection) -> Result<usize, Failure> {
     let count = connection
         .prepare_cached("SELECT count(*) FROM sessions")?
-        .query_row([], |row| row.get::<_, i64>(0))?;
+        .query_row((), |row| row.get::<_, i64>(0))?;
     Ok(usize::try_from(count).unwrap_or(0))
 }
 
@@ -67,6 +69,7 @@ pub(super) fn update(connection: &Connection, record: &SessionRecord) -> Result<
 }
 
 /// When a session was last looked at, as far as that was written down.
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn seen(connection: &Connection, id: SessionId) -> Result<Option<Timestamp>, Failure> {
     let seen = connection
         .prepare_cached("SELECT seen FROM sessions WHERE id = ?1")?
@@ -100,7 +103,7 @@ struct Columns {
     seen: i64,
 }
 
-fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
+fn columns(row: &Row<'_>) -> crate::sql::Result<Columns> {
     Ok(Columns {
         user: (row.get(0)?, row.get(1)?),
         initialize: row.get(2)?,
@@ -132,6 +135,15 @@ impl Columns {
         subscriptions.iter().for_each(|uri| record.subscribe(uri));
         Ok((record, Timestamp(uint(self.seen))))
     }
+}
+
+/// When the one was looked at that nobody has looked at for longest.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn first_seen(connection: &Connection) -> Result<Option<Timestamp>, Failure> {
+    let seen: Option<i64> = connection
+        .prepare_cached("SELECT min(seen) FROM sessions")?
+        .query_row((), |row| row.get(0))?;
+    Ok(seen.map(|seen| Timestamp(uint(seen))))
 }
 
 /// Writes down when sessions were looked at.
@@ -184,17 +196,19 @@ pub(super) fn seen_before(
     Ok(over.collect::<Result<_, _>>()?)
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn all(connection: &Connection) -> Result<HashSet<SessionId>, Failure> {
     let mut select = connection.prepare_cached("SELECT id FROM sessions")?;
-    let ids = select.query_map([], id_of)?;
+    let ids = select.query_map((), id_of)?;
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
 /// Changes when another connection has written.
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn data_version(connection: &Connection) -> Result<i64, Failure> {
     Ok(connection.pragma_query_value(None, "data_version", |row| row.get(0))?)
 }
 
-fn id_of(row: &Row<'_>) -> rusqlite::Result<SessionId> {
+fn id_of(row: &Row<'_>) -> crate::sql::Result<SessionId> {
     Ok(SessionId::from_bytes(row.get(0)?))
 }

@@ -1,0 +1,36 @@
+//! The layout within an object, which has no place for a version but a table.
+
+use super::{STEPS, newest};
+use crate::{
+    error::{Failure, OpenError},
+    sql::Connection,
+};
+
+/// Brings the layout up to date, all or nothing.
+pub(crate) fn prepare(connection: &Connection) -> Result<(), OpenError> {
+    let prepared = connection.transaction(|connection| {
+        connection.execute_batch("CREATE TABLE IF NOT EXISTS layout (version INTEGER NOT NULL)")?;
+        let version: i64 = connection
+            .prepare_cached("SELECT coalesce(max(version), 0) FROM layout")?
+            .query_row((), |row| row.get(0))?;
+        let version = u32::try_from(version).unwrap_or(u32::MAX);
+        for step in STEPS.iter().skip(version as usize) {
+            connection.execute_batch(step)?;
+        }
+        if version < newest() {
+            connection
+                .prepare_cached("INSERT INTO layout (version) VALUES (?1)")?
+                .execute([newest()])?;
+        }
+        Ok(version)
+    });
+    match prepared {
+        Ok(found) if found > newest() => Err(OpenError::Newer {
+            found,
+            known: newest(),
+        }),
+        Ok(_) => Ok(()),
+        Err(Failure::Sqlite(error)) => Err(OpenError::Engine(error.to_string())),
+        Err(failure) => Err(OpenError::Engine(failure.to_string())),
+    }
+}
