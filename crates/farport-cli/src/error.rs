@@ -20,6 +20,8 @@ pub(crate) enum Error {
     Listen(#[from] listen::Error),
     #[error(transparent)]
     New(#[from] scaffold::Error),
+    #[error(transparent)]
+    Project(#[from] crate::project::Error),
     #[cfg(unix)]
     #[error(transparent)]
     Dev(#[from] crate::dev::Error),
@@ -45,6 +47,7 @@ impl Error {
         match self {
             Self::Listen(error) => error.hint(),
             Self::New(error) => error.hint(),
+            Self::Project(error) => error.hint(),
             #[cfg(unix)]
             Self::Dev(error) => error.hint(),
             Self::Client(error) => error.hint(),

@@ -10,6 +10,7 @@ mod env_vars;
 mod error;
 mod listen;
 mod operator;
+mod project;
 mod remote;
 mod scaffold;
 mod settings;

@@ -96,6 +96,14 @@ pub enum Error {
     /// There is no master key.
     #[error(transparent)]
     MasterKey(#[from] farport_store::KeyError),
+    /// The server that was asked with `--health` did not say that it is well.
+    #[error("the server at {address} is not well: {why}")]
+    NotWell {
+        /// Where it was looked for.
+        address: String,
+        /// What it did instead.
+        why: String,
+    },
     /// The client on standard input did not open a session.
     #[error("the client on standard input did not open a session: {0}")]
     Stdio(String),

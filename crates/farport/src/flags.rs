@@ -16,6 +16,9 @@ pub(crate) struct Flags {
     /// Serve one client over standard input and output instead of HTTP
     #[arg(long, conflicts_with_all = ["port", "host"])]
     pub(crate) stdio: bool,
+    /// Ask the server that is running with these settings whether it is well, and end with 0 or 1
+    #[arg(long, conflicts_with = "stdio")]
+    pub(crate) health: bool,
     /// Port to listen on; 0 takes a free one
     #[arg(long, value_name = "N")]
     pub(crate) port: Option<u16>,

@@ -47,6 +47,8 @@ mod error;
 mod fetcher;
 #[cfg(not(target_arch = "wasm32"))]
 mod flags;
+#[cfg(not(target_arch = "wasm32"))]
+mod health;
 pub mod host;
 #[cfg(not(target_arch = "wasm32"))]
 mod listen;

@@ -9,7 +9,7 @@ use rmcp::ServerHandler;
 
 use crate::{
     Announcement, Context, Error, Listeners, Server, Settings, Storage, TokioRuntime, connections,
-    flags::Flags, host::Surroundings, logging, settings, state::State, stdio,
+    flags::Flags, health, host::Surroundings, logging, settings, state::State, stdio,
 };
 
 /// Serves a client on standard input and output.
@@ -32,6 +32,9 @@ impl Server {
     /// Unless it is told otherwise, it keeps sessions and sign-ins in a database where the platform
     /// keeps the state of programs ([`Storage::of_program`]).
     ///
+    /// Started with `--health` it serves nothing, but asks the server that is running with the same
+    /// settings whether it is well.
+    ///
     /// # Errors
     /// When a setting cannot be used, the port cannot be listened on, or the database not be
     /// opened.
@@ -42,6 +45,9 @@ impl Server {
         settings.log_format = flags.log_format.unwrap_or(settings.log_format);
         settings.host = flags.host.unwrap_or(settings.host);
         settings.port = flags.port.unwrap_or(settings.port);
+        if flags.health {
+            return health::ask(&settings).await;
+        }
         logging::start(&settings);
         // Before anybody can know that the server is there, and tell it to stop.
         let told_to_stop = told_to_stop()?;

@@ -5,9 +5,10 @@ use std::path::Path;
 use clap::ColorChoice;
 
 use crate::cli::DevArgs;
-use crate::dev::{self, Options, Project};
+use crate::dev::{self, Options};
 use crate::error::Error;
 use crate::listen;
+use crate::project::Project;
 use crate::settings::Listen;
 
 /// Serves the crate in the current folder until it is told to stop.

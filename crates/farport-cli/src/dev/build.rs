@@ -9,10 +9,10 @@ use clap::ColorChoice;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::machine::Binary;
-use super::project::Project;
 use super::server::Stop;
 use super::{Error, guard};
 use crate::env_vars;
+use crate::project::Project;
 
 /// How to build.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,8 @@ use super::build::{self, Profile};
 use super::machine::{Action, Binary, Change, Event, Id, Machine, Message};
 use super::server::{Server, Stop, Stopping};
 use super::watch::Watcher;
-use super::{Error, Project, messages};
+use super::{Error, messages};
+use crate::project::Project;
 
 /// How to build.
 #[derive(Clone, Debug)]

@@ -11,11 +11,9 @@ mod error;
 mod guard;
 mod machine;
 mod messages;
-mod project;
 mod server;
 mod vars;
 mod watch;
 
 pub(crate) use driver::{Options, run};
 pub(crate) use error::Error;
-pub(crate) use project::Project;

@@ -15,9 +15,9 @@ use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use super::driver::Report;
 use super::machine::{Binary, Event, Id};
-use super::project::Project;
 use super::{Error, guard, vars};
 use crate::env_vars;
+use crate::project::Project;
 
 /// The first descriptor of socket activation.
 const FIRST_SOCKET: i32 = 3;

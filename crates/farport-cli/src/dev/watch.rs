@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::machine::Change;
-use super::project::Project;
 use super::{Error, vars};
+use crate::project::Project;
 
 /// Changes this close together are one.
 const QUIET: Duration = Duration::from_millis(50);

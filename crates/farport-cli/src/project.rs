@@ -1,11 +1,63 @@
-//! The crate that is served: what to build, what to watch.
+//! The crate that is served or deployed: what to build, what to watch.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId, TargetKind};
 
-use super::Error;
+/// Why a crate cannot be served or deployed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("there is no crate here: neither `{}` nor a folder above it has a `Cargo.toml`", .folder.display())]
+    NoCrate { folder: PathBuf },
+    #[error("this is a workspace, not one of its crates")]
+    Workspace { members: Vec<String> },
+    #[error("cargo could not read this crate")]
+    Metadata {
+        #[source]
+        source: Box<cargo_metadata::Error>,
+    },
+    #[error("the crate `{package}` has no binary")]
+    NoBinary { package: String },
+    #[error("the crate `{package}` has no binary `{wanted}`")]
+    WrongBinary {
+        package: String,
+        wanted: String,
+        binaries: Vec<String>,
+    },
+    #[error("the crate `{package}` has several binaries")]
+    ManyBinaries {
+        package: String,
+        binaries: Vec<String>,
+    },
+    #[error("the crate `{package}` does not depend on farport")]
+    NoServer { package: String },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoCrate { .. } => {
+                "go into a crate first, or make one: `farport new my-mcp-server && cd my-mcp-server`".to_owned()
+            }
+            Self::Workspace { members } if members.is_empty() => "go into a crate first".to_owned(),
+            Self::Workspace { members } => {
+                format!("go into a crate with a server first: {}", members.join(", "))
+            }
+            Self::NoBinary { .. } => {
+                "a server is a binary: give the crate a `src/main.rs` that runs `farport::Server`".to_owned()
+            }
+            Self::WrongBinary { binaries, .. } | Self::ManyBinaries { binaries, .. } => {
+                format!("choose one with `--bin`: {}", binaries.join(", "))
+            }
+            Self::NoServer { .. } => {
+                "`cargo add farport`, and let `main` run `farport::Server`".to_owned()
+            }
+            Self::Metadata { .. } => return None,
+        })
+    }
+}
 
 /// The crate that is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
