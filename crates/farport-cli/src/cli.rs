@@ -7,6 +7,7 @@ use clap::builder::ValueHint;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use farport::ProviderName;
 
+use crate::deploy::args::DeployArgs;
 use crate::operator::args::{GrantsArgs, TokensArgs};
 use crate::remote::args::{AddArgs, ConnectArgs, LoginArgs, LogoutArgs, RemoveArgs, StatusArgs};
 use crate::{env_vars, terminal};
@@ -17,6 +18,7 @@ Examples:
   farport new my-mcp-server      Generate a server of your own
   cd my-mcp-server
   farport dev                    Build it, serve it, reload it on every change
+  farport deploy --target docker Write what a container needs
   farport connect URL            Reach a remote server from a client that only speaks stdio
   farport add claude NAME URL    Write it into a client's configuration
 
@@ -85,6 +87,7 @@ pub(crate) enum Command {
     Dev(DevArgs),
     #[cfg(unix)]
     Guarded(GuardedArgs),
+    Deploy(DeployArgs),
     Connect(Box<ConnectArgs>),
     Add(AddArgs),
     Remove(RemoveArgs),

@@ -4,6 +4,7 @@
 mod cli;
 mod clients;
 mod commands;
+mod deploy;
 #[cfg(unix)]
 mod dev;
 mod env_vars;
@@ -48,6 +49,7 @@ fn run(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Demo(args) => commands::demo::run(args),
         Command::New(args) => commands::new::run(args),
+        Command::Deploy(args) => commands::deploy::run(args),
         #[cfg(unix)]
         Command::Dev(args) => commands::dev::run(args, cli.color),
         #[cfg(unix)]

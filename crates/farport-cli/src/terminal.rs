@@ -7,7 +7,6 @@ use clap::builder::Styles;
 /// The word `error`.
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// The word `warning`.
-#[cfg(unix)]
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 /// The word `hint`.
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();

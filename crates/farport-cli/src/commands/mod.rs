@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod demo;
+pub(crate) mod deploy;
 #[cfg(unix)]
 pub(crate) mod dev;
 pub(crate) mod grants;

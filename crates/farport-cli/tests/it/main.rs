@@ -12,6 +12,7 @@
 mod api_tokens;
 mod connect;
 mod demo;
+mod deploy;
 mod dev;
 mod documents;
 mod generated;

@@ -27,6 +27,7 @@ fn help_teaches() {
         "demo",
         "new",
         "dev",
+        "deploy",
         "connect",
         "add",
         "remove",

@@ -1,0 +1,49 @@
+//! Fly.io.
+
+use super::docker::{self, DOCKERFILE};
+use super::native::{Facts, Plan, Step};
+use super::text::fill;
+use super::write::File;
+
+/// The files, and the commands that bring the server to Fly.
+pub(super) fn plan(facts: &Facts<'_>) -> Plan {
+    let project = facts.project;
+    // Fly's names are DNS labels.
+    let app = project.name.to_ascii_lowercase().replace('_', "-");
+    let text = fill(
+        include_str!("files/fly.toml"),
+        &[
+            ("NAME", &project.name),
+            ("APP", &app),
+            ("DOCKERFILE", &facts.path(DOCKERFILE)),
+        ],
+    );
+    // Fly builds from the folder of fly.toml.
+    let mut files = docker::files(facts);
+    files.push(File {
+        path: project.workspace.join("fly.toml"),
+        text,
+    });
+    let into = match facts.workspace_from_here() {
+        here if here == "." => String::new(),
+        up => format!("cd {up} && "),
+    };
+    let mut next = vec![
+        Step::new(format!("{into}fly apps create {app}"), "once"),
+        Step::new(
+            format!("fly volumes create state --app {app} --size 1"),
+            "once: where sessions and sign-ins are kept",
+        ),
+    ];
+    if facts.variables.is_some() {
+        next.push(Step::new(
+            format!("fly secrets import --app {app} < .prod.vars"),
+            "the variables of .dev.vars.example with their values, NAME=value without quotes",
+        ));
+    }
+    next.push(Step::new(
+        format!("{into}fly deploy --ha=false"),
+        "one machine, at the address in fly.toml",
+    ));
+    Plan { files, next }
+}
