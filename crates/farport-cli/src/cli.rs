@@ -10,6 +10,7 @@ use farport::ProviderName;
 use crate::deploy::args::DeployArgs;
 use crate::operator::args::{GrantsArgs, TokensArgs};
 use crate::remote::args::{AddArgs, ConnectArgs, LoginArgs, LogoutArgs, RemoveArgs, StatusArgs};
+use crate::worker::args::{SecretArgs, TailArgs};
 use crate::{env_vars, terminal};
 
 const EXAMPLES: &str = "\
@@ -18,7 +19,7 @@ Examples:
   farport new my-mcp-server      Generate a server of your own
   cd my-mcp-server
   farport dev                    Build it, serve it, reload it on every change
-  farport deploy --target docker Write what a container needs
+  farport deploy                 Build it for Cloudflare Workers and deploy it; or --target docker
   farport connect URL            Reach a remote server from a client that only speaks stdio
   farport add claude NAME URL    Write it into a client's configuration
 
@@ -88,6 +89,8 @@ pub(crate) enum Command {
     #[cfg(unix)]
     Guarded(GuardedArgs),
     Deploy(DeployArgs),
+    Secret(SecretArgs),
+    Tail(TailArgs),
     Connect(Box<ConnectArgs>),
     Add(AddArgs),
     Remove(RemoveArgs),
@@ -193,11 +196,16 @@ Examples:
   farport dev --port 0            On a free port
   FARPORT_ALLOWED_HOSTS=box.lan farport dev --host 0.0.0.0
                                   Served to other machines, as http://box.lan:8787/mcp
+  farport dev --worker            As a Cloudflare Worker, in the runtime it will run in
 
 Ctrl-c stops it and everything it started.")]
 pub(crate) struct DevArgs {
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
+
+    /// Serve it as a Cloudflare Worker, in workerd, through `wrangler dev`
+    #[arg(long, conflicts_with = "bin")]
+    pub(crate) worker: bool,
 
     /// Build with optimizations
     #[arg(long, short)]

@@ -26,6 +26,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Dev(#[from] crate::dev::Error),
     #[error(transparent)]
+    Worker(#[from] crate::worker::Error),
+    #[error(transparent)]
     Deploy(#[from] crate::deploy::Error),
     #[error(transparent)]
     Client(#[from] crate::clients::Error),
@@ -52,6 +54,7 @@ impl Error {
             Self::Project(error) => error.hint(),
             #[cfg(unix)]
             Self::Dev(error) => error.hint(),
+            Self::Worker(error) => error.hint(),
             Self::Deploy(error) => error.hint(),
             Self::Client(error) => error.hint(),
             Self::Operator(error) => error.hint(),

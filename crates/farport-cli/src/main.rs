@@ -16,6 +16,7 @@ mod remote;
 mod scaffold;
 mod settings;
 mod terminal;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,8 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Demo(args) => commands::demo::run(args),
         Command::New(args) => commands::new::run(args),
         Command::Deploy(args) => commands::deploy::run(args),
+        Command::Secret(args) => commands::secret::run(args),
+        Command::Tail(args) => commands::tail::run(args),
         #[cfg(unix)]
         Command::Dev(args) => commands::dev::run(args, cli.color),
         #[cfg(unix)]

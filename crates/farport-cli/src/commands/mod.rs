@@ -13,5 +13,7 @@ pub(crate) mod guarded;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod new;
+pub(crate) mod secret;
 pub(crate) mod status;
+pub(crate) mod tail;
 pub(crate) mod tokens;

@@ -5,10 +5,20 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::args::Target;
 use super::write::{self, File, Outcome};
 use super::{Error, docker, fly, systemd};
 use crate::project::Project;
+
+/// Where a server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A container image.
+    Docker,
+    /// A service of a Linux machine.
+    Systemd,
+    /// Fly.io.
+    Fly,
+}
 
 /// What is known of a project.
 #[derive(Debug)]
@@ -93,21 +103,21 @@ pub(crate) struct Written {
     pub(crate) outcome: Outcome,
 }
 
-/// Writes what a target needs.
+/// Writes what a place needs.
 pub(crate) fn prepare(
     project: &Project,
-    target: Target,
+    place: Place,
     force: bool,
     dry_run: bool,
 ) -> Result<Prepared, Error> {
     let facts = Facts::of(project)?;
-    let plan = match target {
-        Target::Docker => docker::plan(&facts),
-        Target::Systemd => systemd::plan(&facts),
-        Target::Fly => fly::plan(&facts),
+    let plan = match place {
+        Place::Docker => docker::plan(&facts),
+        Place::Systemd => systemd::plan(&facts),
+        Place::Fly => fly::plan(&facts),
     };
     let outcomes = write::write(&plan.files, force, dry_run)?;
-    let in_image = target != Target::Systemd;
+    let in_image = place != Place::Systemd;
     let outside = |folder: &&PathBuf| in_image && !folder.starts_with(&project.workspace);
     Ok(Prepared {
         files: plan

@@ -234,14 +234,14 @@ fn explain(error: &Error) -> String {
 
 /// The signals that stop `farport dev`.
 #[derive(Debug)]
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
 impl Signals {
-    fn new() -> Result<Self, Error> {
+    pub(super) fn new() -> Result<Self, Error> {
         let of = |kind| signal(kind).map_err(Error::Signals);
         Ok(Self {
             interrupt: of(SignalKind::interrupt())?,
@@ -250,7 +250,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    /// Waits for one.
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

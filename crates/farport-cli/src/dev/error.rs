@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::project;
+use crate::{project, worker};
 
 /// Why `farport dev` could not go on, or could not start a server.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,17 @@ pub(crate) enum Error {
     #[error(transparent)]
     Project(#[from] project::Error),
 
+    #[error(transparent)]
+    Worker(#[from] worker::Error),
+    #[error("wrangler has ended ({how})")]
+    WranglerEnded { how: String },
+    #[error("cannot {action} `{}`", .path.display())]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("cannot start `{}`", .program.display())]
     Start {
         program: OsString,
@@ -41,15 +52,27 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Makes an error of what the system said about a path. `action` completes "cannot ...".
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
     /// What the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Project(error) => return error.hint(),
+            Self::Worker(error) => return error.hint(),
+            Self::WranglerEnded { .. } => "it has said why, above".to_owned(),
             Self::Watch(error) if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) => {
                 "the system lets this user watch no more folders: raise `fs.inotify.max_user_watches`".to_owned()
             }
             Self::VarsLine { .. } => "put values with spaces or `#` in quotes".to_owned(),
             Self::Start { .. }
+            | Self::Io { .. }
             | Self::Guard(_)
             | Self::Socket(_)
             | Self::Scratch(_)

@@ -14,6 +14,7 @@ mod messages;
 mod server;
 mod vars;
 mod watch;
+pub(crate) mod worker;
 
 pub(crate) use driver::{Options, run};
 pub(crate) use error::Error;

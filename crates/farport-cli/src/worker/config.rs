@@ -1,0 +1,194 @@
+//! wrangler's configuration of a worker.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use super::Error;
+
+/// The names that wrangler looks for, in its order.
+const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
+
+/// What the configuration of a worker says.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The project's folder, which the configuration is in.
+    pub(crate) root: PathBuf,
+    path: PathBuf,
+    value: Value,
+}
+
+impl Config {
+    /// Reads the configuration in a project's folder.
+    pub(crate) fn load(root: &Path) -> Result<Self, Error> {
+        let mut paths = NAMES.iter().map(|name| root.join(name));
+        let path = paths.find(|path| path.is_file());
+        let path = path.ok_or_else(|| Error::NoWorker {
+            folder: root.to_owned(),
+        })?;
+        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let value = parse(&path, &text)?;
+        Ok(Self {
+            root: root.to_owned(),
+            path,
+            value,
+        })
+    }
+
+    /// The module that is uploaded, which the build makes.
+    pub(crate) fn main(&self) -> Result<PathBuf, Error> {
+        let main = self.value.get("main").and_then(Value::as_str);
+        let main = main.ok_or_else(|| Error::NoMain {
+            path: self.path.clone(),
+        })?;
+        Ok(self.root.join(main))
+    }
+
+    /// A copy whose build is `build` and nothing else, as a file beside the original: paths in it
+    /// mean the same, and `.dev.vars` is found. It is gone when it is dropped.
+    ///
+    /// The crate is built here, so that its errors are told once and cargo's arguments are ours;
+    /// wrangler would build it again.
+    pub(crate) fn with_build(&self, build: &Build) -> Result<NamedTempFile, Error> {
+        let mut copy = tempfile::Builder::new()
+            .prefix(".wrangler-farport-")
+            .suffix(".json")
+            .tempfile_in(&self.root)
+            .map_err(Error::io("write in", &self.root))?;
+        let text = self.text_with_build(build);
+        let path = copy.path().to_owned();
+        copy.write_all(text.as_bytes())
+            .map_err(Error::io("write", &path))?;
+        Ok(copy)
+    }
+
+    fn text_with_build(&self, build: &Build) -> String {
+        let mut value = self.value.clone();
+        if let Some(map) = value.as_object_mut() {
+            map.remove("build");
+            if let Build::After(folder) = build {
+                map.insert(
+                    "build".into(),
+                    json!({ "command": "true", "watch_dir": folder }),
+                );
+            }
+        }
+        // Of an environment's own too.
+        if let Some(environments) = value.get_mut("env").and_then(Value::as_object_mut) {
+            for environment in environments.values_mut() {
+                if let Some(map) = environment.as_object_mut() {
+                    map.remove("build");
+                }
+            }
+        }
+        value.to_string()
+    }
+
+    /// Writes such a copy anew, after the original has changed.
+    pub(crate) fn rewrite(&self, copy: &NamedTempFile, build: &Build) -> Result<(), Error> {
+        fs::write(copy.path(), self.text_with_build(build)).map_err(Error::io("write", copy.path()))
+    }
+}
+
+/// What wrangler does to build.
+#[derive(Clone, Debug)]
+pub(crate) enum Build {
+    /// Nothing.
+    Nothing,
+    /// Nothing, but it takes what was built whenever something in this folder changes.
+    After(String),
+}
+
+fn parse(path: &Path, text: &str) -> Result<Value, Error> {
+    let bad = |why: String| Error::Config {
+        path: path.to_owned(),
+        why,
+    };
+    let value = match path
+        .extension()
+        .is_some_and(|extension| extension == "toml")
+    {
+        true => toml::from_str(text).map_err(|error| bad(error.to_string()))?,
+        false => jsonc_parser::parse_to_serde_value(text, &Default::default())
+            .map_err(|error| bad(error.to_string()))?
+            .unwrap_or_default(),
+    };
+    match value {
+        Value::Object(_) => Ok(value),
+        _ => Err(bad("it is no object".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(name: &str, text: &str) -> (tempfile::TempDir, Result<Config, Error>) {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join(name), text).unwrap();
+        let config = Config::load(root.path());
+        (root, config)
+    }
+
+    #[test]
+    fn every_form_of_a_configuration_is_read() {
+        let json = r#"{"name": "a", "main": "build/index.js"}"#;
+        let jsonc = "{\n  // A comment.\n  \"name\": \"a\",\n  \"main\": \"build/index.js\",\n}";
+        let toml = "name = \"a\"\nmain = \"build/index.js\"\n";
+        for (name, text) in [
+            ("wrangler.json", json),
+            ("wrangler.jsonc", jsonc),
+            ("wrangler.toml", toml),
+        ] {
+            let (root, config) = config(name, text);
+            let main = config.unwrap().main().unwrap();
+            assert_eq!(main, root.path().join("build/index.js"), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_its_file() {
+        for (name, text) in [
+            ("wrangler.jsonc", "{"),
+            ("wrangler.jsonc", "[]"),
+            ("wrangler.jsonc", ""),
+            ("wrangler.toml", "name = "),
+        ] {
+            let (_root, config) = config(name, text);
+            let error = config.unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        let (_root, nothing) = config("package.json", "{}");
+        assert!(matches!(nothing, Err(Error::NoWorker { .. })));
+        let (_root, no_main) = config("wrangler.json", "{}");
+        assert!(matches!(no_main.unwrap().main(), Err(Error::NoMain { .. })));
+    }
+
+    #[test]
+    fn the_copy_says_the_same_but_for_the_build_and_is_gone_in_the_end() {
+        let text = r#"{"name": "a", "build": {"command": "x"}, "vars": {"A": "1"},
+                       "env": {"staging": {"build": {"command": "y"}, "vars": {"A": "2"}}}}"#;
+        let (root, config) = config("wrangler.json", text);
+        let config = config.unwrap();
+        let rest =
+            json!({"name": "a", "vars": {"A": "1"}, "env": {"staging": {"vars": {"A": "2"}}}});
+        let mut watching = rest.clone();
+        watching["build"] = json!({"command": "true", "watch_dir": ".farport/worker"});
+        for (build, expected) in [
+            (Build::Nothing, rest),
+            (Build::After(".farport/worker".to_owned()), watching),
+        ] {
+            let copy = config.with_build(&build).unwrap();
+            let path = copy.path().to_owned();
+            assert_eq!(path.parent(), Some(root.path()));
+            let said: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+            assert_eq!(said, expected);
+            config.rewrite(&copy, &build).unwrap();
+            drop(copy);
+            assert!(!path.exists());
+        }
+    }
+}
