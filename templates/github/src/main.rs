@@ -1,6 +1,10 @@
 use farport::GitHub;
 use my_mcp_server::{Api, server};
 
+/// Memory comes quicker from here than from most systems.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sign_in = GitHub::from_env()?.scopes(["read:user"]);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::proc;
 use super::report::median;
-use super::target::{FARPORT, LOAD_CORE, SERVERS, Target, WORKLOADS, initialize, request};
+use super::target::{DEMO, LOAD_CORE, SERVERS, Target, WORKLOADS, initialize, request};
 use crate::setup::Node;
 use crate::{console, process, project};
 
@@ -54,8 +54,8 @@ pub(crate) struct Connect {
 /// When the server or a proxy fails.
 pub(crate) fn measure() -> Result<Connect> {
     let node = Node::ready()?;
-    let kind = SERVERS.iter().find(|kind| kind.name == FARPORT);
-    let server = Target::start(kind.context("farport is among the servers")?)?;
+    let kind = SERVERS.iter().find(|kind| kind.name == DEMO);
+    let server = Target::start(kind.context("the demo is among the servers")?)?;
     let direct = direct(server.url())?;
     let farport = project::target().join("release/farport");
     let remote = node.folder.join("node_modules/mcp-remote");

@@ -49,11 +49,11 @@ pub(crate) fn measure(rounds: u32, seconds: u32) -> Result<SignIn> {
     let folder = tempfile::tempdir_in(project::target())?;
     // The stand-in of the provider shares the load's core: it is no part of what is measured.
     let upstream = start(LOAD_CORE, "bench-upstream", |_| {})?;
-    let public = start(SERVER_CORE, "bench-protected", |command| {
+    let public = start(SERVER_CORE, "bench-farport", |command| {
         let path = folder.path().join("public.db");
         command.env("FARPORT_STORE", format!("sqlite:{}", path.display()));
     })?;
-    let protected = start(SERVER_CORE, "bench-protected", |command| {
+    let protected = start(SERVER_CORE, "bench-farport", |command| {
         let path = folder.path().join("protected.db");
         command.env("FARPORT_STORE", format!("sqlite:{}", path.display()));
         // So that the load can come from many addresses: each has its limits.

@@ -33,11 +33,13 @@ pub(crate) const FLOOR: &str = "axum";
 pub(crate) const RMCP: &str = "rmcp";
 /// The same at its quickest: no sessions, answers as JSON.
 const RMCP_JSON: &str = "rmcp, JSON";
-/// farport with every check on.
-pub(crate) const FARPORT: &str = "farport";
+/// The server that `farport new` makes, with every check on.
+const FARPORT: &str = "farport";
+/// `farport demo`: the same with the allocator of the system, as the first three have it.
+pub(crate) const DEMO: &str = "farport, system's allocator";
 
 /// The order of the tables.
-pub(crate) const SERVERS: [ServerKind; 4] = [
+pub(crate) const SERVERS: [ServerKind; 5] = [
     ServerKind {
         name: FLOOR,
         binary: "bench-floor",
@@ -61,6 +63,13 @@ pub(crate) const SERVERS: [ServerKind; 4] = [
     },
     ServerKind {
         name: FARPORT,
+        binary: "bench-farport",
+        args: &[],
+        has_sessions: true,
+        plain_path: "/mcp",
+    },
+    ServerKind {
+        name: DEMO,
         binary: "farport",
         args: &["demo"],
         has_sessions: true,
