@@ -6,7 +6,7 @@
 use std::{
     future::Future,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     task::{Context, Poll, Waker},
 };
 
@@ -85,19 +85,24 @@ fn place(uri: &str) -> (String, Option<String>, String, Option<String>) {
     (url.scheme().into(), host, url.path().into(), url.query().map(str::to_owned))
 }
 
-fuzz_target!(|input: (String, bool, Vec<(u8, u8, u8)>, String)| {
-    let (registered, related, edits, other) = input;
-    let presented = match related {
-        true => edited(&registered, &edits),
-        false => other,
-    };
+/// Made once, since that is slow; with these random bytes, each client takes the last one's place.
+static SERVER: LazyLock<AuthorizationServer> = LazyLock::new(|| {
     let world = Surroundings {
         store: Arc::new(MemoryStore::default()),
         random: Arc::new(Same),
         fetcher: Arc::new(Nobody),
     };
     let keys = Keys::new([1; 32], []);
-    let server = AuthorizationServer::new(Config::default(), keys, SignInMethod::Development, world);
+    AuthorizationServer::new(Config::default(), keys, SignInMethod::Development, world)
+});
+
+fuzz_target!(|input: (String, bool, Vec<(u8, u8, u8)>, String)| {
+    let (registered, related, edits, other) = input;
+    let presented = match related {
+        true => edited(&registered, &edits),
+        false => other,
+    };
+    let server = &*SERVER;
     let metadata = serde_json::json!({
         "redirect_uris": [registered], "token_endpoint_auth_method": "none",
     });

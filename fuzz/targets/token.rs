@@ -8,7 +8,7 @@ use std::{
     future::Future,
     pin::pin,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -150,10 +150,19 @@ fn says(form: &str, needed: &[(&str, &str)], free: &[(&str, &[&str])]) -> bool {
         })
 }
 
-fuzz_target!(|input: (Vec<(u8, String)>, Vec<(u8, String)>, Option<String>)| {
-    let (redeeming, refreshing, authorization) = input;
+struct House {
+    store: Arc<MemoryStore>,
+    server: AuthorizationServer,
+    site: Site,
+    client: String,
+}
+
+/// Made once, since that is slow.
+static HOUSE: LazyLock<House> = LazyLock::new(|| {
     let store = Arc::new(MemoryStore::default());
-    let config = Config { scopes: Scopes::parse("read write").expect("scopes"), ..Config::default() };
+    let mut config =
+        Config { scopes: Scopes::parse("read write").expect("scopes"), ..Config::default() };
+    config.token_rate.burst = u32::MAX;
     let world = Surroundings {
         store: store.clone(),
         random: Arc::new(Counting(AtomicU64::new(0))),
@@ -167,11 +176,21 @@ fuzz_target!(|input: (Vec<(u8, String)>, Vec<(u8, String)>, Option<String>)| {
     );
     let client = now(server.register(metadata.as_bytes(), None, NOW)).expect("a client");
     let client = serde_json::to_value(client).expect("JSON");
-    let client = client["client_id"].as_str().expect("an id");
-    let code = code(&server, &site, client);
+    let client = client["client_id"].as_str().expect("an id").to_owned();
+    House { store, server, site, client }
+});
+
+fuzz_target!(|input: (Vec<(u8, String)>, Vec<(u8, String)>, Option<String>)| {
+    let (redeeming, refreshing, authorization) = input;
+    let House { store, server, site, client } = &*HOUSE;
+    let client = client.as_str();
+    for grant in now(store.grants(&Default::default())).expect("a store") {
+        now(store.revoke(&grant.id)).expect("a store");
+    }
+    let code = code(server, site, client);
     let ask = |form: &str, authorization: Option<&str>| {
         let request = TokenRequest { authorization, body: form.as_bytes(), address: None };
-        now(server.token(&site, request, NOW)).map(|answer| serde_json::to_value(answer).expect("JSON"))
+        now(server.token(site, request, NOW)).map(|answer| serde_json::to_value(answer).expect("JSON"))
     };
 
     let needed = [

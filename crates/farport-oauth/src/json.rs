@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Number, Value};
 
@@ -18,6 +18,16 @@ pub(crate) fn object(text: &[u8]) -> Result<Map<String, Value>, serde_json::Erro
         Strict(Value::Object(members)) => Ok(members),
         Strict(_) => Err(serde_json::Error::custom("it is not an object")),
     }
+}
+
+/// Reads what has the shape of `T`. Members that `T` does not have are let be; but it is text, as
+/// a whole.
+///
+/// # Errors
+/// When it is not UTF-8, not JSON, or has another shape.
+pub(crate) fn shaped<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
+    let text = std::str::from_utf8(text).map_err(serde_json::Error::custom)?;
+    serde_json::from_str(text)
 }
 
 struct Strict(Value);

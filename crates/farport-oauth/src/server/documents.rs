@@ -10,6 +10,7 @@ use super::register::Metadata;
 use crate::{
     AuthorizationServer, Client, ClientId, ClientOrigin, FetchError, OAuthError, Reach, UnixTime,
     caching::Bounds,
+    json,
     outgoing::{Answer, Failure, Outgoing},
 };
 
@@ -93,7 +94,7 @@ impl AuthorizationServer {
         })?;
         // Nothing is quoted of it: whoever names a URL is not told what stands there, and what a
         // stranger wrote does not stand on our pages.
-        let metadata: Metadata = serde_json::from_slice(&answer.body).map_err(|error| {
+        let metadata: Metadata = json::shaped(&answer.body).map_err(|error| {
             let text = match error.classify() {
                 Category::Data => "a member is missing, stands twice, or is not what it has to be",
                 Category::Io | Category::Syntax | Category::Eof => "it is not JSON",

@@ -18,6 +18,9 @@ impl AuthorizationServer {
         };
         let mut grants = self.world.store.grants(&filter).await?;
         grants.retain(|grant| grant.user == newest.user && grant.id != newest.id);
+        // One whose code nobody has redeemed is none yet, and ends with the code.
+        let code_lifetime = self.config.code_lifetime;
+        grants.retain(|grant| grant.expires > grant.created.after(code_lifetime));
         // A grant lasts for a fixed time after its last use.
         grants.sort_by_key(|grant| std::cmp::Reverse(grant.expires));
         let (mut all, mut of_client) = (1, 1);

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::{
     AuthorizationServer, Client, ClientAuthentication, ClientId, ClientKeys, ClientOrigin, Digest,
-    ErrorCode, OAuthError, Scopes, UnixTime,
+    ErrorCode, OAuthError, Scopes, UnixTime, json,
     jwk::KeySet,
     redirect,
     token::{self, Kind},
@@ -93,7 +93,7 @@ impl AuthorizationServer {
         if body.len() > MOST_BYTES {
             return Err(invalid("The metadata are too large"));
         }
-        let metadata: Metadata = serde_json::from_slice(body)
+        let metadata: Metadata = json::shaped(body)
             .map_err(|error| invalid(format!("The metadata are not what RFC 7591 has: {error}")))?;
         let id = ClientId(token::random_name(self.random()).into());
         let secret = Kind::ClientSecret.random(self.random());

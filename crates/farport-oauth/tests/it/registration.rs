@@ -268,3 +268,20 @@ async fn registration_is_rate_limited_by_network_and_can_be_switched_off() {
     let error = house.register(metadata()).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::AccessDenied);
 }
+
+#[tokio::test]
+async fn metadata_are_text_in_whatever_nobody_reads_too() {
+    let house = House::new();
+    let good = br#"{"redirect_uris":["https://client.example/callback"],"x":"y"}"#;
+    assert!(house.server.register(good, None, house.now()).await.is_ok());
+    for place in [good.len() - 3, good.len() - 7] {
+        let mut bad = good.to_vec();
+        bad[place] = 0xff;
+        let refused = house.server.register(&bad, None, house.now()).await;
+        assert_eq!(
+            refused.unwrap_err().code.as_str(),
+            "invalid_client_metadata",
+            "{place}"
+        );
+    }
+}

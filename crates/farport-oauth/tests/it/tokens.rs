@@ -580,7 +580,10 @@ async fn a_users_grants_are_bounded_and_those_unused_for_longest_give_way() {
         assert_eq!(live(&signed_in).await, expect, "after {name}");
     }
     assert!(house.good(&refreshed["access_token"]).await);
-    // A code that nobody redeems takes nobody's place.
-    Browser::new(&house).code(&one.request(), "alice").await;
+    // A code that nobody redeems takes nobody's place, and nobody takes its place.
+    let code = Browser::new(&house).code(&one.request(), "alice").await;
     assert_eq!(live(&signed_in).await, "c x f g h i");
+    signed_in.push(("j", house.tokens(&two, "alice").await));
+    let redeemed = house.token(&one.redemption(&code)).await.unwrap();
+    assert!(house.good(&redeemed["access_token"]).await);
 }

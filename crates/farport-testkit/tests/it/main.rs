@@ -16,6 +16,7 @@
 mod asking;
 mod changes;
 mod client;
+mod exchanging;
 mod killed;
 mod logging;
 mod program;
