@@ -24,16 +24,14 @@ pub enum Error {
         why: String,
     },
     /// The server's certificate is not one to trust.
-    #[error(
-        "The certificate of {host} is not trusted: {why}. If the server is your own or behind a \
-         company's proxy, let the system trust its authority, or name a file with its certificate \
-         in SSL_CERT_FILE."
-    )]
+    #[error("The certificate of {host} is not trusted: {why}. {advice}")]
     Certificate {
         /// The host that showed it.
         host: String,
         /// What is wrong with it.
         why: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// It took too long.
     #[error(

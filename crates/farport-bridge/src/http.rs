@@ -5,6 +5,7 @@
 //!   token or a client's secret to a token endpoint.
 //! - TLS, and the system's certificates, are loaded with the first https request.
 
+mod certificate;
 mod cookies;
 mod origin;
 mod response;
@@ -221,10 +222,11 @@ impl Http {
     }
 
     fn explain(&self, url: &Url, error: reqwest::Error) -> Error {
-        if let Some(why) = response::certificate_fault(&error) {
+        if let Some((why, advice)) = certificate::fault(&error) {
             return Error::Certificate {
                 host: url.host_str().unwrap_or_default().to_owned(),
                 why,
+                advice,
             };
         }
         if error.is_timeout() {

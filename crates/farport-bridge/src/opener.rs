@@ -49,7 +49,8 @@ impl Opener for NoBrowser {
     }
 }
 
-/// The program that opens an address, and its arguments.
+/// The program that opens an address, and its arguments: the one that `BROWSER` names (not on macOS
+/// and Windows), or the desktop's.
 ///
 /// # Errors
 /// When the address is neither http nor https, or this machine has no desktop.
@@ -68,6 +69,9 @@ pub fn command(url: &Url) -> io::Result<(OsString, Vec<OsString>)> {
             vec!["url.dll,FileProtocolHandler".into(), address],
         ));
     }
+    if let Some(program) = named() {
+        return Ok((program, vec![address]));
+    }
     let desktop = ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "BROWSER"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
@@ -78,6 +82,17 @@ pub fn command(url: &Url) -> io::Result<(OsString, Vec<OsString>)> {
         ));
     }
     Ok(("xdg-open".into(), vec![address]))
+}
+
+/// The program in `BROWSER`, which is how editors on other machines and containers show pages. Where
+/// more than a program stands there, `xdg-open` knows what it means.
+fn named() -> Option<OsString> {
+    let value = std::env::var_os("BROWSER")?;
+    let text = value.to_str()?;
+    let one = !text.is_empty()
+        && !text.starts_with('-')
+        && !text.contains(|c: char| c.is_whitespace() || matches!(c, ':' | '%'));
+    one.then_some(value)
 }
 
 /// The address as it is handed to a program. What a shell or a program's own rules could take for

@@ -102,15 +102,22 @@ impl Auth {
         let (code, reply) = loop {
             let arrival = tokio::select! {
                 arrival = listener.next() => arrival,
-                pasted = self.person.pasted(), if self.options.paste => self.read_pasted(&pasted?, &marker),
+                pasted = self.person.pasted(), if self.options.paste => {
+                    match read_pasted(&pasted?, server, &marker) {
+                        Ok(arrival) => Some(arrival),
+                        Err(why) => {
+                            self.person.tell(why);
+                            continue;
+                        }
+                    }
+                }
                 () = tokio::time::sleep_until(deadline) => {
                     return Err(SignInError::TimedOut(self.options.timeout).into());
                 }
             };
             let Some(arrival) = arrival else {
-                self.person
-                    .tell("That is not the address of the page the sign-in ended at. Try again:");
-                continue;
+                // The port was closed under us.
+                return Err(Error::Stopped);
             };
             if !arrival.state.as_ref().is_some_and(|state| marker.is(state)) {
                 // Anybody can send a browser here: such an answer ends nothing.
@@ -182,26 +189,38 @@ impl Auth {
             (Ok(_), _) => Page::Done,
         }
     }
+}
 
-    /// What a person pasted: the address that the browser ended at, or the code alone.
-    fn read_pasted(&self, text: &str, marker: &Secret) -> Option<Arrival> {
-        let text = text.trim();
-        if let Ok(url) = Url::parse(text) {
-            let (mut arrival, _) = read(url.query()?)?;
-            arrival.reply = Reply::nowhere();
-            return Some(arrival);
-        }
-        let is_code = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        is_code.then(|| Arrival {
-            code: Some(text.to_owned()),
-            // A person who pastes a code vouches for it; there is no browser to be tricked.
-            state: Some(marker.expose().to_owned()),
-            issuer: None,
-            error: None,
-            description: None,
-            reply: Reply::nowhere(),
-        })
+/// What a person pasted: the address that the browser ended at, or the code alone. The error is for
+/// the person.
+fn read_pasted(
+    text: &str,
+    server: &super::ServerMetadata,
+    marker: &Secret,
+) -> Result<Arrival, &'static str> {
+    let text = text.trim();
+    let other = "That is not the address of the page the sign-in ended at. Try again:";
+    if let Ok(url) = Url::parse(text) {
+        let (mut arrival, _) = url.query().and_then(read).ok_or(other)?;
+        arrival.reply = Reply::nowhere();
+        return Ok(arrival);
     }
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(other);
+    }
+    if server.authorization_response_iss_parameter_supported {
+        // RFC 9207, section 2.4: who has answered has to be known.
+        return Err("The code alone is not enough here. Paste the whole address of that page:");
+    }
+    Ok(Arrival {
+        code: Some(text.to_owned()),
+        // A person who pastes a code vouches for it; there is no browser to be tricked.
+        state: Some(marker.expose().to_owned()),
+        issuer: None,
+        error: None,
+        description: None,
+        reply: Reply::nowhere(),
+    })
 }
 
 fn no_randomness(error: std::io::Error) -> Error {

@@ -145,21 +145,3 @@ pub(super) fn causes(error: &reqwest::Error) -> String {
     said.pop()
         .unwrap_or_else(|| "the request failed".to_owned())
 }
-
-/// What is wrong with a certificate, if that is what it is.
-pub(super) fn certificate_fault(error: &reqwest::Error) -> Option<String> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        let tls = error
-            .downcast_ref::<rustls::Error>()
-            .or_else(|| inner?.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(fault)) = tls {
-            return Some(fault.to_string());
-        }
-        cause = error.source();
-    }
-    None
-}

@@ -3,77 +3,14 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use serde_json::{Value, json};
 
+use crate::desktop::Desktop;
 use crate::support::{Running, SOON, eventually, farport, run};
-
-/// A client with `farport connect` as its server. Dropped, it kills it.
-struct Desktop {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-}
-
-impl Desktop {
-    fn start(config: &Path, args: &[&str]) -> Self {
-        let mut child = farport(Path::new("/"), [&["connect"], args].concat())
-            .env("FARPORT_CONFIG_DIR", config)
-            .env("MCP_REMOTE_CONFIG_DIR", config)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Self {
-            input: child.stdin.take(),
-            output: BufReader::new(child.stdout.take().unwrap()),
-            child,
-        }
-    }
-
-    fn write(&mut self, message: &Value) {
-        let input = self.input.as_mut().unwrap();
-        writeln!(input, "{message}").unwrap();
-        input.flush().unwrap();
-    }
-
-    fn ask(&mut self, id: u32, method: &str, params: Value) -> Value {
-        self.write(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
-        loop {
-            let mut line = String::new();
-            self.output.read_line(&mut line).unwrap();
-            let message: Value = serde_json::from_str(&line).unwrap();
-            if message["id"] == id {
-                return message;
-            }
-        }
-    }
-
-    fn open(&mut self) -> Value {
-        let answer = self.ask(
-            1,
-            "initialize",
-            json!({
-                "protocolVersion": "2025-11-25", "capabilities": {},
-                "clientInfo": {"name": "desktop", "version": "1"},
-            }),
-        );
-        self.write(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-        answer
-    }
-}
-
-impl Drop for Desktop {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn a_desktop_client_lists_calls_and_calls_again_after_the_server_was_started_anew() {
