@@ -15,7 +15,7 @@ use farport_core::{
     envelope::{self, Body as Envelope, Rejected},
     frame, sse, tier,
 };
-use http::{HeaderMap, Response};
+use http::{Response, request::Parts};
 
 use crate::{
     Body, Limits,
@@ -112,11 +112,11 @@ impl Inner {
     pub(crate) fn legacy_open(
         self: &Arc<Self>,
         principal: Principal,
-        headers: &HeaderMap,
+        parts: &Parts,
     ) -> Result<Response<Body>, Refusal> {
-        crate::negotiate::accepts_events(headers)?;
+        crate::negotiate::accepts_events(&parts.headers)?;
         self.still_open()?;
-        let id = SessionId::random(&*self.runtime);
+        let id = self.new_id(parts);
         let stream = Arc::new(EventStream::new(self.config.limits.stream));
         let connection = Connection {
             id,

@@ -130,6 +130,10 @@ impl McpService {
     ///
     /// A host that has found out by itself who calls, a test for example, says so with a
     /// [`Principal`] among the request's extensions; a protected server then asks for no token.
+    ///
+    /// A host that finds sessions by their ids, rather than their ids for them, says which one a
+    /// request may open with a [`SessionId`](farport_core::SessionId) there: one that nobody can
+    /// guess, for this request alone.
     pub fn handle_from<B>(
         &self,
         request: Request<B>,
@@ -234,7 +238,7 @@ impl Inner {
             }
             (&Method::GET, "/sse") => {
                 let principal = self.principal(&parts, "/sse").await?;
-                self.legacy_open(principal, &parts.headers)
+                self.legacy_open(principal, &parts)
             }
             (&Method::POST, "/sse/message") => {
                 let principal = self.principal(&parts, "/sse").await?;

@@ -67,9 +67,9 @@ pub use server::{
     TokenResponse, revoke_grants,
 };
 pub use store::{
-    AccessToken, ApiToken, BoxFuture, Code, Consent, ConsentKey, Grant, GrantFilter, GrantId,
-    MemoryStore, Redemption, RefreshToken, Rotation, SignIn, Store, StoreError, Stored, Tokens,
-    Transaction, UserId,
+    AccessToken, ApiToken, BoxFuture, Carrier, Code, Consent, ConsentKey, DistantStore, Grant,
+    GrantFilter, GrantId, MemoryStore, Operation, Redemption, RefreshToken, Rotation, SignIn, Store,
+    StoreError, Stored, Tokens, Transaction, UserId,
 };
 pub use time::UnixTime;
 pub use upstream::UpstreamError;

@@ -1,7 +1,6 @@
 //! Identity providers: those who say who somebody is.
 
 pub(crate) mod claims;
-#[cfg(not(target_family = "wasm"))]
 mod env;
 pub(crate) mod exchange;
 mod github;
@@ -16,6 +15,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+pub use env::provide_variables;
 pub use exchange::SecretIn;
 pub use github::GitHub;
 pub use oauth2::{OAuth2, OAuth2Urls};

@@ -8,16 +8,20 @@
 //! user, upstream tokens among it, is sealed with a key of its own, and that key is only there
 //! wrapped by a code or token; so a copy of the store opens nothing.
 
+mod distant;
 mod memory;
 mod records;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
+pub use distant::{Carrier, DistantStore, Operation};
 pub use memory::MemoryStore;
 pub use records::{
     AccessToken, ApiToken, Code, Consent, ConsentKey, Grant, GrantFilter, GrantId, RefreshToken,
     SignIn, Tokens, Transaction, UserId,
 };
+
+use serde::{Deserialize, Serialize};
 
 use crate::{Client, ClientId, Digest, UnixTime};
 
@@ -33,7 +37,7 @@ pub type Stored<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 pub struct StoreError(pub String);
 
 /// What became of an attempt to redeem a code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Redemption {
     /// The code was unused: it is used now, and the tokens are stored.
     Redeemed,
@@ -44,7 +48,7 @@ pub enum Redemption {
 }
 
 /// What became of an attempt to rotate a refresh token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rotation {
     /// The token gave way to its successor.
     Rotated,

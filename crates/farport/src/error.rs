@@ -93,6 +93,20 @@ pub enum Error {
          `store` in farport.toml: `sqlite:PATH`), or keep them in memory (`memory`)"
     )]
     NoStateFolder,
+    /// A Worker with sign-in was given no master key.
+    #[error(
+        "there is no FARPORT_MASTER_KEY: make one with `openssl rand -base64 32`, and set it with \
+         `farport secret put FARPORT_MASTER_KEY` or, for `farport dev`, in .dev.vars"
+    )]
+    NoMasterKey,
+    /// A Worker with sign-in has no Durable Object to keep it in.
+    #[error(
+        "there is no binding FARPORT_STORE: bind it to the class FarportStore in wrangler.jsonc"
+    )]
+    NoStoreBinding,
+    /// A Durable Object's database cannot be used.
+    #[error("the object's database cannot be used: {0}")]
+    Object(String),
     /// There is no master key.
     #[error(transparent)]
     MasterKey(#[from] farport_store::KeyError),

@@ -154,7 +154,7 @@ impl Inner {
             let error = RpcError::invalid_request("initialize must not name a session");
             return Err(Refusal::of(&id, error));
         }
-        let session = SessionId::random(&*self.runtime);
+        let session = self.new_id(&caller.parts);
         let (session, answer) = match self.open(session, request, caller, None).await? {
             Ok(opened) => opened,
             Err(error) => return Ok(respond::json(StatusCode::OK, framed(&id, Err(error)))),
@@ -167,6 +167,13 @@ impl Inner {
             .headers_mut()
             .insert(&standard_headers::SESSION_ID, name);
         Ok(response)
+    }
+
+    /// The id of a session that is being opened: the one that the host has chosen, or else a new
+    /// one.
+    pub(crate) fn new_id(&self, parts: &http::request::Parts) -> SessionId {
+        let chosen = parts.extensions.get::<SessionId>().copied();
+        chosen.unwrap_or_else(|| SessionId::random(&*self.runtime))
     }
 
     /// Asks the handler to open session `id`. The inner error is the handler's own.

@@ -1,12 +1,35 @@
 //! Providers from the environment: what `.dev.vars` and a server's secrets become.
 
-use std::env::{self, VarError};
+use std::{
+    collections::HashMap,
+    env::{self, VarError},
+    sync::OnceLock,
+};
+
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{GitHub, InvalidSettings, Oidc, Slack};
 use crate::ExternalServer;
 
+static GIVEN: OnceLock<HashMap<String, SecretString>> = OnceLock::new();
+
+/// Gives the variables that providers are set up from, for a host without an environment of the
+/// operating system's, such as a Worker. They count for as long as the process lives; only the first
+/// call gives any.
+pub fn provide_variables(variables: impl IntoIterator<Item = (String, SecretString)>) {
+    GIVEN.get_or_init(|| variables.into_iter().collect());
+}
+
+fn variable(name: &str) -> Result<String, VarError> {
+    let Some(given) = GIVEN.get() else {
+        return env::var(name);
+    };
+    let value = given.get(name).ok_or(VarError::NotPresent)?;
+    Ok(value.expose_secret().to_owned())
+}
+
 fn optional(name: &str) -> Result<Option<String>, InvalidSettings> {
-    match env::var(name) {
+    match variable(name) {
         Ok(value) if !value.is_empty() => Ok(Some(value)),
         Ok(_) | Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(InvalidSettings(format!("{name} is not text"))),

@@ -29,7 +29,7 @@ impl fmt::Display for GrantId {
 
 /// Something that a browser is in the middle of: an authorization request that waits for sign-in
 /// or consent, or a sign-in that is going on at an identity provider.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Transaction {
     /// The digest of the secret that continues it.
     pub id: Digest,
@@ -40,7 +40,7 @@ pub struct Transaction {
 }
 
 /// A browser in which somebody has signed in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignIn {
     /// The digest of its cookie.
     pub id: Digest,
@@ -51,7 +51,7 @@ pub struct SignIn {
 }
 
 /// What consent is remembered by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConsentKey {
     /// Who consented.
     pub user: UserId,
@@ -64,7 +64,7 @@ pub struct ConsentKey {
 }
 
 /// What a user consented to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Consent {
     /// By whom and for whom.
     pub key: ConsentKey,
@@ -75,7 +75,7 @@ pub struct Consent {
 }
 
 /// What a user granted a client. It lives for as long as its refresh token can.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Grant {
     /// Its name.
     pub id: GrantId,
@@ -100,7 +100,7 @@ pub struct Grant {
 }
 
 /// An authorization code.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Code {
     /// Its digest.
     pub id: Digest,
@@ -117,7 +117,7 @@ pub struct Code {
 }
 
 /// An access token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AccessToken {
     /// Its digest.
     pub id: Digest,
@@ -136,7 +136,7 @@ pub struct AccessToken {
 }
 
 /// A refresh token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RefreshToken {
     /// Its digest.
     pub id: Digest,
@@ -149,7 +149,7 @@ pub struct RefreshToken {
 }
 
 /// What one answer of the token endpoint issues.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tokens {
     /// The access token.
     pub access: AccessToken,
@@ -158,7 +158,7 @@ pub struct Tokens {
 }
 
 /// Which grants to list. What is `None` fits all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GrantFilter {
     /// Only of this user's subject, at whatever issuer.
     pub subject: Option<Arc<str>>,
@@ -167,7 +167,7 @@ pub struct GrantFilter {
 }
 
 /// A token that an operator made for a script.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ApiToken {
     /// Its name in lists.
     pub id: Arc<str>,

@@ -36,7 +36,7 @@ pub enum Value {
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The host's SQLite says so.
     #[error("{0}")]
     Engine(String),
@@ -156,12 +156,23 @@ impl<T> OptionalExtension<T> for Result<T> {
 pub(crate) struct Row<'a>(&'a [Value]);
 
 impl Row<'_> {
-    pub(crate) fn get<I: Into<usize>, T: FromValue>(&self, column: I) -> Result<T> {
-        let column = column.into();
+    pub(crate) fn get<I: Column, T: FromValue>(&self, column: I) -> Result<T> {
+        let column = column.place();
         let value = self.0.get(column);
         value.and_then(T::from_value).ok_or_else(|| {
             Error::Column(format!("column {column} holds something else"))
         })
+    }
+}
+
+/// What a column can be named by: its place.
+pub(crate) trait Column {
+    fn place(self) -> usize;
+}
+
+impl Column for usize {
+    fn place(self) -> usize {
+        self
     }
 }
 

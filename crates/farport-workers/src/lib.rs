@@ -1,0 +1,143 @@
+//! Serves a farport server from Cloudflare Workers.
+//!
+//! The same [`farport::Server`] that runs natively, in a crate of two entries:
+//!
+//! ```ignore
+//! // lib.rs
+//! pub fn server() -> farport::Server {
+//!     farport::Server::new(|_| Calculator::new())
+//! }
+//!
+//! farport_workers::serve!(server);
+//! ```
+//!
+//! The crate is a `cdylib`, depends on `worker`, and its `wrangler.jsonc` binds the two classes of
+//! Durable Objects: `FARPORT_SESSION` to `FarportSession`, and, for a server with sign-in,
+//! `FARPORT_STORE` to `FarportStore`. `docs/workers.md` has it whole.
+//!
+//! # A request's way
+//!
+//! [`route`] says where a request is served:
+//!
+//! - in the Worker itself, by an isolate that keeps nothing: requests of 2026-07-28, which describe
+//!   themselves;
+//! - in the object of its session: all else that MCP has. `initialize`, and a GET of `/sse`, open a
+//!   new one. Everything that a session is, its records and the events of its streams, is in that
+//!   object's own SQLite;
+//! - in the store, which is one object: whatever OAuth has. Tokens are looked up there by the other
+//!   two.
+//!
+//! Each of the three runs the same [`McpService`](farport_http::McpService).
+
+pub mod route;
+
+#[cfg(target_arch = "wasm32")]
+mod answer;
+#[cfg(target_arch = "wasm32")]
+mod engine;
+#[cfg(target_arch = "wasm32")]
+mod environment;
+#[cfg(target_arch = "wasm32")]
+mod fetcher;
+#[cfg(target_arch = "wasm32")]
+mod isolate;
+#[cfg(target_arch = "wasm32")]
+mod log;
+#[cfg(target_arch = "wasm32")]
+mod runtime;
+#[cfg(target_arch = "wasm32")]
+mod session;
+#[cfg(target_arch = "wasm32")]
+mod sites;
+#[cfg(target_arch = "wasm32")]
+mod store;
+
+#[cfg(target_arch = "wasm32")]
+pub use farport::Server;
+#[cfg(target_arch = "wasm32")]
+pub use isolate::{Stateless, fetch};
+#[cfg(target_arch = "wasm32")]
+pub use runtime::WorkerRuntime;
+#[cfg(target_arch = "wasm32")]
+pub use session::SessionObject;
+#[cfg(target_arch = "wasm32")]
+pub use store::StoreObject;
+
+/// Makes a Worker of a server: its `fetch` entry, and the classes `FarportSession` and
+/// `FarportStore` of its Durable Objects.
+///
+/// The argument is a function without parameters that makes the [`farport::Server`]. It is called
+/// for each isolate and each object, and nothing that one of them holds in memory is seen by the
+/// others. The calling crate has to depend on `worker`.
+///
+/// With `together` after it, requests of 2026-07-28 are not served by whichever isolate gets them but,
+/// all of them, by one object: for servers whose handlers share what they know in memory, such as who
+/// listens to which resource. It serves as many requests as one thread can.
+///
+/// On anything but WebAssembly it makes nothing.
+#[macro_export]
+macro_rules! serve {
+    ($server:path) => {
+        $crate::serve!(@ $server, $crate::Stateless::Apart);
+    };
+    ($server:path, together) => {
+        $crate::serve!(@ $server, $crate::Stateless::Together);
+    };
+    (@ $server:path, $stateless:expr) => {
+        #[cfg(target_arch = "wasm32")]
+        mod farport_worker {
+            use super::*;
+
+            #[::worker::event(fetch)]
+            async fn serve(
+                request: ::worker::Request,
+                env: ::worker::Env,
+                _context: ::worker::Context,
+            ) -> ::worker::Result<::worker::Response> {
+                ::std::result::Result::Ok($crate::fetch(request, &env, $server, $stateless).await)
+            }
+
+            #[doc = "A session."]
+            #[::worker::durable_object(alarm)]
+            pub struct FarportSession($crate::SessionObject);
+
+            impl ::worker::DurableObject for FarportSession {
+                fn new(state: ::worker::State, env: ::worker::Env) -> Self {
+                    Self($crate::SessionObject::new(state, env, $server))
+                }
+
+                async fn fetch(
+                    &self,
+                    request: ::worker::Request,
+                ) -> ::worker::Result<::worker::Response> {
+                    ::std::result::Result::Ok(self.0.fetch(request).await)
+                }
+
+                async fn alarm(&self) -> ::worker::Result<::worker::Response> {
+                    self.0.alarm().await
+                }
+            }
+
+            #[doc = "What OAuth has to remember."]
+            #[::worker::durable_object(alarm)]
+            pub struct FarportStore($crate::StoreObject);
+
+            impl ::worker::DurableObject for FarportStore {
+                fn new(state: ::worker::State, env: ::worker::Env) -> Self {
+                    Self($crate::StoreObject::new(state, env, $server))
+                }
+
+                async fn fetch(
+                    &self,
+                    request: ::worker::Request,
+                ) -> ::worker::Result<::worker::Response> {
+                    ::std::result::Result::Ok(self.0.fetch(request).await)
+                }
+
+                async fn alarm(&self) -> ::worker::Result<::worker::Response> {
+                    self.0.alarm().await
+                }
+            }
+        }
+    };
+}
