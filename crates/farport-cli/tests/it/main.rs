@@ -10,13 +10,11 @@
 )]
 
 mod api_tokens;
-mod connect;
-mod demo;
-mod deploy;
 mod browser;
 mod certificates;
 mod connect;
 mod demo;
+mod deploy;
 mod desktop;
 mod dev;
 mod documents;
