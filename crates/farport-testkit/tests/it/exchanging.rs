@@ -20,7 +20,7 @@ use std::{
 
 use app::{App, Refused, Tokens};
 use program::Program;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinSet};
 
 /// How often the program is killed.
 const ROUNDS: usize = 20;
@@ -31,8 +31,11 @@ const EXCHANGES: usize = 50;
 /// How many clients there are.
 const CALLERS: usize = 8;
 
-/// Once it may be, it is killed within this time.
+/// Once it may be, it is killed within this many microseconds.
 const SOON: u64 = 20_000;
+
+/// Long enough for anything, short enough to fail by.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a sign-in stood when the program died.
 enum Standing {
@@ -89,43 +92,34 @@ async fn exchange(app: Arc<App>, count: Arc<Count>) -> Vec<Chain> {
     chains
 }
 
-/// Refreshes a token of which nobody knows whether it has given way. It may have done so a moment
-/// ago; the client comes again then, as it is told to.
-async fn refresh(app: &App, tokens: &Tokens) -> Tokens {
-    let until = Instant::now() + Duration::from_secs(30);
-    loop {
-        match app.refresh(tokens).await.expect("the program is there") {
-            Ok(tokens) => return tokens,
-            Err(Refused::Later(wait)) if Instant::now() < until => tokio::time::sleep(wait).await,
-            Err(refused) => panic!("whoever lost an answer is stranded: {refused:?}"),
-        }
-    }
+/// What a client has of a sign-in after the program was started again.
+enum Outcome {
+    Tokens(Tokens),
+    /// The code was used, and the answer lost.
+    Nothing,
+    /// The refresh token gave way a moment ago, and the answer is lost: the client is told to come
+    /// again.
+    Later,
 }
 
-/// Holds a sign-in to what its client was told. Answers what its client has then.
-async fn check(app: &App, chain: &Chain) -> Option<Tokens> {
-    let tokens = match &chain.standing {
-        Standing::Redeeming => {
-            let again = app.redeem(&chain.code).await.expect("the program is there");
-            match again {
-                Ok(tokens) => tokens,
-                Err(refused) => {
-                    assert!(matches!(refused, Refused::InvalidGrant), "{refused:?}");
-                    return None;
-                }
-            }
-        }
-        Standing::Holding(tokens) => {
+/// Holds a sign-in to what its client was told.
+async fn check(app: &App, chain: &Chain) -> Outcome {
+    let asked = match &chain.standing {
+        Standing::Redeeming => app.redeem(&chain.code).await,
+        Standing::Holding(tokens) | Standing::Refreshing(tokens) => {
             assert!(app.is_good(tokens).await, "an access token is lost");
-            refresh(app, tokens).await
-        }
-        Standing::Refreshing(tokens) => {
-            assert!(app.is_good(tokens).await, "an access token is lost");
-            refresh(app, tokens).await
+            app.refresh(tokens).await
         }
     };
-    assert!(app.is_good(&tokens).await, "a new token is not good");
-    Some(tokens)
+    match (asked.expect("the program is there"), &chain.standing) {
+        (Ok(tokens), _) => {
+            assert!(app.is_good(&tokens).await, "a new token is not good");
+            Outcome::Tokens(tokens)
+        }
+        (Err(Refused::InvalidGrant), Standing::Redeeming) => Outcome::Nothing,
+        (Err(Refused::Later), Standing::Refreshing(_)) => Outcome::Later,
+        (Err(refused), _) => panic!("a client is stranded: {refused:?}"),
+    }
 }
 
 /// Brings a code that has been used, which ends what it gave.
@@ -137,6 +131,40 @@ async fn replay(app: &App, code: &str, tokens: Option<&Tokens>) {
     }
 }
 
+/// Checks a sign-in, and ends it by replaying its code, unless it `lasts` or its client has to come
+/// again. Answers what is left of it.
+async fn gone_on(app: Arc<App>, mut chain: Chain, lasts: bool) -> Option<(Arc<App>, Chain)> {
+    match check(&app, &chain).await {
+        Outcome::Tokens(tokens) if lasts => chain.standing = Standing::Holding(tokens),
+        Outcome::Later => {}
+        Outcome::Tokens(tokens) => {
+            replay(&app, &chain.code, Some(&tokens)).await;
+            return None;
+        }
+        Outcome::Nothing => {
+            replay(&app, &chain.code, None).await;
+            return None;
+        }
+    }
+    Some((app, chain))
+}
+
+/// Checks a sign-in once more, after all the rounds, and ends it.
+async fn end(app: App, chain: Chain) {
+    let until = Instant::now() + PATIENCE;
+    let tokens = loop {
+        match check(&app, &chain).await {
+            Outcome::Tokens(tokens) => break tokens,
+            _ => assert!(
+                Instant::now() < until,
+                "a client is told to come again for ever"
+            ),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    replay(&app, &chain.code, Some(&tokens)).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_of_the_token_endpoint_is_taken_back_and_no_code_is_good_twice() {
     // Nothing here goes over TLS, and reqwest wants somebody for it all the same.
@@ -144,7 +172,8 @@ async fn no_answer_of_the_token_endpoint_is_taken_back_and_no_code_is_good_twice
     let place = tempfile::tempdir().unwrap();
     let database = place.path().join("farport.db");
     let mut program = Program::start(&database);
-    let (mut total, mut in_flight, mut lasting) = (0, 0, Vec::new());
+    let (mut total, mut in_flight) = (0, 0);
+    let mut remaining = Vec::new();
     for round in 0..ROUNDS {
         // A user has a bounded number of grants, so each round has one of its own.
         let name = format!("ada {round}");
@@ -170,24 +199,19 @@ async fn no_answer_of_the_token_endpoint_is_taken_back_and_no_code_is_good_twice
         assert!(took < Duration::from_secs(1), "ready after {took:?}");
         let again = app.code().await;
         assert!(again.is_some(), "nobody remembers who has signed in");
+        let mut checks = JoinSet::new();
         for (number, chain) in chains.into_iter().enumerate() {
             in_flight += usize::from(!matches!(chain.standing, Standing::Holding(_)));
-            let tokens = check(&app, &chain).await;
-            match tokens {
-                // Half of them go on, through all the rounds to come.
-                Some(tokens) if number % 2 == 0 => {
-                    lasting.push((app.clone(), chain.code, tokens));
-                }
-                tokens => replay(&app, &chain.code, tokens.as_ref()).await,
-            }
+            // Half of them go on, through all the rounds to come.
+            checks.spawn(gone_on(app.clone(), chain, number % 2 == 0));
         }
+        remaining.extend(checks.join_all().await.into_iter().flatten());
     }
-    for (app, code, tokens) in &lasting {
-        let app = app.at(&program.address, 2 * ROUNDS);
-        let good = app.is_good(tokens).await;
-        assert!(good, "a token of an earlier round is lost");
-        replay(&app, code, Some(tokens)).await;
+    let mut ends = JoinSet::new();
+    for (app, chain) in remaining {
+        ends.spawn(end(app.at(&program.address, 2 * ROUNDS), chain));
     }
+    ends.join_all().await;
     assert!(total >= ROUNDS * EXCHANGES, "{total} exchanges");
     assert!(
         in_flight >= ROUNDS,

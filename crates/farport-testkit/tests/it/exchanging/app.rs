@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
 };
 
 use reqwest::{RequestBuilder, Response, StatusCode, header, redirect::Policy};
@@ -31,7 +30,8 @@ pub(crate) struct Tokens {
 #[derive(Debug)]
 pub(crate) enum Refused {
     InvalidGrant,
-    Later(Duration),
+    /// The client may come again, and is told when.
+    Later,
 }
 
 /// The client, and the browser's cookies.
@@ -214,7 +214,8 @@ impl App {
             }),
             (StatusCode::BAD_REQUEST, Some("invalid_grant")) => Err(Refused::InvalidGrant),
             (StatusCode::SERVICE_UNAVAILABLE, Some("temporarily_unavailable")) => {
-                Err(Refused::Later(Duration::from_secs(wait.unwrap())))
+                assert!(wait.is_some_and(|seconds: u64| seconds > 0));
+                Err(Refused::Later)
             }
             _ => panic!("{status} {said}"),
         })

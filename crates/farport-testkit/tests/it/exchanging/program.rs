@@ -26,6 +26,8 @@ impl Program {
             .env("FARPORT_PUBLIC_URL", ORIGIN)
             // So that its clients come from many places: one may not come this often.
             .env("FARPORT_BEHIND_PROXY", "true")
+            // It would speak of each code that is used again.
+            .env("FARPORT_LOG", "error")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
