@@ -7,6 +7,7 @@
     reason = "clippy knows functions marked as tests, not those that tests call"
 )]
 
+mod device;
 mod eras;
 mod hostile;
 mod keyring;

@@ -116,3 +116,54 @@ async fn tokens_rest_for_this_user_s_eyes_only() {
     assert_eq!((listed.len(), listed[0].signed_in), (1, true));
     assert!(!client.told.0.lock().unwrap().join(" ").contains("first"));
 }
+
+#[tokio::test]
+async fn a_scope_that_is_never_granted_is_told_and_not_asked_for_without_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+    let inner = protected(Arc::default()).await;
+    let target = inner.origin.clone();
+    let noted = Arc::clone(&asked);
+    // The same, but for what the server says to a token.
+    let server = Server::start(move |origin, seen: &Seen| {
+        let path = seen.path.split('?').next().unwrap();
+        if path == "/.well-known/oauth-protected-resource" {
+            return Answer::json(&json!({"resource": origin, "authorization_servers": [target], "scopes_supported": ["a"]}));
+        }
+        if seen.header("authorization").is_empty() {
+            return Answer::status(401).with("www-authenticate", "Bearer");
+        }
+        noted.lock().unwrap().push(seen.header("authorization").to_owned());
+        Answer::status(403).with(
+            "www-authenticate",
+            "Bearer error=\"insufficient_scope\", scope=\"admin\", error_description=\"Only admins may\"",
+        )
+    })
+    .await;
+    let mut client = Client::new(options(&server.origin), Store::at(folder.path()));
+    let answer = client.ask("initialize", crate::support::initialize()).await;
+    let said = answer["error"]["message"].as_str().unwrap();
+    assert!(
+        said.contains("still refuses after signing in: Only admins may"),
+        "{said}"
+    );
+    assert!(said.contains("farport logout"), "{said}");
+    let scopes: Vec<String> = inner
+        .seen()
+        .iter()
+        .filter(|seen| seen.path.starts_with("/authorize?"))
+        .map(|seen| {
+            let url = farport_bridge::Url::parse(&format!("http://x{}", seen.path)).unwrap();
+            let scope = url.query_pairs().find(|(name, _)| name == "scope");
+            scope.unwrap().1.into_owned()
+        })
+        .collect();
+    // Then what was granted and what is wanted, together.
+    assert_eq!(scopes.first().map(String::as_str), Some("a"));
+    assert!(scopes.len() > 1 && scopes.len() < 5, "{scopes:?}");
+    for scope in &scopes[1..] {
+        let mut all: Vec<&str> = scope.split(' ').collect();
+        all.sort_unstable();
+        assert_eq!(all, ["a", "admin"]);
+    }
+}

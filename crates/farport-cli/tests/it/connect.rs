@@ -4,12 +4,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::desktop::Desktop;
+use crate::stand_in::{Answer, Asked, StandIn};
 use crate::support::{Running, SOON, eventually, farport, run};
 
 #[test]
@@ -51,6 +53,62 @@ fn a_desktop_client_lists_calls_and_calls_again_after_the_server_was_started_ane
         .read_to_string(&mut said)
         .unwrap();
     assert_eq!(said, "");
+}
+
+/// How long a session of [`forgetful`] lives without being used.
+const IDLE: Duration = Duration::from_millis(300);
+
+/// A server that forgets a session that was idle, and has no streams that would keep it. When it was
+/// used last comes with it.
+fn forgetful() -> (StandIn, Arc<Mutex<Instant>>) {
+    let used = Arc::new(Mutex::new(Instant::now()));
+    let noted = Arc::clone(&used);
+    let opened = AtomicUsize::new(0);
+    let server = StandIn::start(move |_, asked: &Asked| {
+        let body = asked.json();
+        let mut used = noted.lock().unwrap();
+        let number = opened.load(Ordering::SeqCst);
+        let known = asked
+            .head
+            .contains(&format!("mcp-session-id: session-{number}\r\n"));
+        let alive = known && used.elapsed() < IDLE;
+        *used = Instant::now();
+        match body["method"].as_str() {
+            Some("initialize") => {
+                let number = opened.fetch_add(1, Ordering::SeqCst) + 1;
+                let result = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
+                let mut answer = Answer::result(asked, &result);
+                answer
+                    .1
+                    .push_str(&format!("mcp-session-id: session-{number}\r\n"));
+                answer
+            }
+            None => Answer::status(405, ""),
+            _ if !alive => Answer::status(404, ""),
+            Some("notifications/initialized") => Answer::status(202, ""),
+            Some("tools/list") => Answer::result(asked, &json!({"tools": [{"name": "t"}]})),
+            Some(_) => Answer::result(asked, &json!({"session": number})),
+        }
+    });
+    (server, used)
+}
+
+#[test]
+fn a_desktop_client_calls_again_after_it_was_idle_for_longer_than_its_session_lives() {
+    let config = tempfile::tempdir().unwrap();
+    let (server, used) = forgetful();
+    let mut desktop = Desktop::start(config.path(), &[&server.origin]);
+    assert!(desktop.open()["result"].is_object());
+    let listed = desktop.ask(2, "tools/list", json!({}));
+    assert_eq!(listed["result"]["tools"][0]["name"], "t");
+    let first = desktop.ask(3, "tools/call", json!({"name": "t"}));
+    let first = first["result"]["session"].as_u64().unwrap();
+    eventually("the session's end", SOON, || {
+        used.lock().unwrap().elapsed() > IDLE
+    });
+    let again = desktop.ask(4, "tools/call", json!({"name": "t"}));
+    assert_eq!(again["result"]["session"], first + 1, "{again}");
+    assert_eq!(desktop.close(), "");
 }
 
 #[test]
