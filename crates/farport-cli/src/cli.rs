@@ -11,7 +11,7 @@ use crate::deploy::args::DeployArgs;
 use crate::operator::args::{GrantsArgs, TokensArgs};
 use crate::remote::args::{AddArgs, ConnectArgs, LoginArgs, LogoutArgs, RemoveArgs, StatusArgs};
 use crate::worker::args::{SecretArgs, TailArgs};
-use crate::{env_vars, terminal};
+use crate::{env_vars, scaffold, terminal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -149,11 +149,13 @@ Examples:
   farport new my-mcp-server
   farport new servers/weather --no-git
   farport new my-mcp-server --template github
+  farport new my-mcp-server --target worker --ci github
   farport new weather --template ../templates/weather
   farport new weather --template https://example.com/templates.git#main:rust/weather
 
 Built-in templates:
   authless    A calculator that anyone may call
+  worker      The same for Cloudflare Workers; github-worker likewise
   dev-login   Sign-in under any name, for development: needs no account anywhere
   api-token   API tokens alone, for scripts and clients without a browser
   github, google, slack, auth0, workos, stytch
@@ -169,6 +171,14 @@ pub(crate) struct NewArgs {
     /// Built-in template (see below), folder, or git address as URL#branch:subfolder
     #[arg(long, short, value_name = "TEMPLATE", default_value = "authless")]
     pub(crate) template: String,
+
+    /// Where the server is to run; `worker` takes the form that `authless` and `github` have for it
+    #[arg(long, value_name = "TARGET", default_value = "native")]
+    pub(crate) target: scaffold::Target,
+
+    /// Add a workflow that tests and deploys it on each push
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) ci: Option<scaffold::Ci>,
 
     /// Do not make a git repository of it
     #[arg(long)]

@@ -26,8 +26,8 @@ use tokio_util::sync::DropGuard;
 use crate::{
     decode,
     dispatch::Shared,
-    pump,
     peer::{Live, Notifications, Silent, client_of, rmcp_version},
+    pump,
 };
 
 /// A handler with what it needs to serve calls.

@@ -15,8 +15,8 @@ use farport_oauth::provider::{GitHub, OAuth2, Oidc, Provider, Slack};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use address::client_address;
-pub use build::SystemRandom;
 pub(crate) use build::Protection;
+pub use build::SystemRandom;
 pub use external::External;
 pub use settings::{AuthSettings, ProviderName};
 pub use signed_in::SignedIn;

@@ -13,6 +13,8 @@ pub(crate) fn run(args: NewArgs) -> Result<(), Error> {
     let generated = scaffold::generate(&Request {
         path: &args.path,
         template: &args.template,
+        target: args.target,
+        ci: args.ci,
         git: !args.no_git,
         path_deps: args.path_deps,
     })?;

@@ -84,6 +84,21 @@ static BUILTIN: &[Builtin] = &[
         "src/tools.rs"
         "tests/knows_who_calls.rs"
     ),
+    template!("github-worker":
+        ".dev.vars.example"
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "build.sh"
+        "farport.toml"
+        "src/github.rs"
+        "src/lib.rs"
+        "src/main.rs"
+        "src/picture.rs"
+        "src/tools.rs"
+        "tests/knows_who_calls.rs"
+        "wrangler.jsonc"
+    ),
     template!("google":
         ".dev.vars.example"
         ".gitignore"
@@ -130,6 +145,18 @@ static BUILTIN: &[Builtin] = &[
         "src/tools.rs"
         "tests/knows_who_calls.rs"
     ),
+    template!("worker":
+        ".gitignore"
+        "Cargo.toml"
+        "README.md"
+        "build.sh"
+        "farport.toml"
+        "src/calculator.rs"
+        "src/lib.rs"
+        "src/main.rs"
+        "tests/calls_a_tool.rs"
+        "wrangler.jsonc"
+    ),
     template!("workos":
         ".dev.vars.example"
         ".gitignore"
@@ -152,6 +179,21 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 /// The template of this name.
 pub(super) fn find(name: &str) -> Option<&'static Builtin> {
     BUILTIN.iter().find(|template| template.name == name)
+}
+
+/// The template of this name in its form for Cloudflare Workers, which may be itself.
+pub(super) fn worker_form(name: &str) -> Option<&'static Builtin> {
+    let form = match name {
+        "authless" | "worker" => "worker".to_owned(),
+        name if name.ends_with("-worker") => name.to_owned(),
+        name => format!("{name}-worker"),
+    };
+    find(&form)
+}
+
+/// The names of those that have such a form.
+pub(super) fn with_worker_form() -> impl Iterator<Item = &'static str> {
+    names().filter(|name| worker_form(name).is_some_and(|form| form.name != *name))
 }
 
 impl Builtin {
@@ -251,6 +293,27 @@ mod tests {
     }
 
     #[test]
+    fn a_form_for_workers_has_the_same_tools() {
+        for (native, worker, file) in [
+            ("authless", "worker", "src/calculator.rs"),
+            ("authless", "worker", "farport.toml"),
+            ("github", "github-worker", "src/tools.rs"),
+            ("github", "github-worker", "src/picture.rs"),
+            ("github", "github-worker", "farport.toml"),
+            ("worker", "github-worker", "build.sh"),
+            ("worker", "github-worker", ".gitignore"),
+        ] {
+            let [native, worker] = [native, worker].map(|name| find(name).unwrap().read());
+            let file = Path::new(file);
+            assert!(native.contains_key(file) && native.get(file) == worker.get(file));
+        }
+        assert_eq!(
+            with_worker_form().collect::<Vec<_>>(),
+            ["authless", "github"]
+        );
+    }
+
+    #[test]
     fn a_readme_and_the_example_name_the_variables_that_the_server_wants() {
         for template in BUILTIN {
             let files = template.read();
@@ -258,8 +321,8 @@ mod tests {
                 Some(Content::File { bytes, .. }) => String::from_utf8(bytes.clone()).unwrap(),
                 _ => panic!("{} has no {path}", template.name),
             };
-            let main = text("src/main.rs");
-            if !main.contains("from_env()") {
+            let code = text("src/main.rs") + &text("src/lib.rs");
+            if !code.contains("from_env()") {
                 continue;
             }
             let (readme, example) = (text("README.md"), text(".dev.vars.example"));

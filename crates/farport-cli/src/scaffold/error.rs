@@ -29,6 +29,10 @@ pub(crate) enum Error {
         "there is no template `{template}`: it is neither built in, nor a folder, nor a git address"
     )]
     NoTemplate { template: String },
+    #[error("the template `{template}` has no form for Cloudflare Workers")]
+    NoWorkerForm { template: String },
+    #[error("the template has a `{}` already", .path.display())]
+    HasWorkflow { path: PathBuf },
     #[error("templates are not fetched over `{protocol}`")]
     Protocol { protocol: String },
     #[error("`{branch}` is not the name of a branch")]
@@ -113,6 +117,12 @@ impl Error {
                 "built in: {}; or a folder; or a git address as URL#branch:subfolder",
                 builtin::names().collect::<Vec<_>>().join(", ")
             ),
+            Self::NoWorkerForm { .. } => format!(
+                "built in with one: {}; a folder or a git repository is taken as it is, without \
+                 `--target`",
+                builtin::with_worker_form().collect::<Vec<_>>().join(", ")
+            ),
+            Self::HasWorkflow { .. } => "leave out `--ci`".to_owned(),
             Self::Protocol { .. } => "use https, ssh or file".to_owned(),
             Self::Branch { .. } | Self::Subfolder { .. } => {
                 "a git address is URL, URL#branch, URL#branch:subfolder or URL#:subfolder"

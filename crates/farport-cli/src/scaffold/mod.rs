@@ -5,6 +5,7 @@
 //! before that move leaves nothing behind. Nothing of a template is executed.
 
 mod builtin;
+mod ci;
 mod crate_name;
 mod error;
 mod files;
@@ -17,7 +18,9 @@ mod workspace;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use ci::Ci;
 pub(crate) use error::Error;
+pub(crate) use source::Target;
 
 use crate_name::CrateName;
 use manifest::Dependencies;
@@ -31,6 +34,10 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a Path,
     /// The name of a built-in template, a folder, or a git address.
     pub(crate) template: &'a str,
+    /// Where the server is to run, if a built-in template has a form for it.
+    pub(crate) target: Target,
+    /// Who is to test and deploy it on each push.
+    pub(crate) ci: Option<Ci>,
     /// Whether to make a git repository of it, unless it is inside one already.
     pub(crate) git: bool,
     /// Whether to depend on the checkout of farport this command was built from.
@@ -80,13 +87,17 @@ pub(crate) fn generate(request: &Request<'_>) -> Result<Generated, Error> {
         true => Dependencies::on_checkout()?,
         false => Dependencies::Released,
     };
-    let source = Source::parse(request.template)?;
+    let source = Source::parse(request.template, request.target)?;
 
     let own_workspace = workspace::is_left_out(place.target())?;
     let mut files = source.read()?;
     let old = manifest::name(&files, &source.to_string())?;
     rename::rename(&mut files, &old, &name);
     manifest::adapt(&mut files, &old, &name, &dependencies, own_workspace)?;
+
+    if let Some(ci) = request.ci {
+        ci::add(&mut files, ci)?;
+    }
 
     let staged = place.stage(&files)?;
     let git = match request.git {

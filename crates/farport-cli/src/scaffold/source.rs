@@ -18,6 +18,16 @@ pub(super) enum Source {
     Git(GitSource),
 }
 
+/// Where the generated server is to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Target {
+    /// Any machine
+    #[default]
+    Native,
+    /// Cloudflare Workers, and any machine
+    Worker,
+}
+
 /// A folder of a branch of a git repository.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct GitSource {
@@ -30,8 +40,16 @@ pub(super) struct GitSource {
 }
 
 impl Source {
-    /// Reads what `--template` says.
-    pub(super) fn parse(template: &str) -> Result<Self, Error> {
+    /// Reads what `--template` and `--target` say.
+    pub(super) fn parse(template: &str, target: Target) -> Result<Self, Error> {
+        if target == Target::Worker {
+            return match builtin::worker_form(template) {
+                Some(builtin) => Ok(Self::Builtin(builtin)),
+                None => Err(Error::NoWorkerForm {
+                    template: template.to_owned(),
+                }),
+            };
+        }
         if let Some(builtin) = builtin::find(template) {
             Ok(Self::Builtin(builtin))
         } else if let Some(git) = GitSource::parse(template)? {
@@ -204,7 +222,11 @@ mod tests {
                 git("git@example.com:a/b.git", None, Some("c")),
             ),
         ] {
-            assert_eq!(Source::parse(template).unwrap(), expected, "{template}");
+            assert_eq!(
+                Source::parse(template, Target::Native).unwrap(),
+                expected,
+                "{template}"
+            );
         }
     }
 
@@ -228,7 +250,10 @@ mod tests {
             "no-such-template",
             "",
         ] {
-            assert!(Source::parse(template).is_err(), "{template}");
+            assert!(
+                Source::parse(template, Target::Native).is_err(),
+                "{template}"
+            );
         }
     }
 
@@ -243,7 +268,29 @@ mod tests {
             ("https://example.com/a@b#:c", "https://example.com/a@b#:c"),
             ("git@example.com:a", "git@example.com:a"),
         ] {
-            assert_eq!(Source::parse(template).unwrap().to_string(), shown);
+            assert_eq!(
+                Source::parse(template, Target::Native).unwrap().to_string(),
+                shown
+            );
+        }
+    }
+
+    #[test]
+    fn a_built_in_template_may_have_a_form_for_workers_and_no_other_has() {
+        for (template, form) in [
+            ("authless", Some("worker")),
+            ("worker", Some("worker")),
+            ("github", Some("github-worker")),
+            ("github-worker", Some("github-worker")),
+            ("slack", None),
+            ("../somewhere", None),
+            ("https://example.com/a.git", None),
+        ] {
+            let found = Source::parse(template, Target::Worker);
+            match form {
+                Some(form) => assert_eq!(found.unwrap().to_string(), form),
+                None => assert!(matches!(found, Err(Error::NoWorkerForm { .. }))),
+            }
         }
     }
 }

@@ -304,16 +304,18 @@ pub(crate) fn build_folder() -> PathBuf {
 }
 
 /// The built-in templates.
-pub(crate) const TEMPLATES: [&str; 10] = [
+pub(crate) const TEMPLATES: [&str; 12] = [
     "api-token",
     "auth0",
     "authless",
     "dev-login",
     "github",
+    "github-worker",
     "google",
     "oidc",
     "slack",
     "stytch",
+    "worker",
     "workos",
 ];
 

@@ -63,7 +63,9 @@ impl SqliteEvents {
 
 impl EventLog for SqliteEvents {
     fn changed(&self, stream: Arc<EventStream>) {
-        let Some(unkept) = stream.unkept() else { return };
+        let Some(unkept) = stream.unkept() else {
+            return;
+        };
         let owner = self.database.owner();
         let kept = self
             .database

@@ -105,7 +105,10 @@ pub(super) fn owners(connection: &Connection) -> Result<Vec<String>, Failure> {
     Ok(owners.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn unfinished(connection: &Connection, owner: &str) -> Result<Vec<(SessionId, u64)>, Failure> {
+pub(super) fn unfinished(
+    connection: &Connection,
+    owner: &str,
+) -> Result<Vec<(SessionId, u64)>, Failure> {
     let mut select = connection.prepare_cached(
         "SELECT session, number FROM streams WHERE ended = 0 AND endless = 0 AND owner = ?1",
     )?;

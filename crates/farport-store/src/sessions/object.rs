@@ -40,12 +40,10 @@ impl SqliteSessions {
         Ok(first.map(|seen| seen.after(self.limits.idle)))
     }
 
-    fn find(
-        &self,
-        id: SessionId,
-        now: Timestamp,
-    ) -> Result<Option<Arc<SessionRecord>>, Failure> {
-        let found = self.database.read(|connection| rows::find(connection, id))?;
+    fn find(&self, id: SessionId, now: Timestamp) -> Result<Option<Arc<SessionRecord>>, Failure> {
+        let found = self
+            .database
+            .read(|connection| rows::find(connection, id))?;
         let Some((record, seen)) = found else {
             return Ok(None);
         };
@@ -88,15 +86,24 @@ impl SessionStore for SqliteSessions {
     }
 
     fn revive(&self, id: SessionId) -> Stored<'_, Option<u32>> {
-        stored(self.database.write_now(|connection| rows::revive(connection, id)))
+        stored(
+            self.database
+                .write_now(|connection| rows::revive(connection, id)),
+        )
     }
 
     fn update(&self, record: Arc<SessionRecord>) -> Stored<'_, ()> {
-        stored(self.database.write_now(|connection| rows::update(connection, &record)))
+        stored(
+            self.database
+                .write_now(|connection| rows::update(connection, &record)),
+        )
     }
 
     fn remove(&self, id: SessionId) -> Stored<'_, bool> {
-        stored(self.database.write_now(|connection| rows::remove(connection, id)))
+        stored(
+            self.database
+                .write_now(|connection| rows::remove(connection, id)),
+        )
     }
 
     fn expire(&self, now: Timestamp) -> Stored<'_, Vec<SessionId>> {

@@ -10,7 +10,11 @@ pub trait Engine: Send + Sync + 'static {
     ///
     /// # Errors
     /// With what SQLite says.
-    fn run(&self, sql: &str, parameters: Vec<Value>) -> std::result::Result<Vec<Vec<Value>>, String>;
+    fn run(
+        &self,
+        sql: &str,
+        parameters: Vec<Value>,
+    ) -> std::result::Result<Vec<Vec<Value>>, String>;
 
     /// Runs `work` as one transaction, which is rolled back when it answers false.
     ///
@@ -159,9 +163,9 @@ impl Row<'_> {
     pub(crate) fn get<I: Column, T: FromValue>(&self, column: I) -> Result<T> {
         let column = column.place();
         let value = self.0.get(column);
-        value.and_then(T::from_value).ok_or_else(|| {
-            Error::Column(format!("column {column} holds something else"))
-        })
+        value
+            .and_then(T::from_value)
+            .ok_or_else(|| Error::Column(format!("column {column} holds something else")))
     }
 }
 
