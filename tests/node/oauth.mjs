@@ -3,23 +3,30 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { later } from './support.mjs';
 
 /**
  * `farport demo` with these arguments, on a port of its own. `environment` is added to a small one.
- * What it logs is kept, for the tests that look for secrets in it.
+ * With `settings`, it runs in a folder where they are its farport.toml. What it logs is kept, for the
+ * tests that look for secrets in it.
  */
-export async function demo(args, environment = {}) {
+export async function demo(args, environment = {}, settings = undefined) {
   const binary = process.env.FARPORT_BIN;
   assert.ok(binary, 'FARPORT_BIN is not set: run these tests with `cargo xtask clients`');
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: '1', RUST_LOG: 'debug', ...environment };
-  const child = spawn(binary, ['demo', '--port', '0', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const cwd = settings && mkdtempSync(join(tmpdir(), 'farport-demo-'));
+  if (cwd) writeFileSync(join(cwd, 'farport.toml'), settings);
+  const child = spawn(binary, ['demo', '--port', '0', ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = once(child, 'exit');
   // A test that failed on the way to `stop` leaves nothing running.
-  process.once('exit', () => child.kill());
+  const kill = () => child.kill();
+  process.once('exit', kill);
   for (const handle of [child, child.stdout, child.stderr]) handle.unref();
   const printed = [];
   const ready = later('farport being ready', 20_000);
@@ -40,6 +47,8 @@ export async function demo(args, environment = {}) {
     async stop() {
       child.kill('SIGTERM');
       await ended;
+      process.off('exit', kill);
+      if (cwd) rmSync(cwd, { recursive: true });
     },
   };
 }

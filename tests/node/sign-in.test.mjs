@@ -50,7 +50,7 @@ const UPSTREAMS = [
 /** The calculator works. */
 async function calculates(client) {
   const { tools } = await client.listTools();
-  assert.deepEqual(tools.map(({ name }) => name).sort(), ['add', 'calculate']);
+  assert.deepEqual(tools.map(({ name }) => name).sort(), ['add', 'calculate', 'whoami']);
   assert.equal(text(await client.callTool({ name: 'add', arguments: { a: 2, b: 3 } })), '5');
 }
 

@@ -10,13 +10,14 @@ use crate::steps::Outcome;
 use crate::{process, project};
 
 /// Every script of `tests/node` that is a client's test.
-const SCRIPTS: [&str; 7] = [
+const SCRIPTS: [&str; 8] = [
     "sdk1.test.mjs",
     "client2.test.mjs",
     "mcp-remote.test.mjs",
     "farport-connect.test.mjs",
     // From here on, with a browser.
     "sign-in.test.mjs",
+    "providers.test.mjs",
     "pages.test.mjs",
     "authorization.test.mjs",
 ];
