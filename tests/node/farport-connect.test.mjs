@@ -1,5 +1,5 @@
 // `farport connect`: a client that only knows stdio reaches /mcp and /sse through it, and the
-// reference server of the protocol's own project, over both transports.
+// reference server of the protocol's own project, and the Python SDK's, over both transports.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -11,6 +11,8 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 
 import { getDefaultEnvironment, StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+
+import { LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { basics } from './features.mjs';
 import { connectWith, SDK1 } from './sdk1.mjs';
@@ -45,6 +47,15 @@ async function freePort() {
 
 const manifest = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-everything/package.json');
 
+/** Waits until somebody answers on a port, which `server` is to do. */
+async function serves(server, port) {
+  for (;;) {
+    assert.equal(server.exitCode, null, 'the server runs');
+    if (await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 for (const [transport, path] of [['streamableHttp', '/mcp'], ['sse', '/sse']]) {
   test(`server-everything over ${transport}`, async () => {
     const port = await freePort();
@@ -54,12 +65,7 @@ for (const [transport, path] of [['streamableHttp', '/mcp'], ['sse', '/sse']]) {
     });
     try {
       const url = `http://localhost:${port}${path}`;
-      for (;;) {
-        assert.equal(server.exitCode, null, 'the server runs');
-        const there = await fetch(`http://localhost:${port}/`).catch(() => undefined);
-        if (there) break;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+      await serves(server, port);
       const asked = [];
       const client = await connectWith(through(url, '--transport', 'http-first'), {
         'sampling/createMessage': async (request) => {
@@ -80,6 +86,59 @@ for (const [transport, path] of [['streamableHttp', '/mcp'], ['sse', '/sse']]) {
       const { resources } = await client.listResources();
       assert.ok(resources.length > 0);
       await client.readResource({ uri: resources[0].uri });
+      await client.close();
+    } finally {
+      server.kill('SIGKILL');
+    }
+  });
+}
+
+const python = process.env.FARPORT_PYTHON;
+const noPython = python ? false : 'no Python with the packages of tests/python: run these tests with `cargo xtask clients`';
+
+for (const [transport, path] of [['streamable-http', '/mcp'], ['sse', '/sse']]) {
+  test(`the Python SDK's server over ${transport}`, { skip: noPython }, async () => {
+    const port = await freePort();
+    const server = spawn(python, [process.env.FARPORT_PYTHON_SERVER, transport, String(port)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    try {
+      await serves(server, port);
+      const client = await connectWith(through(`http://127.0.0.1:${port}${path}`), {
+        'sampling/createMessage': async ({ params }) => ({
+          model: 'test', role: 'assistant', content: { type: 'text', text: `re: ${params.messages[0].content.text}` },
+        }),
+        'elicitation/create': async () => ({ action: 'accept', content: { name: 'Ada' } }),
+        'roots/list': async () => ({ roots: [{ uri: 'file:///home/ada' }] }),
+      });
+      assert.equal(client.getServerVersion().name, 'python');
+      assert.equal(client.getInstructions(), 'Ask away.');
+      const { tools } = await client.listTools();
+      assert.deepEqual(tools.map(({ name }) => name).sort(), ['count', 'echo', 'fail', 'greet', 'roots', 'think']);
+      const call = (name, args = {}, options) => client.callTool({ name, arguments: args }, undefined, options);
+
+      assert.equal(text(await call('echo', { message: 'grüße 𝄞' })), 'Echo: grüße 𝄞');
+      const steps = [];
+      const logged = [];
+      client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => { logged.push(params.data); });
+      const counted = await call('count', { to: 3 }, { onprogress: ({ progress }) => steps.push(progress) });
+      assert.equal(counted.structuredContent.result, 3);
+      assert.deepEqual(steps, [1, 2, 3]);
+      assert.deepEqual(logged, ['at 1', 'at 2', 'at 3']);
+      assert.equal(text(await call('greet')), 'Hello Ada');
+      assert.equal(text(await call('think', { prompt: 'why' })), 're: why');
+      assert.deepEqual((await call('roots')).structuredContent.result, ['file:///home/ada']);
+      const failed = await call('fail');
+      assert.equal(failed.isError, true);
+      assert.match(text(failed), /on purpose/);
+
+      const { resourceTemplates } = await client.listResourceTemplates();
+      assert.equal(resourceTemplates[0].uriTemplate, 'test://greeting/{name}');
+      const { contents } = await client.readResource({ uri: 'test://greeting/ada' });
+      assert.equal(contents[0].text, 'Good morning, ada');
+      const { messages } = await client.getPrompt({ name: 'review', arguments: { code: 'x' } });
+      assert.equal(messages[0].content.text, 'Please review x');
+      await assert.rejects(client.getPrompt({ name: 'nothing' }));
       await client.close();
     } finally {
       server.kill('SIGKILL');

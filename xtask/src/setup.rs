@@ -1,4 +1,5 @@
-//! What a fresh machine lacks: npm packages and a newer Node under target/, and Debian packages.
+//! What a fresh machine lacks: npm packages and a newer Node, and Python packages, under target/, and
+//! Debian packages.
 
 use std::ffi::OsString;
 use std::fs;
@@ -135,6 +136,43 @@ fn npm(command: &mut Command) -> Result<()> {
     command.args(["--no-audit", "--no-fund", "--loglevel=error"]);
     process::run(command, INSTALL)
         .context("npm could not install what the tests need (is npm itself installed?)")
+}
+
+/// A Python with the packages of `tests/python/requirements.txt`, in a folder of its own.
+///
+/// # Errors
+/// When there is no Python, or it cannot install a package.
+pub(crate) fn python() -> Result<PathBuf> {
+    let folder = project::target().join("tools/python");
+    let python = folder.join("bin/python");
+    let from = project::root().join("tests/python/requirements.txt");
+    let lock = fs::read(&from)?;
+    let installed = folder.join(".farport-lock.txt");
+    if fs::read(&installed).is_ok_and(|before| before == lock) {
+        return Ok(python);
+    }
+    let mut check = Command::new("python3");
+    // Debian has it in a package of its own.
+    if process::output(check.args(["-c", "import ensurepip"])).is_err() {
+        apt(&["python3-venv"])?;
+    }
+    let mut make = Command::new("python3");
+    make.args(["-m", "venv", "--clear"]).arg(&folder);
+    process::run(&mut make, INSTALL).context("python3 (3.10 or newer) makes no environment")?;
+    let mut install = Command::new(&python);
+    install.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--only-binary=:all:",
+        "--requirement",
+    ]);
+    process::run(install.arg(&from), INSTALL).context("pip could not install the Python SDK")?;
+    fs::write(installed, lock)?;
+    Ok(python)
 }
 
 /// A Chromium for the tests with a browser: the one that `FARPORT_CHROMIUM` names, the first on the

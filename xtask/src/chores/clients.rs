@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use crate::fixture::{self, Fixture};
 use crate::setup::{self, Node};
 use crate::steps::Outcome;
-use crate::{process, project};
+use crate::{console, process, project};
 
 /// Every script of `tests/node` that is a client's test.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 9] = [
     "sdk1.test.mjs",
     "client2.test.mjs",
     "mcp-remote.test.mjs",
@@ -18,6 +18,7 @@ const SCRIPTS: [&str; 8] = [
     // From here on, with a browser.
     "sign-in.test.mjs",
     "providers.test.mjs",
+    "farport-sign-in.test.mjs",
     "pages.test.mjs",
     "authorization.test.mjs",
 ];
@@ -29,7 +30,7 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// sign in.
 ///
 /// The scripts are in tests/node: `@modelcontextprotocol/sdk` 1.x, `@modelcontextprotocol/client`
-/// 2.x, `mcp-remote` and `farport connect`. rmcp's own client is tested in farport-testkit, with
+/// 2.x, `mcp-remote` and `farport connect`, which is also tested with a server of the Python SDK. rmcp's own client is tested in farport-testkit, with
 /// `cargo test`.
 ///
 /// Signing in is tested against `farport demo`, through headless Chromium: the one that
@@ -61,12 +62,22 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         "farport",
     ]);
     process::run(&mut build, process::BUILD).context("farport does not build")?;
+    let python = setup::python()?;
+    // Without a keyring its test is left out, and says so.
+    if let Err(error) = setup::apt(&["dbus-daemon", "gnome-keyring"]) {
+        console::note(&format!("No keyring: {error:#}"));
+    }
     let chromium = setup::chromium();
     let mut command = node.command("node");
     command
         .env("FARPORT_BIN", project::target().join("debug/farport"))
         .env("FARPORT_MCP_URL", &server.url)
         .env("FARPORT_SSE_URL", server.sse_url())
+        .env("FARPORT_PYTHON", python)
+        .env(
+            "FARPORT_PYTHON_SERVER",
+            project::root().join("tests/python/server.py"),
+        )
         .env("FARPORT_SCREENSHOTS", project::target().join("screenshots"));
     if let Some(chromium) = &chromium {
         command.env("FARPORT_CHROMIUM", chromium);

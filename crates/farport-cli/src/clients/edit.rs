@@ -117,7 +117,10 @@ fn read_toml(text: &str) -> Result<DocumentMut, String> {
 }
 
 fn json(entry: &Entry) -> CstInputValue {
-    let text = |value: &String| CstInputValue::String(value.clone());
+    // A string of the crate's own has its quotes escaped and nothing else, not the `\` of a path on
+    // Windows; a number is taken as the literal that it is.
+    let text =
+        |value: &String| CstInputValue::Number(serde_json::Value::from(value.as_str()).to_string());
     let members = entry.0.iter().map(|(name, values)| {
         let value = match (&**name, values.first()) {
             ("args", _) => CstInputValue::Array(values.iter().map(text).collect()),
