@@ -27,6 +27,7 @@ mod catalog;
 mod completion;
 mod content;
 mod handler;
+mod host;
 mod input_required;
 mod live;
 mod logging;

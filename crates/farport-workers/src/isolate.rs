@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use farport::Server;
 use farport_core::{MemorySessions, SessionId};
 use worker::{Env, Request, Response};
 
@@ -12,7 +11,7 @@ use crate::{
     environment::Variables,
     route::{self, Place},
     runtime::WorkerRuntime,
-    sites::{Site, Sites},
+    sites::{MakeServer, Site, Sites},
     store,
 };
 
@@ -39,7 +38,7 @@ pub enum Stateless {
 pub async fn fetch(
     request: Request,
     env: &Env,
-    server: fn() -> Server,
+    server: MakeServer,
     stateless: Stateless,
 ) -> Response {
     let variables = Variables::of(env);
@@ -90,7 +89,7 @@ async fn serve(
     request: Request,
     env: &Env,
     variables: &Variables,
-    server: fn() -> Server,
+    server: MakeServer,
     stateless: Stateless,
 ) -> Result<Response, Failure> {
     let mut incoming = Incoming::read(request)?;
@@ -148,7 +147,7 @@ fn here(
     url: &url::Url,
     env: &Env,
     variables: &Variables,
-    server: fn() -> Server,
+    server: MakeServer,
 ) -> Result<Site, farport::Error> {
     SITES.with(|sites| {
         let sessions = |settings: &farport::Settings| -> Arc<dyn farport_core::SessionStore> {

@@ -55,18 +55,47 @@ mod store;
 #[cfg(target_arch = "wasm32")]
 pub use farport::Server;
 #[cfg(target_arch = "wasm32")]
+pub use farport_rmcp::pumped;
+#[cfg(target_arch = "wasm32")]
 pub use isolate::{Stateless, fetch};
 #[cfg(target_arch = "wasm32")]
 pub use runtime::WorkerRuntime;
 #[cfg(target_arch = "wasm32")]
 pub use session::SessionObject;
 #[cfg(target_arch = "wasm32")]
+pub use sites::MakeServer;
+#[cfg(target_arch = "wasm32")]
 pub use store::StoreObject;
+
+/// What the function that is given to [`serve!`] may return: a server, or why there is none.
+#[cfg(target_arch = "wasm32")]
+pub trait Made {
+    /// The server.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn made(self) -> Result<Server, farport::Error>;
+}
+
+#[cfg(target_arch = "wasm32")]
+impl Made for Server {
+    fn made(self) -> Result<Server, farport::Error> {
+        Ok(self)
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+impl<E: Into<farport::Error>> Made for Result<Server, E> {
+    fn made(self) -> Result<Server, farport::Error> {
+        self.map_err(Into::into)
+    }
+}
 
 /// Makes a Worker of a server: its `fetch` entry, and the classes `FarportSession` and
 /// `FarportStore` of its Durable Objects.
 ///
-/// The argument is a function without parameters that makes the [`farport::Server`]. It is called
+/// The argument is a function without parameters that makes the [`farport::Server`], or a `Result`
+/// with one. It is called
 /// for each isolate and each object, and nothing that one of them holds in memory is seen by the
 /// others. The calling crate has to depend on `worker`.
 ///
@@ -87,6 +116,8 @@ macro_rules! serve {
         #[cfg(target_arch = "wasm32")]
         mod farport_worker {
             use super::*;
+            // What the attributes below make of themselves names it.
+            use ::worker::wasm_bindgen;
 
             #[::worker::event(fetch)]
             async fn serve(
@@ -94,7 +125,7 @@ macro_rules! serve {
                 env: ::worker::Env,
                 _context: ::worker::Context,
             ) -> ::worker::Result<::worker::Response> {
-                ::std::result::Result::Ok($crate::fetch(request, &env, $server, $stateless).await)
+                ::std::result::Result::Ok($crate::fetch(request, &env, || $crate::Made::made($server()), $stateless).await)
             }
 
             #[doc = "A session."]
@@ -103,7 +134,7 @@ macro_rules! serve {
 
             impl ::worker::DurableObject for FarportSession {
                 fn new(state: ::worker::State, env: ::worker::Env) -> Self {
-                    Self($crate::SessionObject::new(state, env, $server))
+                    Self($crate::SessionObject::new(state, env, || $crate::Made::made($server())))
                 }
 
                 async fn fetch(
@@ -124,7 +155,7 @@ macro_rules! serve {
 
             impl ::worker::DurableObject for FarportStore {
                 fn new(state: ::worker::State, env: ::worker::Env) -> Self {
-                    Self($crate::StoreObject::new(state, env, $server))
+                    Self($crate::StoreObject::new(state, env, || $crate::Made::made($server())))
                 }
 
                 async fn fetch(

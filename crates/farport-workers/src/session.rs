@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use farport::{Error, Server, Settings};
+use farport::{Error, Settings};
 use farport_core::{MemorySessions, Runtime, SessionId, SessionLimits, SessionStore, Timestamp};
 use farport_store::{Sqlite, SqliteSessions};
 use worker::{Env, Request, Response, State, durable::ScheduledTime};
@@ -21,7 +21,7 @@ use crate::{
     environment::Variables,
     isolate::{Failure, or_failure},
     runtime::WorkerRuntime,
-    sites::Sites,
+    sites::{MakeServer, Sites},
     store,
 };
 
@@ -32,7 +32,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(5 * 60);
 pub struct SessionObject {
     state: State,
     env: Env,
-    server: fn() -> Server,
+    server: MakeServer,
     sites: Sites,
     /// The sessions on disk: one, once it was opened.
     kept: OnceCell<Arc<SqliteSessions>>,
@@ -42,7 +42,7 @@ pub struct SessionObject {
 
 impl SessionObject {
     /// The object that the platform has started.
-    pub fn new(state: State, env: Env, server: fn() -> Server) -> Self {
+    pub fn new(state: State, env: Env, server: MakeServer) -> Self {
         Self {
             state,
             env,

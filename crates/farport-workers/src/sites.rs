@@ -14,6 +14,9 @@ use crate::{environment::Variables, fetcher::WorkerFetcher, runtime::WorkerRunti
 /// developer's machine a request can name any.
 const MOST: usize = 16;
 
+/// Makes the server.
+pub type MakeServer = fn() -> Result<Server, Error>;
+
 /// What is remembered of an address.
 #[derive(Clone)]
 pub(crate) struct Site {
@@ -32,7 +35,7 @@ impl Sites {
         &self,
         url: &Url,
         variables: &Variables,
-        server: fn() -> Server,
+        server: MakeServer,
         sessions: impl FnOnce(&Settings) -> Arc<dyn SessionStore>,
         store: &dyn Fn() -> Result<Arc<dyn Store>, Error>,
     ) -> Result<Site, Error> {
@@ -56,7 +59,7 @@ impl Sites {
             },
         };
         let site = Site {
-            service: host::service(server(), settings, surroundings)?,
+            service: host::service(server()?, settings, surroundings)?,
             body_bytes,
         };
         let mut all = self.0.borrow_mut();

@@ -5,7 +5,7 @@
 
 use std::{cell::OnceCell, sync::Arc, time::Duration};
 
-use farport::{Error, Server, Settings};
+use farport::{Error, Settings};
 use farport_core::{MemorySessions, Runtime, SessionStore};
 use farport_oauth::{
     BoxFuture, Carrier, DistantStore, Operation, Store, StoreError, UnixTime,
@@ -23,7 +23,7 @@ use crate::{
     isolate::{Failure, or_failure},
     runtime::WorkerRuntime,
     session,
-    sites::Sites,
+    sites::{MakeServer, Sites},
 };
 
 /// The binding of the store's class.
@@ -82,7 +82,7 @@ impl Carrier for ToObject {
 pub struct StoreObject {
     state: State,
     env: Env,
-    server: fn() -> Server,
+    server: MakeServer,
     sites: Sites,
     store: OnceCell<Arc<SqliteOAuth>>,
     /// Whether it is seen to that what expires is let go.
@@ -91,7 +91,7 @@ pub struct StoreObject {
 
 impl StoreObject {
     /// The object that the platform has started.
-    pub fn new(state: State, env: Env, server: fn() -> Server) -> Self {
+    pub fn new(state: State, env: Env, server: MakeServer) -> Self {
         Self {
             state,
             env,
