@@ -24,7 +24,7 @@ const SCRIPTS: [&str; 9] = [
 ];
 
 /// The longest all scripts together may take.
-const LIMIT: Duration = Duration::from_secs(10 * 60);
+const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// Runs real MCP clients from npm against the fixture server, over /mcp and /sse, and lets them
 /// sign in.
