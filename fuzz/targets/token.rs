@@ -163,6 +163,8 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
     let mut config =
         Config { scopes: Scopes::parse("read write").expect("scopes"), ..Config::default() };
     config.token_rate.burst = u32::MAX;
+    // Each input is asked.
+    config.consent_lifetime = std::time::Duration::ZERO;
     let world = Surroundings {
         store: store.clone(),
         random: Arc::new(Counting(AtomicU64::new(0))),

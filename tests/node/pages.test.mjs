@@ -133,6 +133,21 @@ describe('pages', { skip }, () => {
     await person.close();
   });
 
+  test('an error of a client that nobody vouches for leads nobody on by itself', async () => {
+    const { page } = await somebody();
+    const { url } = await asked(farport, `${LONG} <b>`, 'https://a-rather-long-host-name.example.com/callback');
+    const opened = await page.goto(`${url}&prompt=none`);
+    assert.equal(opened.status(), 400);
+    assert.equal(opened.headers().refresh, undefined);
+    assert.equal(opened.headers().location, undefined);
+    await look('stopped', 'Error');
+    const link = await page.$eval('.buttons a', (one) => ({ text: one.textContent, to: one.href, rel: one.rel }));
+    assert.equal(link.text, 'Go to a-rather-long-host-name.example.com');
+    assert.match(link.to, /^https:\/\/a-rather-long-host-name\.example\.com\/callback\?error=interaction_required&/);
+    assert.equal(link.rel, 'noreferrer');
+    await person.close();
+  });
+
   test('consent before a provider, and the way to it', async () => {
     const at = await github();
     try {
