@@ -68,8 +68,8 @@ pub use server::{
 };
 pub use store::{
     AccessToken, ApiToken, BoxFuture, Carrier, Code, Consent, ConsentKey, DistantStore, Grant,
-    GrantFilter, GrantId, MemoryStore, Operation, Redemption, RefreshToken, Rotation, SignIn, Store,
-    StoreError, Stored, Tokens, Transaction, UserId,
+    GrantFilter, GrantId, MemoryStore, Operation, Redemption, RefreshToken, Rotation, SignIn,
+    Store, StoreError, Stored, Tokens, Transaction, UserId,
 };
 pub use time::UnixTime;
 pub use upstream::UpstreamError;

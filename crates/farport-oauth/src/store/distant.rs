@@ -38,14 +38,22 @@ impl<C: Carrier> DistantStore<C> {
 }
 
 fn unreadable(error: serde_json::Error) -> StoreError {
-    StoreError(format!("a message to or from the store does not read: {error}"))
+    StoreError(format!(
+        "a message to or from the store does not read: {error}"
+    ))
 }
 
 /// As an operation's parameter stands in the trait's signature.
 macro_rules! parameter {
-    (val $type:ty) => { $type };
-    (by_ref $type:ty) => { &$type };
-    (text $type:ty) => { &str };
+    (val $type:ty) => {
+        $type
+    };
+    (by_ref $type:ty) => {
+        &$type
+    };
+    (text $type:ty) => {
+        &str
+    };
 }
 
 /// As it is put into a message.

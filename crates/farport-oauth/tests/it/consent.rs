@@ -277,6 +277,31 @@ async fn consent_is_remembered_for_no_client_that_anybody_can_be() {
 }
 
 #[tokio::test]
+async fn a_flood_of_requests_costs_the_oldest_pages_and_no_more() {
+    let house = House::with(|config| {
+        config.most_transactions = 5;
+        config.authorize_rate.burst = 1000;
+    });
+    let app = house.public_app().await;
+    let mut pages = Vec::new();
+    for _ in 0..50 {
+        let mut browser = Browser::new(&house);
+        let Next::SignIn(page) = browser.authorize(&app.request()).await else {
+            panic!("nobody is asked");
+        };
+        pages.push((browser, page));
+    }
+    for (number, (browser, page)) in pages.iter_mut().enumerate().rev() {
+        let next = browser.sign_in(&page.transaction, "alice").await;
+        match number < 45 {
+            true => assert_eq!(refused(next).status, 400, "{number}"),
+            // Each is continued by one more page, which takes its place.
+            false => drop(consent(next)),
+        }
+    }
+}
+
+#[tokio::test]
 async fn two_browsers_one_consents_and_the_other_cannot_finish() {
     let house = House::upstream();
     let app = house.public_app().await;

@@ -55,6 +55,7 @@ async fn a_client_may_be_the_url_of_its_document() {
     let seen = house.script.seen();
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert_eq!(seen[0].reach, Reach::Public);
+    assert_eq!(seen[0].timeout, Duration::from_secs(10));
     for header in ["authorization", "cookie"] {
         assert_eq!(seen[0].header(header), None);
     }

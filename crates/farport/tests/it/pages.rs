@@ -4,7 +4,7 @@ use farport::{DevLogin, Theme, scope};
 use serde_json::json;
 
 use crate::support::{
-    browser::{Browser, REDIRECT, form, register, sent_back},
+    browser::{Browser, REDIRECT, encoded, form, register, sent_back, tokens},
     http::{Ask, Response},
     server::{Running, start_vault},
 };
@@ -138,6 +138,130 @@ async fn what_strangers_write_stands_as_text() {
     let query = "/authorize?client_id=%3Cimg%20src%3Dx%3E&redirect_uri=%22%3E%3Cscript%3E";
     let refused = page(Ask::get(query).to(server.address).await).await;
     assert!(!refused.contains("<img src=x"), "{refused}");
+}
+
+/// Neither by a redirect nor by a page that goes on by itself.
+fn leads_nowhere(answer: &Response) -> bool {
+    answer.header("location").is_none() && answer.header("refresh").is_none()
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_shown_and_leads_nowhere() {
+    let server = protected().await;
+    let metadata = json!({
+        "client_name": "<b>Evil</b>", "redirect_uris": ["https://evil.example/cb", REDIRECT],
+        "token_endpoint_auth_method": "none",
+    });
+    let registered = Ask::post("/register").json(&metadata);
+    let registered = registered.to(server.address).await.json().await;
+    let client = registered["client_id"].as_str().unwrap();
+    let evil = "https://evil.example/cb";
+    for (client, redirect, more, text) in [
+        ("nobody", evil, ("x", "y"), "not known"),
+        (
+            client,
+            "https://evil.example/cb/",
+            ("x", "y"),
+            "redirect_uri",
+        ),
+        (
+            client,
+            "https://evil.example/cb#x",
+            ("x", "y"),
+            "redirect_uri",
+        ),
+        (
+            client,
+            "https://u@evil.example/cb",
+            ("x", "y"),
+            "redirect_uri",
+        ),
+        (client, "http://evil.example/cb", ("x", "y"), "redirect_uri"),
+        (client, "javascript:alert(1)", ("x", "y"), "redirect_uri"),
+        // What is wrong is not who asks; but nobody vouches for them.
+        (client, evil, ("scope", "a\"b"), "invalid_scope"),
+        (client, evil, ("prompt", "none"), "interaction_required"),
+        (
+            client,
+            evil,
+            ("response_type", "token"),
+            "unsupported_response_type",
+        ),
+    ] {
+        let pairs = [("client_id", client), ("redirect_uri", redirect)];
+        let needed = [
+            (
+                "code_challenge",
+                "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            ),
+            ("code_challenge_method", "S256"),
+            ("response_type", "code"),
+        ];
+        let needed = needed.into_iter().filter(|(name, _)| *name != more.0);
+        let query = encoded(pairs.into_iter().chain(needed).chain([more]));
+        let asked = Ask::get(&format!("/authorize?{query}"));
+        let shown = asked.to(server.address).await;
+        assert_eq!(shown.status, 400, "{redirect} {more:?}");
+        assert!(leads_nowhere(&shown), "{redirect} {more:?}");
+        let shown = page(shown).await;
+        assert!(shown.contains(text), "{redirect} {more:?}: {shown}");
+        assert!(!shown.contains("<b>"), "{shown}");
+        // The link that there is says where it leads.
+        let link = shown.contains("href=\"https://evil.example/cb?error=");
+        assert_eq!(link, redirect == evil && client != "nobody", "{shown}");
+        assert_eq!(link, shown.contains("Go to evil.example"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_endpoints_answer_is_kept_by_nobody() {
+    let server = protected().await;
+    let tokens = tokens(server.address, "ann", &[]).await;
+    let id = tokens["client_id"].as_str().unwrap();
+    let (access, refresh) = (&tokens["access_token"], &tokens["refresh_token"]);
+    let metadata = json!({ "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none" });
+    let token = |path, name, value: &str, grant: &str| {
+        let pairs = [("client_id", id), (name, value), ("grant_type", grant)];
+        form(path, pairs)
+    };
+    for (name, ask, status) in [
+        (
+            "a refresh",
+            token(
+                "/token",
+                "refresh_token",
+                refresh.as_str().unwrap(),
+                "refresh_token",
+            ),
+            200,
+        ),
+        (
+            "a bad code",
+            token("/token", "code", "x", "authorization_code"),
+            400,
+        ),
+        (
+            "a registration",
+            Ask::post("/register").json(&metadata),
+            201,
+        ),
+        ("a bad registration", Ask::post("/register").body("{}"), 400),
+        (
+            "an introspection",
+            token("/introspect", "token", "x", "x"),
+            401,
+        ),
+        (
+            "a revocation",
+            token("/revoke", "token", access.as_str().unwrap(), "x"),
+            200,
+        ),
+    ] {
+        let answer = ask.to(server.address).await;
+        assert_eq!(answer.status, status, "{name}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}");
+        assert_eq!(answer.header("pragma"), Some("no-cache"), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -362,3 +362,59 @@ async fn a_server_does_not_start_with_a_sign_in_that_does_not_fit_its_address() 
         }
     }
 }
+
+#[tokio::test]
+async fn no_spelling_of_a_path_gets_past_the_sign_in() {
+    let server = protected().await;
+    let spellings = [
+        "/mcp",
+        "//mcp",
+        "///mcp",
+        "/./mcp",
+        "/x/../mcp",
+        "/mcp/",
+        "/mcp//",
+        "/mcp/.",
+        "/MCP",
+        "/%6dcp",
+        "/mcp%2f",
+        "/%2fmcp",
+        "/mcp;x=1",
+        "/mcp?x",
+        "/mcp%00",
+        "/.well-known/../mcp",
+        "/authorize/../mcp",
+        "/health/../mcp",
+        "/sse/../mcp",
+        "http://localhost/mcp",
+        "http://localhost//mcp",
+        "/sse",
+        "//sse",
+        "/sse/",
+        "/SSE",
+        "/sse/message",
+        "/sse//message",
+    ];
+    let call = |path: &str| {
+        let body = modern_call(1, "whoami", json!({}));
+        body.at(path)
+    };
+    let token = token(server.address, "ann", &[]).await;
+    for path in spellings {
+        for ask in [
+            call(path),
+            Ask::get(path),
+            call(path).with("x-original-url", "/health"),
+        ] {
+            let answer = ask.to(server.address).await;
+            assert!(
+                matches!(answer.status, 400 | 401 | 404 | 405),
+                "{path}: {}",
+                answer.status
+            );
+        }
+    }
+    assert_eq!(server.shop.seen(), [""; 0], "no handler was reached");
+    let let_in = bearing(call("/mcp"), Some(&token)).to(server.address).await;
+    assert_eq!(let_in.status, 200);
+}

@@ -27,6 +27,7 @@ pub(crate) struct Seen {
     pub(crate) line: String,
     pub(crate) request: Request<Bytes>,
     pub(crate) reach: Reach,
+    pub(crate) timeout: Duration,
 }
 
 impl Seen {
@@ -99,6 +100,7 @@ impl Fetcher for Script {
                 line: line.clone(),
                 request: request.clone(),
                 reach: fetch.reach,
+                timeout: fetch.timeout,
             });
             if !self.delay.is_zero() {
                 tokio::time::sleep(self.delay).await;

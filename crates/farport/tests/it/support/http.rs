@@ -246,6 +246,12 @@ impl Ask {
         Self::new("DELETE", path)
     }
 
+    /// The same to another path.
+    pub(crate) fn at(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
     pub(crate) fn method(mut self, method: &'static str) -> Self {
         self.method = method;
         self
