@@ -3,6 +3,7 @@
 //!
 //! rmcp's client auth is not used for it; ARCHITECTURE.md says why.
 
+mod assertion;
 mod authorize;
 mod challenge;
 mod device;

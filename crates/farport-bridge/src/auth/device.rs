@@ -70,7 +70,7 @@ impl Auth {
         if let Some(resource) = &resource {
             form.push(("resource", resource));
         }
-        let answer = post_form(&self.http, endpoint, Some(&client), form).await?;
+        let answer = post_form(&self.http, endpoint, server, &client, form).await?;
         let started: Started =
             serde_json::from_str(&answer.text).map_err(|_| SignInError::Refused {
                 issuer: server.issuer.clone(),

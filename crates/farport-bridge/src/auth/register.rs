@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::assertion::is_key;
 use super::token::printable;
 use super::{ServerMetadata, SignInError, SignInOptions};
 use crate::Error;
@@ -22,6 +23,8 @@ const LARGEST: usize = 256 * 1024;
 pub struct StaticClient {
     client_id: String,
     client_secret: Option<Secret>,
+    /// In PEM.
+    private_key: Option<Secret>,
     token_endpoint_auth_method: Option<String>,
     scope: Option<String>,
 }
@@ -30,24 +33,44 @@ impl StaticClient {
     /// Reads the JSON of `--static-oauth-client-info`.
     ///
     /// # Errors
-    /// When it is no JSON object with a `client_id`; the message holds nothing of it.
+    /// When it is no JSON object with a `client_id`, or its `private_key` cannot be used; the message
+    /// holds nothing of it.
     pub fn parse(json: &str) -> Result<Self, Error> {
-        serde_json::from_str(json).map_err(|_| {
+        let parsed: Self = serde_json::from_str(json).map_err(|_| {
             Error::Usage(
                 "--static-oauth-client-info is not a JSON object with a client_id.".to_owned(),
             )
-        })
+        })?;
+        if parsed.private_key.as_ref().is_some_and(|key| !is_key(key)) {
+            return Err(Error::Usage(
+                "The private_key of --static-oauth-client-info is not one in PEM (PKCS #8) for \
+                 ES256, ES384, EdDSA or RS256."
+                    .to_owned(),
+            ));
+        }
+        Ok(parsed)
     }
 
     pub(super) fn client(&self, server: &ServerMetadata, wanted: Option<&str>) -> Client {
         let method = wanted
             .or(self.token_endpoint_auth_method.as_deref())
             .and_then(ClientAuth::parse);
+        let (secret, usual) = match &self.private_key {
+            Some(key) => (Some(key.clone()), ClientAuth::PrivateKey),
+            None => {
+                let secret = self.client_secret.clone();
+                let usual = choose(server, secret.is_some());
+                (secret, usual)
+            }
+        };
+        // A key is never sent, and a secret signs nothing.
+        let fits =
+            |method: &ClientAuth| (*method == ClientAuth::PrivateKey) == self.private_key.is_some();
         Client {
             id: self.client_id.clone(),
-            secret: self.client_secret.clone(),
+            secret,
             secret_expires_at: None,
-            auth: method.unwrap_or_else(|| choose(server, self.client_secret.is_some())),
+            auth: method.filter(fits).unwrap_or(usual),
             redirect_uris: Vec::new(),
             scope: self.scope.clone(),
             registered: false,
@@ -139,9 +162,11 @@ async fn register(
         }
         .into());
     };
+    // There is no key of ours to register.
     let wanted = options
         .wanted("token_endpoint_auth_method")
-        .and_then(ClientAuth::parse);
+        .and_then(ClientAuth::parse)
+        .filter(|method| *method != ClientAuth::PrivateKey);
     let method = wanted.unwrap_or_else(|| choose_to_register(server));
     let mut grants = vec!["authorization_code", "refresh_token"];
     if redirect_uri.is_none() {
@@ -205,7 +230,11 @@ async fn register(
         .token_endpoint_auth_method
         .as_deref()
         .and_then(ClientAuth::parse)
-        .filter(|given| *given == ClientAuth::None || registered.client_secret.is_some());
+        .filter(|given| match given {
+            ClientAuth::None => true,
+            ClientAuth::PrivateKey => false,
+            ClientAuth::Post | ClientAuth::Basic => registered.client_secret.is_some(),
+        });
     let auth = match (given, registered.client_secret.is_some()) {
         (Some(given), _) => given,
         (None, true) if method != ClientAuth::None => method,

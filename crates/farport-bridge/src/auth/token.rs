@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
-use super::{ServerMetadata, SignInError};
+use super::{ServerMetadata, SignInError, assertion};
 use crate::Error;
 use crate::http::{Http, Outgoing, Redirects, shown};
 use crate::secret::Secret;
@@ -42,7 +42,7 @@ pub(super) async fn request(
     let Some(endpoint) = &server.token_endpoint else {
         return Err(failed(server, "", "it names no token endpoint").into());
     };
-    let body = post_form(http, endpoint, Some(client), form).await?;
+    let body = post_form(http, endpoint, server, client, form).await?;
     let Ok(answer) = serde_json::from_str::<Answer>(&body.text) else {
         return Err(failed(server, "", &format!("HTTP {} without JSON", body.status)).into());
     };
@@ -111,11 +111,13 @@ pub(super) struct Answered {
     pub(super) text: String,
 }
 
-/// Posts a form; with `client`, as that client. Never follows a redirect: the form holds secrets.
+/// Posts a form to an endpoint of `server`, as that client. Never follows a redirect: the form holds
+/// secrets.
 pub(super) async fn post_form(
     http: &Http,
     endpoint: &Url,
-    client: Option<&Client>,
+    server: &ServerMetadata,
+    client: &Client,
     mut form: Form<'_>,
 ) -> Result<Answered, Error> {
     let mut headers = HeaderMap::new();
@@ -124,17 +126,22 @@ pub(super) async fn post_form(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/x-www-form-urlencoded"),
     );
-    if let Some(client) = client {
-        match (client.auth, &client.secret) {
-            (ClientAuth::Basic, Some(secret)) => {
-                headers.insert(header::AUTHORIZATION, basic(&client.id, secret)?);
-            }
-            (ClientAuth::Post, Some(secret)) => {
-                form.push(("client_id", &client.id));
-                form.push(("client_secret", secret.expose()));
-            }
-            _ => form.push(("client_id", &client.id)),
+    let proof;
+    match (client.auth, &client.secret) {
+        (ClientAuth::Basic, Some(secret)) => {
+            headers.insert(header::AUTHORIZATION, basic(&client.id, secret)?);
         }
+        (ClientAuth::Post, Some(secret)) => {
+            form.push(("client_id", &client.id));
+            form.push(("client_secret", secret.expose()));
+        }
+        (ClientAuth::PrivateKey, _) => {
+            proof = assertion::assertion(client, &server.issuer)?;
+            form.push(("client_id", &client.id));
+            form.push(("client_assertion_type", assertion::TYPE));
+            form.push(("client_assertion", proof.expose()));
+        }
+        _ => form.push(("client_id", &client.id)),
     }
     let body = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(form)
@@ -185,7 +192,7 @@ pub(super) async fn revoke(
             ("token_type_hint", "access_token"),
         ],
     };
-    let answer = post_form(http, endpoint, Some(client), form).await?;
+    let answer = post_form(http, endpoint, server, client, form).await?;
     if (200..300).contains(&answer.status) {
         return Ok(true);
     }

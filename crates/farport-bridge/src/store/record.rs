@@ -60,6 +60,9 @@ pub(crate) enum ClientAuth {
     Post,
     #[serde(rename = "client_secret_basic")]
     Basic,
+    /// The secret is a private key, in PEM.
+    #[serde(rename = "private_key_jwt")]
+    PrivateKey,
 }
 
 impl ClientAuth {
@@ -69,12 +72,13 @@ impl ClientAuth {
             Self::None => "none",
             Self::Post => "client_secret_post",
             Self::Basic => "client_secret_basic",
+            Self::PrivateKey => "private_key_jwt",
         }
     }
 
     /// The method of this name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        [Self::None, Self::Post, Self::Basic]
+        [Self::None, Self::Post, Self::Basic, Self::PrivateKey]
             .into_iter()
             .find(|method| method.name() == name)
     }

@@ -13,6 +13,7 @@ mod hostile;
 mod keyring;
 mod large;
 mod opener;
+mod private_key;
 mod sessions;
 mod sharing;
 mod support;

@@ -261,7 +261,7 @@ pub(crate) struct SignInArgs {
     pub(crate) static_oauth_client_metadata: Option<String>,
 
     /// A client that is registered already, as JSON or @FILE with `client_id` and maybe
-    /// `client_secret`; ${VARIABLE} is replaced from the environment
+    /// `client_secret` or `private_key` (PEM); ${VARIABLE} is replaced from the environment
     #[arg(long, value_name = "JSON|@FILE", help_heading = CLIENT)]
     pub(crate) static_oauth_client_info: Option<String>,
 

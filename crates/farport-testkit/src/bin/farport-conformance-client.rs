@@ -59,6 +59,7 @@ async fn run() -> Result<(), Fault> {
         let client = json!({
             "client_id": context["client_id"],
             "client_secret": context["client_secret"],
+            "private_key": context["private_key_pem"],
         });
         options.sign_in.client_info = Some(StaticClient::parse(&client.to_string())?);
     }
