@@ -8,13 +8,17 @@ mod well_known;
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
-use farport_core::{Principal, Request, RequestMeta, RpcError, User, envelope::Rejected, policy};
+#[cfg(feature = "sign-in")]
+use farport_core::{User, policy::Verdict};
+use farport_core::{
+    Principal, Request, RequestMeta, RpcError, envelope::Rejected, policy::Policy,
+};
+#[cfg(feature = "sign-in")]
+use farport_oauth::bearer_token;
 use farport_oauth::{
     ApiTokens, Authenticated, AuthorizationServer, BearerError, Challenge, Scopes, Site, UnixTime,
-    bearer_token,
 };
 use http::{HeaderValue, StatusCode, header, request::Parts};
-use policy::{Policy, Verdict};
 
 pub use theme::{Color, Logo, NotAColor, Theme};
 
@@ -186,6 +190,26 @@ impl Asked<'_> {
     }
 }
 
+#[cfg(not(feature = "sign-in"))]
+impl Inner {
+    /// Who sends a request: nobody in particular.
+    pub(crate) async fn principal(&self, _: &Parts, _: &'static str) -> Result<Principal, Refusal> {
+        Ok(Principal::Anonymous)
+    }
+
+    /// Everybody may do everything.
+    pub(crate) fn permit(
+        &self,
+        _: &Principal,
+        _: &Parts,
+        _: &Request,
+        _: &RequestMeta,
+    ) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+#[cfg(feature = "sign-in")]
 impl Inner {
     /// Who sends a request to the resource at `path`.
     pub(crate) async fn principal(
@@ -298,7 +322,9 @@ impl Inner {
             rejected(error),
         ))
     }
+}
 
+impl Inner {
     pub(crate) fn unix_time(&self) -> UnixTime {
         UnixTime(self.runtime.now().0 / 1000)
     }

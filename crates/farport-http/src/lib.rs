@@ -13,6 +13,11 @@
 //! 6. Permission: what the caller may use.
 //! 7. The call: awaited in place when it can only answer, else with a stream of its own.
 
+#![cfg_attr(
+    not(feature = "sign-in"),
+    expect(dead_code, reason = "what stands before no server needs none of its parts")
+)]
+
 mod auth;
 mod body;
 mod call;

@@ -13,7 +13,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use farport_core::{Dispatch, Principal, Runtime, SessionStore, policy::Permitted};
+#[cfg(feature = "sign-in")]
+use farport_core::policy::Permitted;
+use farport_core::{Dispatch, Principal, Runtime, SessionStore};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header, request::Parts};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -73,6 +75,7 @@ impl McpService {
     }
 
     /// A service for `dispatch` behind `auth`.
+    #[cfg(feature = "sign-in")]
     pub fn protected(
         dispatch: Arc<dyn Dispatch>,
         store: Arc<dyn SessionStore>,
@@ -256,10 +259,16 @@ impl Inner {
             (_, "/sse" | "/health") => Err(Refusal::Method("GET, OPTIONS")),
             (_, "/sse/message") => Err(Refusal::Method("POST, OPTIONS")),
             // On the heap, and out of the way of all others.
+            #[cfg(feature = "sign-in")]
             _ => match Box::pin(self.oauth(&parts, body, address)).await {
                 Some(answer) => answer,
                 None => Err(Refusal::NoRoute),
             },
+            #[cfg(not(feature = "sign-in"))]
+            _ => {
+                let _ = address;
+                Err(Refusal::NoRoute)
+            }
         }
     }
 

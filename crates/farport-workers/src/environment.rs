@@ -3,7 +3,9 @@
 use std::{cell::OnceCell, collections::HashMap, rc::Rc};
 
 use farport::{Error, Settings};
+#[cfg(feature = "sign-in")]
 use farport_oauth::{Keys, provider};
+#[cfg(feature = "sign-in")]
 use farport_store::MasterKeys;
 use js_sys::{Object, Reflect};
 use secrecy::{ExposeSecret, SecretString};
@@ -14,6 +16,7 @@ use worker::Env;
 use crate::log;
 
 /// The key that seals what OAuth keeps, and those before it.
+#[cfg(feature = "sign-in")]
 const MASTER_KEYS: [&str; 2] = ["FARPORT_MASTER_KEY", "FARPORT_PREVIOUS_MASTER_KEYS"];
 
 thread_local! {
@@ -30,8 +33,8 @@ impl Variables {
         VARIABLES.with(|variables| {
             let read = || {
                 let read = Self(Rc::new(texts(env)));
-                let all = read.0.iter();
-                provider::provide_variables(all.map(|(name, value)| (name.clone(), value.clone())));
+                #[cfg(feature = "sign-in")]
+                provider::provide_variables(read.0.iter().map(|(name, value)| (name.clone(), value.clone())));
                 log::start(read.get("FARPORT_LOG").as_deref());
                 read
             };
@@ -52,8 +55,8 @@ impl Variables {
         Settings::from_variables(|name| self.get(name))
     }
 
-    /// The settings of the server, for clients that reach it at `url`. A platform's router has seen
-    /// to it that this is a name of ours.
+    /// The settings of the server, for clients that reach it at `url`. With https, the
+    /// platform's router has seen to it that this is a name of ours.
     ///
     /// # Errors
     /// When a variable does not fit its setting.
@@ -64,9 +67,10 @@ impl Variables {
         }
         if is_local(url) {
             settings.port = url.port_or_known_default().unwrap_or(settings.port);
-        } else {
+        } else if url.scheme() == "https" {
             settings.public_url = Some(url.origin().ascii_serialization());
         }
+        // Any other name was made up by whoever asks a developer's machine, and is not let in.
         Ok(settings)
     }
 
@@ -74,6 +78,7 @@ impl Variables {
     ///
     /// # Errors
     /// When there is no key, or what stands there is none.
+    #[cfg(feature = "sign-in")]
     pub(crate) fn keys(&self) -> Result<Keys, Error> {
         let [current, previous] = MASTER_KEYS.map(|name| self.get(name));
         let current = current.ok_or(Error::NoMasterKey)?;

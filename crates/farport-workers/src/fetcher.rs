@@ -10,7 +10,9 @@ use http::HeaderMap;
 use js_sys::Uint8Array;
 use url::{Host, Url};
 use web_sys::{RequestInit, RequestRedirect};
-use worker::{AbortController, Delay, Headers, send::SendFuture};
+use worker::{AbortController, Headers, send::SendFuture};
+
+use crate::runtime::sleep;
 
 /// Sends requests with the platform's `fetch`. It resolves names itself, and reaches the public
 /// network alone; what a stranger's URL names has to be a public name over https all the same.
@@ -23,7 +25,7 @@ impl Fetcher for WorkerFetcher {
                 check(&fetch.request.uri().to_string())?;
             }
             let controller = AbortController::default();
-            let timeout = Delay::from(fetch.timeout);
+            let timeout = sleep(fetch.timeout);
             let sent = send(fetch.request, fetch.most_bytes, controller.signal());
             match select(Box::pin(sent), timeout).await {
                 Either::Left((answer, _)) => answer,

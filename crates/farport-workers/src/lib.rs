@@ -37,7 +37,7 @@ mod answer;
 mod engine;
 #[cfg(target_arch = "wasm32")]
 mod environment;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "sign-in"))]
 mod fetcher;
 #[cfg(target_arch = "wasm32")]
 mod isolate;
@@ -49,7 +49,10 @@ mod runtime;
 mod session;
 #[cfg(target_arch = "wasm32")]
 mod sites;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "sign-in"))]
+mod store;
+#[cfg(all(target_arch = "wasm32", not(feature = "sign-in")))]
+#[path = "no_store.rs"]
 mod store;
 
 #[cfg(target_arch = "wasm32")]
@@ -64,7 +67,7 @@ pub use runtime::WorkerRuntime;
 pub use session::SessionObject;
 #[cfg(target_arch = "wasm32")]
 pub use sites::MakeServer;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", feature = "sign-in"))]
 pub use store::StoreObject;
 
 /// What the function that is given to [`serve!`] may return: a server, or why there is none.
@@ -149,26 +152,44 @@ macro_rules! serve {
                 }
             }
 
-            #[doc = "What OAuth has to remember."]
-            #[::worker::durable_object(alarm)]
-            pub struct FarportStore($crate::StoreObject);
+            $crate::store_class!($server);
+        }
+    };
+}
 
-            impl ::worker::DurableObject for FarportStore {
-                fn new(state: ::worker::State, env: ::worker::Env) -> Self {
-                    Self($crate::StoreObject::new(state, env, || $crate::Made::made($server())))
-                }
+/// The class of the store.
+#[cfg(feature = "sign-in")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_class {
+    ($server:path) => {
+        #[doc = "What OAuth has to remember."]
+        #[::worker::durable_object(alarm)]
+        pub struct FarportStore($crate::StoreObject);
 
-                async fn fetch(
-                    &self,
-                    request: ::worker::Request,
-                ) -> ::worker::Result<::worker::Response> {
-                    ::std::result::Result::Ok(self.0.fetch(request).await)
-                }
+        impl ::worker::DurableObject for FarportStore {
+            fn new(state: ::worker::State, env: ::worker::Env) -> Self {
+                Self($crate::StoreObject::new(state, env, || $crate::Made::made($server())))
+            }
 
-                async fn alarm(&self) -> ::worker::Result<::worker::Response> {
-                    self.0.alarm().await
-                }
+            async fn fetch(
+                &self,
+                request: ::worker::Request,
+            ) -> ::worker::Result<::worker::Response> {
+                ::std::result::Result::Ok(self.0.fetch(request).await)
+            }
+
+            async fn alarm(&self) -> ::worker::Result<::worker::Response> {
+                self.0.alarm().await
             }
         }
     };
+}
+
+/// A server without sign-in has no store.
+#[cfg(not(feature = "sign-in"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_class {
+    ($server:path) => {};
 }

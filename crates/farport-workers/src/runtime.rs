@@ -1,10 +1,49 @@
 //! Time, tasks and randomness of a Worker.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
 
 use farport_core::{BoxFuture, Runtime, Timestamp};
 use farport_oauth::Random;
+use futures_util::task::AtomicWaker;
 use worker::{Date, Delay, send::SendFuture};
+
+/// Ready after `duration`, for whoever asks last. A timer of the platform's tells whoever asked first,
+/// and the work of a call moves from the request to the body of its response.
+pub(crate) fn sleep(duration: Duration) -> Sleep {
+    Sleep {
+        timer: Box::pin(Delay::from(duration)),
+        relay: Arc::default(),
+    }
+}
+
+pub(crate) struct Sleep {
+    timer: Pin<Box<Delay>>,
+    relay: Arc<Relay>,
+}
+
+#[derive(Default)]
+struct Relay(AtomicWaker);
+
+impl Wake for Relay {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.relay.0.register(cx.waker());
+        let waker = Waker::from(self.relay.clone());
+        self.timer.as_mut().poll(&mut Context::from_waker(&waker))
+    }
+}
 
 /// The runtime of a Worker.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,7 +56,7 @@ impl Runtime for WorkerRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(SendFuture::new(Delay::from(duration)))
+        Box::pin(SendFuture::new(sleep(duration)))
     }
 
     fn spawn(&self, future: BoxFuture<'static, ()>) {

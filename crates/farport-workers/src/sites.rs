@@ -2,13 +2,17 @@
 
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
-use farport::{Error, Server, Settings, SystemRandom, host};
+#[cfg(feature = "sign-in")]
+use farport::SystemRandom;
+use farport::{Error, Server, Settings, host};
 use farport_core::SessionStore;
 use farport_http::McpService;
 use farport_oauth::Store;
 use url::Url;
 
-use crate::{environment::Variables, fetcher::WorkerFetcher, runtime::WorkerRuntime};
+#[cfg(feature = "sign-in")]
+use crate::fetcher::WorkerFetcher;
+use crate::{environment::Variables, runtime::WorkerRuntime};
 
 /// How many addresses are remembered. A deployed server has those that were given to it; on a
 /// developer's machine a request can name any.
@@ -49,6 +53,9 @@ impl Sites {
             sessions: sessions(&settings),
             runtime: Arc::new(WorkerRuntime),
             addresses: &[],
+            #[cfg(not(feature = "sign-in"))]
+            oauth: &|| store().and(Err(Error::NoSignIn)),
+            #[cfg(feature = "sign-in")]
             oauth: &|| {
                 Ok(host::OAuth {
                     store: store()?,

@@ -43,6 +43,12 @@ pub enum Error {
         /// What the rule is about.
         pattern: String,
     },
+    /// The program was built without sign-in.
+    #[error(
+        "somebody would have to sign in, and this was built without that: turn on the feature \
+         `sign-in` of farport"
+    )]
+    NoSignIn,
     /// The sign-in for development can be reached from elsewhere.
     #[error(
         "the sign-in for development takes any name, so it is for loopback addresses alone: listen \

@@ -37,6 +37,11 @@
 //! [`Server::run`] is the native host. The same [`Server`], and all that it is made of, compiles
 //! for WebAssembly, where the crate farport-workers serves it: [`host`] is the seam between the two.
 
+#![cfg_attr(
+    not(feature = "sign-in"),
+    expect(dead_code, reason = "a public server needs none of the parts of sign-in")
+)]
+
 #[cfg(not(target_arch = "wasm32"))]
 mod announce;
 mod auth;

@@ -10,7 +10,9 @@ use farport_http::{McpService, Theme};
 use farport_rmcp::RmcpDispatch;
 use rmcp::ServerHandler;
 
-use crate::{Context, Error, Settings, SignIn, Storage, auth::Protection, host::Surroundings};
+#[cfg(feature = "sign-in")]
+use crate::SignIn;
+use crate::{Context, Error, Settings, Storage, auth::Protection, host::Surroundings};
 
 /// An MCP server that can be served.
 ///
@@ -62,6 +64,7 @@ impl Server {
     }
 
     /// Lets users sign in, and nobody in who has not, but for what is [`Server::public`].
+    #[cfg(feature = "sign-in")]
     #[must_use]
     pub fn auth(mut self, sign_in: impl Into<SignIn>) -> Self {
         self.protection.sign_in = Some(sign_in.into());
@@ -169,7 +172,7 @@ impl Server {
     /// What a host serves: the server, with `settings` and what this builder says over them, amid
     /// `surroundings`.
     pub(crate) fn within(
-        mut self,
+        #[cfg_attr(not(feature = "sign-in"), expect(unused_mut))] mut self,
         settings: &Settings,
         surroundings: Surroundings<'_>,
     ) -> Result<McpService, Error> {
@@ -180,21 +183,27 @@ impl Server {
             oauth,
         } = surroundings;
         let config = settings.http();
-        let Some(sign_in) = self.protection.sign_in(settings)? else {
-            return Ok(McpService::new(self.dispatch, sessions, runtime, config));
-        };
-        let theme = &mut self.protection.theme;
-        theme.name = theme.name.take().or_else(|| name_of(&*self.dispatch));
-        let auth = self
-            .protection
-            .build(sign_in, settings, addresses, oauth()?)?;
-        Ok(McpService::protected(
-            self.dispatch,
-            sessions,
-            runtime,
-            config,
-            auth,
-        ))
+        #[cfg(feature = "sign-in")]
+        if let Some(sign_in) = self.protection.sign_in(settings)? {
+            let theme = &mut self.protection.theme;
+            theme.name = theme.name.take().or_else(|| name_of(&*self.dispatch));
+            let auth = self
+                .protection
+                .build(sign_in, settings, addresses, oauth()?)?;
+            return Ok(McpService::protected(
+                self.dispatch,
+                sessions,
+                runtime,
+                config,
+                auth,
+            ));
+        }
+        #[cfg(not(feature = "sign-in"))]
+        if settings.auth.provider.is_some() || !self.protection.rules.is_empty() {
+            let _ = (addresses, oauth);
+            return Err(Error::NoSignIn);
+        }
+        Ok(McpService::new(self.dispatch, sessions, runtime, config))
     }
 
     /// `settings`, overridden by what this builder says.
@@ -210,6 +219,7 @@ impl Server {
 }
 
 /// What the server calls itself.
+#[cfg(feature = "sign-in")]
 fn name_of(dispatch: &dyn Dispatch) -> Option<String> {
     let info: serde_json::Map<_, _> = dispatch.profile().server_info.parse().ok()?;
     let name = info.get("title").or(info.get("name"))?;
