@@ -17,6 +17,15 @@ pub(crate) struct Which {
     url: Option<String>,
 }
 
+impl Which {
+    /// The server at `url`.
+    pub(crate) fn at(url: &str) -> Self {
+        Self {
+            url: Some(url.to_owned()),
+        }
+    }
+}
+
 /// A fixture server that runs, and is stopped with this value if it was started for it.
 pub(crate) struct Fixture {
     _server: Option<Server>,

@@ -14,7 +14,7 @@ mod steps;
 
 use std::process::ExitCode;
 
-use chores::{bench, clients, conformance, fuzz, lint, schemas, test, wasm};
+use chores::{bench, clients, conformance, fuzz, lint, schemas, test, wasm, worker};
 use clap::{Parser, Subcommand};
 
 /// farport's chores.
@@ -37,7 +37,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Runs every test: the workspace, the templates, conformance, clients, schemas, wasm, fuzz.
+    /// Runs every test: the workspace, the templates, conformance, clients, schemas, wasm,
+    /// Workers, fuzz.
     Test(test::Args),
     /// Checks format, lints, dependencies and documentation.
     Lint(lint::Args),
@@ -49,6 +50,8 @@ enum Chore {
     Schemas(schemas::Args),
     /// Compiles the portable crates for WebAssembly and checks that they import nothing from `env`.
     Wasm(wasm::Args),
+    /// Runs the Workers of tests/worker in workerd: conformance, clients, restart, races, sizes.
+    Worker(worker::Args),
     /// Builds the fuzz targets and runs each for a bounded time.
     Fuzz(fuzz::Args),
     /// Measures throughput, latency and memory, and writes docs/performance.md.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Chore::Clients(args) => clients::run(&args),
         Chore::Schemas(args) => schemas::run(&args),
         Chore::Wasm(args) => wasm::run(&args),
+        Chore::Worker(args) => worker::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Bench(args) => bench::run(&args),
     };

@@ -172,6 +172,6 @@ impl Server {
 
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
-        self.child.0.id()
+        self.child.id()
     }
 }

@@ -25,7 +25,7 @@ const CHROMIUM: [&str; 4] = [
 /// The longest one installation may take.
 const INSTALL: Duration = Duration::from_secs(10 * 60);
 
-/// A Node that is new enough, with the packages of `tests/node/package.json`.
+/// A Node that is new enough, with the packages that its scripts need.
 pub(crate) struct Node {
     /// The path to look programs up in: a newer Node stands before the machine's own.
     path: OsString,
@@ -39,11 +39,16 @@ impl Node {
     /// # Errors
     /// When there is no npm, or it cannot install a package.
     pub(crate) fn ready() -> Result<Self> {
+        Self::with("tests/node", project::target().join("node"))
+    }
+
+    /// The same with the packages of the `package.json` in `from`, installed in `folder`.
+    ///
+    /// # Errors
+    /// As for [`Node::ready`].
+    pub(crate) fn with(from: &str, folder: PathBuf) -> Result<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let mut node = Self {
-            path,
-            folder: project::target().join("node"),
-        };
+        let mut node = Self { path, folder };
         fs::create_dir_all(&node.folder)?;
         if node.version().is_none_or(|major| major < NODE_WANTED) {
             let bin = newer_node()?;
@@ -54,7 +59,7 @@ impl Node {
                 "the Node that npm installed does not run here"
             );
         }
-        node.packages()?;
+        node.packages(from)?;
         Ok(node)
     }
 
@@ -75,6 +80,11 @@ impl Node {
         Ok(path.trim().into())
     }
 
+    /// The path to look programs up in.
+    pub(crate) fn path(&self) -> &std::ffi::OsStr {
+        &self.path
+    }
+
     fn version(&self) -> Option<u32> {
         let version = process::output(self.command("node").arg("--version")).ok()?;
         version
@@ -86,9 +96,9 @@ impl Node {
             .ok()
     }
 
-    /// Copies `tests/node` beside its installed packages, where its imports find them.
-    fn packages(&self) -> Result<()> {
-        let from = project::root().join("tests/node");
+    /// Copies the files of `from` beside its installed packages, where imports find them.
+    fn packages(&self, from: &str) -> Result<()> {
+        let from = project::root().join(from);
         let lock = fs::read(from.join("package-lock.json"))?;
         let installed = self.folder.join("node_modules/.farport-lock.json");
         let current = fs::read(&installed).is_ok_and(|before| before == lock);

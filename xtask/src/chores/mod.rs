@@ -8,3 +8,4 @@ pub(crate) mod lint;
 pub(crate) mod schemas;
 pub(crate) mod test;
 pub(crate) mod wasm;
+pub(crate) mod worker;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{clients, conformance, fuzz, schemas, wasm};
+use super::{clients, conformance, fuzz, schemas, wasm, worker};
 use crate::process::{self, TESTS};
 use crate::project;
 use crate::steps::{Outcome, Steps};
@@ -14,13 +14,20 @@ use crate::steps::{Outcome, Steps};
 /// Installs what the steps need: npm packages and a newer Node under target/, Debian packages
 /// where they are missing. All steps run, whether or not an earlier one failed.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Test Workers alone: the same as `cargo xtask worker`.
+    #[arg(long)]
+    worker: bool,
+}
 
 /// Runs all steps.
 ///
 /// # Errors
 /// When one failed.
-pub(crate) fn run(_: &Args) -> Result<Outcome> {
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    if args.worker {
+        return worker::run(&worker::Args::default());
+    }
     let mut steps = Steps::default();
     steps.step("workspace tests", "cargo test --workspace", workspace_tests);
     steps.step(
@@ -50,6 +57,9 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
     });
     steps.step("wasm", "cargo xtask wasm", || {
         wasm::run(&wasm::Args::default())
+    });
+    steps.step("workers", "cargo xtask worker", || {
+        worker::run(&worker::Args::default())
     });
     steps.step("fuzz", "cargo xtask fuzz --seconds 10", || {
         fuzz::run(&fuzz::Args {

@@ -32,17 +32,13 @@ pub(crate) struct Args {
 /// # Errors
 /// When it does not build, or imports from `env`.
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let (compiler, how) = match !args.debian && has_target() {
-        true => (None, "with rustup's target"),
-        false => match debian() {
-            Ok(compiler) => (Some(compiler), "with Debian's rustc-web"),
-            Err(error) if args.debian => return Err(error),
-            Err(error) => {
-                return Ok(Outcome::Skipped(format!(
-                    "no compiler for {TARGET} here: {error:#}"
-                )));
-            }
-        },
+    let (compiler, how) = match compiler(args.debian) {
+        Ok(found) => found,
+        Err(error) if args.debian => return Err(error),
+        Err(error) => {
+            let why = format!("no compiler for {TARGET} here: {error:#}");
+            return Ok(Outcome::Skipped(why));
+        }
     };
     let module = build(compiler.as_deref())?;
     let imports = imports(&fs::read(&module)?)?;
@@ -96,6 +92,46 @@ fn debian() -> Result<PathBuf> {
         .context("the package rustc-web holds no rustc")
 }
 
+/// What has cargo compile for WebAssembly with this compiler, or with its own; and the options that
+/// it needs besides.
+///
+/// # Errors
+/// When the toolchain does not say where it is.
+pub(crate) fn compiling(
+    command: &mut Command,
+    compiler: Option<&Path>,
+) -> Result<&'static [&'static str]> {
+    command.env(
+        "CARGO_ENCODED_RUSTFLAGS",
+        "--cfg=getrandom_backend=\"wasm_js\"",
+    );
+    let Some(compiler) = compiler else {
+        return Ok(&[]);
+    };
+    let sysroot = process::output(project::rustc().args(["--print", "sysroot"]))?;
+    let linker = format!(
+        "lib/rustlib/{}-unknown-linux-gnu/bin/rust-lld",
+        std::env::consts::ARCH
+    );
+    command.env("RUSTC", compiler).env("RUSTC_BOOTSTRAP", "1");
+    command.env(
+        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER",
+        Path::new(sysroot.trim()).join(linker),
+    );
+    Ok(&["-Zbuild-std=std,panic_abort"])
+}
+
+/// The compiler for WebAssembly, if it is not cargo's own; and what it is.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn compiler(debian_wanted: bool) -> Result<(Option<PathBuf>, &'static str)> {
+    match !debian_wanted && has_target() {
+        true => Ok((None, "with rustup's target")),
+        false => Ok((Some(debian()?), "with Debian's rustc-web")),
+    }
+}
+
 fn build(compiler: Option<&Path>) -> Result<PathBuf> {
     let folder = project::target().join("wasm").join(if compiler.is_some() {
         "debian"
@@ -108,23 +144,8 @@ fn build(compiler: Option<&Path>) -> Result<PathBuf> {
         .arg("--manifest-path")
         .arg(project::root().join("xtask/wasm/Cargo.toml"));
     build.arg("--target-dir").arg(&folder);
-    build.env(
-        "CARGO_ENCODED_RUSTFLAGS",
-        "--cfg=getrandom_backend=\"wasm_js\"",
-    );
-    if let Some(compiler) = compiler {
-        let sysroot = process::output(project::rustc().args(["--print", "sysroot"]))?;
-        let linker = format!(
-            "lib/rustlib/{}-unknown-linux-gnu/bin/rust-lld",
-            std::env::consts::ARCH
-        );
-        build.arg("-Zbuild-std=std,panic_abort");
-        build.env("RUSTC", compiler).env("RUSTC_BOOTSTRAP", "1");
-        build.env(
-            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER",
-            Path::new(sysroot.trim()).join(linker),
-        );
-    }
+    let options = compiling(&mut build, compiler)?;
+    build.args(options);
     process::run(&mut build, BUILD)
         .context("the portable crates do not compile for WebAssembly")?;
     Ok(folder.join(TARGET).join("release/farport_wasm_probe.wasm"))

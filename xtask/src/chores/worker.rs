@@ -1,0 +1,267 @@
+//! `cargo xtask worker`: the Workers of tests/worker, in real workerd.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{clients, conformance, wasm};
+use crate::fixture::Which;
+use crate::process::{self, BUILD, Child};
+use crate::setup::Node;
+use crate::steps::{Outcome, Steps};
+use crate::{console, project};
+
+/// The version of the program that makes a Worker of a crate.
+const WORKER_BUILD: &str = "0.8.7";
+
+/// The Workers, and how large each may be: gzipped, in bytes. Kept by the smaller of them.
+const WORKERS: [(&str, Option<usize>); 3] = [
+    ("calculator", Some(700_000)),
+    ("sign-in", Some(1_200_000)),
+    ("fixture", None),
+];
+
+/// How long workerd may take to be there.
+const START: Duration = Duration::from_secs(90);
+
+/// The longest the scripts may take.
+const SCRIPTS: Duration = Duration::from_secs(10 * 60);
+
+/// Builds the Workers of tests/worker, and runs the end-to-end suites against them in workerd.
+///
+/// Conformance of both eras, the real clients, what happens to sessions and sign-ins when workerd is
+/// killed, races for what can be used once, and how large the Workers are. What cannot hold on
+/// Workers is in conformance/workers.yml and docs/workers.md, with its reason.
+///
+/// Installs what it needs under target/: worker-build and wasm-bindgen with cargo, wrangler and
+/// binaryen with npm. Where FARPORT_WORKER_TOOLS names a folder with the first two, they are taken
+/// from there.
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Build them and look at their sizes, and no more.
+    #[arg(long)]
+    sizes: bool,
+    /// Take what was built before.
+    #[arg(long, conflicts_with = "sizes")]
+    built: bool,
+}
+
+/// Builds and runs.
+///
+/// # Errors
+/// When a Worker does not build or is too large, or a suite fails.
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let compiler = match wasm::compiler(false) {
+        Ok((compiler, _)) => compiler,
+        Err(error) => {
+            let why = format!("no compiler for WebAssembly here: {error:#}");
+            return Ok(Outcome::Skipped(why));
+        }
+    };
+    let node = Node::with("tests/worker", project::target().join("worker-node"))?;
+    let mut steps = Steps::default();
+    if !args.built {
+        let tools = Tools::ready()?;
+        steps.step("build", "cargo xtask worker --sizes", || {
+            build(&node, &tools, compiler.as_deref())
+        });
+    }
+    if args.sizes {
+        return steps.finish();
+    }
+    let alone = "cargo xtask worker --built";
+    steps.step("conformance", alone, || {
+        let server = Workerd::start(&node, "fixture")?;
+        conformance::run(&conformance::Args::of_worker(Which::at(&server.url)))
+    });
+    steps.step("real clients", alone, || {
+        let server = Workerd::start(&node, "fixture")?;
+        clients::run(&clients::Args::of_worker(Which::at(&server.url)))
+    });
+    steps.step("state and races", alone, || scripts(&node));
+    steps.finish()
+}
+
+fn folder(worker: &str) -> PathBuf {
+    project::root().join("tests/worker").join(worker)
+}
+
+/// Programs that make Workers.
+struct Tools(PathBuf);
+
+impl Tools {
+    /// Installs whatever is missing.
+    fn ready() -> Result<Self> {
+        if let Some(given) = std::env::var_os("FARPORT_WORKER_TOOLS") {
+            return Ok(Self(given.into()));
+        }
+        let root = project::target().join("tools/worker");
+        let lock = fs::read_to_string(project::root().join("tests/worker/Cargo.lock"))?;
+        let bindgen = locked(&lock, "wasm-bindgen").context("wasm-bindgen is in no lock file")?;
+        let installed = fs::read_to_string(root.join(".crates.toml")).unwrap_or_default();
+        for (package, version) in [("worker-build", WORKER_BUILD), ("wasm-bindgen-cli", bindgen)] {
+            if installed.contains(&format!("\"{package} {version} ")) {
+                continue;
+            }
+            let install = |options: &[&str]| {
+                let mut command = project::cargo();
+                command.args(["install", "--quiet", "--root"]).arg(&root);
+                command.arg(format!("{package}@{version}")).args(options);
+                process::run(&mut command, BUILD)
+            };
+            // What it was released with may have been taken back since.
+            install(&["--locked"]).or_else(|_| install(&[]))?;
+        }
+        Ok(Self(root.join("bin")))
+    }
+}
+
+/// The version of a package in a lock file.
+fn locked<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
+    let (_, rest) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
+    rest.split('"').next()
+}
+
+fn build(node: &Node, tools: &Tools, compiler: Option<&Path>) -> Result<Outcome> {
+    let mut sizes = Vec::new();
+    for (worker, most) in WORKERS {
+        let mut command = Command::new(tools.0.join("worker-build"));
+        command
+            .current_dir(folder(worker))
+            .env("PATH", node.path())
+            .env("CARGO_TARGET_DIR", project::target().join("worker"))
+            .env("WASM_BINDGEN_BIN", tools.0.join("wasm-bindgen"))
+            .env(
+                "WASM_OPT_BIN",
+                node.folder.join("node_modules/binaryen/bin/wasm-opt"),
+            )
+            .args(["--release", "."]);
+        let options = wasm::compiling(&mut command, compiler)?;
+        process::run(command.args(options), BUILD)
+            .with_context(|| format!("the Worker {worker} does not build"))?;
+        let size = gzipped(node, &folder(worker).join("build/index_bg.wasm"))?;
+        console::note(&format!("{worker}: {size} bytes gzipped"));
+        ensure!(
+            most.is_none_or(|most| size <= most),
+            "{worker} is larger than it may be: {size} bytes gzipped"
+        );
+        sizes.push(format!("{worker} {} KB", size.div_ceil(1000)));
+    }
+    Outcome::passed(format!("gzipped: {}", sizes.join(", ")))
+}
+
+fn gzipped(node: &Node, file: &Path) -> Result<usize> {
+    let mut command = node.command("node");
+    command.arg("-p");
+    command.arg("zlib.gzipSync(fs.readFileSync(process.argv[1]), { level: 9 }).length");
+    let printed = process::output(command.arg(file))?;
+    Ok(printed.trim().parse()?)
+}
+
+/// A Worker in workerd. It goes with this value, and what it kept too.
+struct Workerd {
+    group: u32,
+    url: String,
+    _persist: tempfile::TempDir,
+    _child: Child,
+}
+
+impl Workerd {
+    fn start(node: &Node, worker: &str) -> Result<Self> {
+        let persist = tempfile::tempdir()?;
+        let port = free_port()?;
+        let mut command = node.command("node");
+        command
+            .arg(node.folder.join("node_modules/wrangler/bin/wrangler.js"))
+            .args(["dev", "--local", "--port", &port.to_string()])
+            .args(["--inspector-port", &free_port()?.to_string()])
+            .arg("--persist-to")
+            .arg(persist.path())
+            .current_dir(folder(worker))
+            .env("CI", "1")
+            .env("WRANGLER_SEND_METRICS", "false")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        // In a group of its own, so that workerd goes with it.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let child = Child::spawn(&mut command)?;
+        let started = Self {
+            group: child.id(),
+            url: format!("http://localhost:{port}/mcp"),
+            _persist: persist,
+            _child: child,
+        };
+        let began = Instant::now();
+        while !healthy(port) {
+            if began.elapsed() > START {
+                bail!("workerd did not start; run `wrangler dev` in tests/worker/{worker}");
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(started)
+    }
+}
+
+impl Drop for Workerd {
+    fn drop(&mut self) {
+        let mut kill = Command::new("kill");
+        kill.args(["-KILL", "--", &format!("-{}", self.group)]);
+        // It may have gone by itself.
+        let _ = process::output(&mut kill);
+    }
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn healthy(port: u16) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(("localhost", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        let host = format!("localhost:{port}");
+        stream.write_all(
+            format!("GET /health HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes(),
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.starts_with("HTTP/1.1 200"))
+    };
+    ask().unwrap_or(false)
+}
+
+/// What a Worker keeps, and what only one may get.
+fn scripts(node: &Node) -> Result<Outcome> {
+    let tests = Node::ready()?;
+    let mut command = tests.command("node");
+    command
+        .env("FARPORT_WORKERS", project::root().join("tests/worker"))
+        .env(
+            "FARPORT_WRANGLER",
+            node.folder.join("node_modules/wrangler/bin/wrangler.js"),
+        )
+        .env("FARPORT_MCP_URL", "http://localhost/mcp")
+        .env("FARPORT_SSE_URL", "http://localhost/sse")
+        .args(["--test", "--test-concurrency=1", "--test-timeout=120000"])
+        .args(["--test-reporter=spec", "worker.test.mjs"]);
+    process::run(&mut command, SCRIPTS).context("a test of what Workers keep failed")?;
+    Outcome::passed("sessions and sign-ins outlive workerd; one of a hundred redeems a code")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::locked;
+
+    #[test]
+    fn a_lock_file_names_versions() {
+        let lock = "[[package]]\nname = \"a-b\"\nversion = \"1.2.3\"\nsource = \"x\"\n";
+        assert_eq!(locked(lock, "a-b"), Some("1.2.3"));
+        assert_eq!(locked(lock, "a"), None);
+    }
+}
