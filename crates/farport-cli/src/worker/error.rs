@@ -93,7 +93,10 @@ impl Error {
                 "`main` in wrangler's configuration has to be what \
                                           worker-build makes: \"build/index.js\""
             }
-            Self::Wrangler { .. } | Self::NoReport => "wrangler has said why, above",
+            Self::Wrangler { .. } | Self::NoReport => {
+                "wrangler has said why, above. A secret that it misses is set with `farport secret \
+                 put NAME`, also before there is a worker"
+            }
             Self::SecretName { .. } => {
                 "say the name alone, in letters, digits and `_`; the value is read from standard \
                  input, so that neither your shell's history nor the list of processes has it"

@@ -10,12 +10,13 @@ use crate::support::{
     hermetic, slow, succeed,
 };
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "docs/guide.md",
     "docs/cli.md",
     "docs/sign-in.md",
     "docs/connect.md",
+    "docs/workers.md",
     "CONTRIBUTING.md",
 ];
 

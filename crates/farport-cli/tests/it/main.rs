@@ -12,6 +12,7 @@
 mod api_tokens;
 mod browser;
 mod certificates;
+mod cloudflare;
 mod connect;
 mod demo;
 mod deploy;
@@ -27,3 +28,4 @@ mod operator;
 mod stand_in;
 mod support;
 mod usage;
+mod worker;

@@ -286,11 +286,16 @@ pub(crate) fn everything_in(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
 /// One at a time: tests that build a whole crate.
 static SLOW: Mutex<()> = Mutex::new(());
 
+/// Waits until no other test builds a whole crate.
+pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
+    SLOW.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Whether tests that build a whole crate are wanted. They are when `FARPORT_SLOW_TESTS` is 1.
 /// Keep what it returns for as long as the test builds.
 pub(crate) fn slow(test: &str) -> Option<MutexGuard<'static, ()>> {
     if std::env::var_os("FARPORT_SLOW_TESTS").is_some_and(|value| value == "1") {
-        return Some(SLOW.lock().unwrap_or_else(PoisonError::into_inner));
+        return Some(one_at_a_time());
     }
     // Not `eprintln!`, which the test runner hides when the test passes.
     let notice = format!("left out: {test} (it builds a crate; set FARPORT_SLOW_TESTS=1)\n");

@@ -28,6 +28,8 @@ fn help_teaches() {
         "new",
         "dev",
         "deploy",
+        "secret",
+        "tail",
         "connect",
         "add",
         "remove",
