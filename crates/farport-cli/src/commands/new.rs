@@ -73,6 +73,12 @@ fn tell(out: &mut impl Write, asked: &Path, generated: &Generated) -> io::Result
         out,
         "  {COPY}cargo test{COPY:#}    call its tools as a client does"
     )?;
+    if generated.is_worker {
+        writeln!(
+            out,
+            "  {COPY}farport deploy{COPY:#}   build it for Cloudflare Workers and deploy it"
+        )?;
+    }
     writeln!(out)?;
     writeln!(out, "README.md tells the rest.")
 }

@@ -12,6 +12,11 @@ pub(crate) enum Ci {
     Github,
 }
 
+/// Whether a crate can be a worker of Cloudflare's.
+pub(super) fn is_worker(files: &Files) -> bool {
+    files.contains_key(Path::new("wrangler.jsonc"))
+}
+
 /// Adds the workflow to a crate's files: one for a worker, another for anything else.
 pub(super) fn add(files: &mut Files, ci: Ci) -> Result<(), Error> {
     let Ci::Github = ci;
@@ -19,8 +24,7 @@ pub(super) fn add(files: &mut Files, ci: Ci) -> Result<(), Error> {
     if files.contains_key(&path) {
         return Err(Error::HasWorkflow { path });
     }
-    let is_worker = files.contains_key(Path::new("wrangler.jsonc"));
-    let text: &str = match is_worker {
+    let text: &str = match is_worker(files) {
         true => include_str!("ci/worker.yml"),
         false => include_str!("ci/native.yml"),
     };

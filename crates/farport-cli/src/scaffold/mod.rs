@@ -62,6 +62,9 @@ pub(crate) struct Generated {
     /// from is there.
     #[serde(skip)]
     pub(crate) released_beside_checkout: bool,
+    /// Whether it can be a worker of Cloudflare's.
+    #[serde(skip)]
+    pub(crate) is_worker: bool,
 }
 
 /// What came of git.
@@ -95,6 +98,7 @@ pub(crate) fn generate(request: &Request<'_>) -> Result<Generated, Error> {
     rename::rename(&mut files, &old, &name);
     manifest::adapt(&mut files, &old, &name, &dependencies, own_workspace)?;
 
+    let is_worker = ci::is_worker(&files);
     if let Some(ci) = request.ci {
         ci::add(&mut files, ci)?;
     }
@@ -111,6 +115,7 @@ pub(crate) fn generate(request: &Request<'_>) -> Result<Generated, Error> {
         template: source.to_string(),
         git,
         own_workspace,
+        is_worker,
         released_beside_checkout: !request.path_deps && Dependencies::on_checkout().is_ok(),
     })
 }

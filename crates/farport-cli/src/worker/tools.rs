@@ -235,6 +235,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_generated_takes_the_same_releases_of_the_tools() {
+        let wrangler = format!("wrangler@{WRANGLER} ");
+        assert!(include_str!("../scaffold/ci/worker.yml").contains(&wrangler));
+        let worker_build = format!("worker-build@{WORKER_BUILD}");
+        for text in [
+            include_str!("../../../../templates/worker/build.sh"),
+            include_str!("../../../../docs/workers.md"),
+            include_str!("../../../../docs/cli.md"),
+        ] {
+            assert!(text.contains(&worker_build));
+        }
+    }
+
+    #[test]
     fn a_version_is_found_however_it_is_said() {
         for (text, version) in [
             ("v24.21.0\n", Some((24, 21))),

@@ -346,3 +346,77 @@ fn what_is_no_template_is_refused() {
         refused(folder, &["made", "--template", template], why);
     }
 }
+
+#[test]
+fn a_server_for_workers_is_the_template_in_its_form_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for (template, form, objects) in [
+        ("authless", "worker", 1),
+        ("github", "github-worker", 2),
+        ("worker", "worker", 1),
+    ] {
+        let name = format!("edge-of-{template}");
+        let args = [
+            &name,
+            "--template",
+            template,
+            "--target",
+            "worker",
+            "--json",
+        ];
+        let ended = new(folder.path(), &args);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(told["template"], form);
+        let read = |path: &str| fs::read_to_string(folder.path().join(&name).join(path)).unwrap();
+        let config = read("wrangler.jsonc");
+        assert!(
+            config.contains(&format!("\"name\": \"{name}\"")),
+            "{config}"
+        );
+        assert_eq!(config.matches("class_name").count(), objects, "{config}");
+        let manifest = read("Cargo.toml");
+        assert!(manifest.contains("farport-workers = \"0.1\""), "{manifest}");
+    }
+    for template in ["slack", "../templates/authless"] {
+        let args = ["a-server", "--template", template, "--target", "worker"];
+        refused(folder.path(), &args, "has no form for Cloudflare Workers");
+    }
+}
+
+#[test]
+fn a_workflow_deploys_a_worker_to_cloudflare_and_makes_an_image_of_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    for (template, part) in [
+        ("worker", "wrangler@"),
+        ("authless", "docker/build-push-action"),
+    ] {
+        let ended = new(
+            folder.path(),
+            &[template, "--template", template, "--ci", "github"],
+        );
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let path = folder
+            .path()
+            .join(template)
+            .join(".github/workflows/deploy.yml");
+        let workflow = fs::read_to_string(path).unwrap();
+        for part in [part, "cargo test", "default_branch"] {
+            assert!(workflow.contains(part), "{template}: {workflow}");
+        }
+        assert_eq!(
+            ended.stdout.contains("farport deploy"),
+            template == "worker"
+        );
+    }
+    // Of a template's own, nothing is written over.
+    let own = folder.path().join("own");
+    for (path, text) in [
+        ("Cargo.toml", "[package]\nname = \"own-template\"\n"),
+        (".github/workflows/deploy.yml", "name: Mine\n"),
+    ] {
+        write(own.join(path), text);
+    }
+    let args = ["a-server", "--template", "./own", "--ci", "github"];
+    refused(folder.path(), &args, "deploy.yml` already");
+}
