@@ -391,14 +391,15 @@ fn a_workflow_deploys_a_worker_to_cloudflare_and_makes_an_image_of_anything_else
         ("worker", "wrangler@"),
         ("authless", "docker/build-push-action"),
     ] {
+        let name = format!("made-of-{template}");
         let ended = new(
             folder.path(),
-            &[template, "--template", template, "--ci", "github"],
+            &[&name, "--template", template, "--ci", "github"],
         );
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         let path = folder
             .path()
-            .join(template)
+            .join(&name)
             .join(".github/workflows/deploy.yml");
         let workflow = fs::read_to_string(path).unwrap();
         for part in [part, "cargo test", "default_branch"] {
