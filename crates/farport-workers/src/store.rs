@@ -7,9 +7,7 @@ use std::{cell::OnceCell, sync::Arc, time::Duration};
 
 use farport::{Error, Settings};
 use farport_core::{MemorySessions, Runtime, SessionStore};
-use farport_oauth::{
-    BoxFuture, Carrier, DistantStore, Operation, Store, StoreError, UnixTime,
-};
+use farport_oauth::{BoxFuture, Carrier, DistantStore, Operation, Store, StoreError, UnixTime};
 use farport_store::SqliteOAuth;
 use js_sys::Uint8Array;
 use web_sys::RequestInit;

@@ -4,7 +4,9 @@
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
 
 use super::{Error, Missing};
 use crate::env_vars;
@@ -151,8 +153,12 @@ impl Tools {
             // Whether it is good, Cloudflare says when it is used.
             return Ok(None);
         }
-        let known = output(self.wrangler().args(["whoami", "--json"]))?.is_some();
-        Ok((!known).then(|| Missing {
+        // Where it does not answer at all, it will say why when it is used.
+        let mut whoami = self.wrangler();
+        let answer = ran(whoami.args(["whoami", "--json"]))?.map(|answer| answer.stdout);
+        let answer = answer.and_then(|answer| serde_json::from_slice::<Value>(&answer).ok());
+        let nobody = answer.is_some_and(|answer| answer["loggedIn"] == false);
+        Ok(nobody.then(|| Missing {
             what: "an account at Cloudflare".to_owned(),
             how: format!(
                 "npx wrangler login    (without a browser: a token in {}, from \
@@ -173,11 +179,14 @@ impl Tools {
 
 /// What a program prints. `None` where there is no such program, or it fails.
 fn output(command: &mut Command) -> Result<Option<String>, Error> {
+    let output = ran(command)?.filter(|output| output.status.success());
+    Ok(output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+/// What came of running a program. `None` where there is no such program.
+fn ran(command: &mut Command) -> Result<Option<Output>, Error> {
     match command.stdin(Stdio::null()).output() {
-        Ok(output) if output.status.success() => {
-            Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()))
-        }
-        Ok(_) => Ok(None),
+        Ok(output) => Ok(Some(output)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::Start {
             program: command.get_program().to_owned(),

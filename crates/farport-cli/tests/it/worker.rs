@@ -20,7 +20,9 @@ for word in "$@"; do
 done
 case "$1 $2" in
   "--version ") echo 4.164.0 ;;
-  "whoami --json") test -e "$(dirname "$0")/account" ;;
+  "whoami --json")
+    test -e "$(dirname "$0")/account" || { echo '{"loggedIn":false}'; exit 1; }
+    echo '{"loggedIn":true}' ;;
   "deploy "*)
     echo '{"type":"deploy","version":1,"worker_name":"weather","version_id":"v1","targets":["https://weather.me.workers.dev"]}' \
       > "$WRANGLER_OUTPUT_FILE_PATH" ;;
