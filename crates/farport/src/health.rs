@@ -1,16 +1,13 @@
 //! `--health`: whether the server that these settings start is well. For a container's health
 //! check, where there is no other program to ask with.
 
-use std::{future::Future, io, time::Duration};
+use std::{io, time::Duration};
 
-use bytes::Bytes;
 use http::{Request, StatusCode, header};
-use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
+use http_body_util::Full;
+use tokio::time::timeout;
 
-use crate::{Error, Settings};
+use crate::{Error, Settings, client};
 
 /// How long the server may take for its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,24 +37,13 @@ pub(crate) async fn ask(settings: &Settings) -> Result<(), Error> {
     }
 }
 
-fn status(host: &str, port: u16) -> impl Future<Output = io::Result<StatusCode>> {
-    let stream = TcpStream::connect((host.to_owned(), port));
-    async move {
-        let (mut server, connection) = http1::handshake(TokioIo::new(stream.await?))
-            .await
-            .map_err(io::Error::other)?;
-        // A name that every server goes by.
-        let request = Request::get("/health")
-            .header(header::HOST, "localhost")
-            .body(Empty::<Bytes>::new())
-            .map_err(io::Error::other)?;
-        tokio::select! {
-            answer = server.send_request(request) => Ok(answer.map_err(io::Error::other)?.status()),
-            ended = connection => {
-                Err(ended.err().map_or_else(|| io::ErrorKind::UnexpectedEof.into(), io::Error::other))
-            }
-        }
-    }
+async fn status(host: &str, port: u16) -> io::Result<StatusCode> {
+    // A name that every server goes by.
+    let request = Request::get("/health")
+        .header(header::HOST, "localhost")
+        .body(Full::default())
+        .map_err(io::Error::other)?;
+    Ok(client::send(host, port, request).await?.status())
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@
 mod announce;
 mod auth;
 #[cfg(not(target_arch = "wasm32"))]
+mod client;
+#[cfg(not(target_arch = "wasm32"))]
 mod connections;
 mod error;
 #[cfg(not(target_arch = "wasm32"))]

@@ -7,14 +7,20 @@ use farport_core::{
     BoxFuture, Principal, ProtocolVersion, UpstreamToken, UpstreamTokenError, User,
 };
 use farport_http::McpService;
-use http::{Request, header};
+use http::{
+    HeaderValue, Request, Uri, header,
+    uri::{Authority, Scheme},
+};
 use http_body_util::{BodyExt, Full};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::{Server, Storage};
+use crate::{Server, Storage, client};
 
 /// A client of the newest revision, in the same process.
+///
+/// With `FARPORT_TEST_URL` in the environment, as in `http://localhost:8787`, it speaks to the server
+/// that runs there instead: the same tests show whether that one works, wherever it has come from.
 ///
 /// ```
 /// # use rmcp::{ServerHandler, model::ServerConfig};
@@ -29,9 +35,21 @@ use crate::{Server, Storage};
 /// ```
 #[derive(Debug)]
 pub struct Client {
-    service: Result<McpService, String>,
+    server: Result<Reach, String>,
     principal: Principal,
 }
+
+/// How a server is reached.
+#[derive(Debug)]
+enum Reach {
+    /// In this process.
+    Here(McpService),
+    /// Over a network.
+    There(Uri),
+}
+
+/// Names the server that tests speak to in place of one of their own.
+const TEST_URL: &str = "FARPORT_TEST_URL";
 
 /// An identity provider's access token that stays as it is, for [`User::upstream`].
 pub fn upstream_token(token: impl Into<SecretString>) -> Arc<dyn UpstreamToken> {
@@ -68,20 +86,39 @@ pub enum CallError {
         /// The body.
         body: String,
     },
-    /// The server could not be made.
-    #[error("the server could not be made: {0}")]
+    /// The server could not be made, or not be reached.
+    #[error("there is no server: {0}")]
     Server(String),
 }
 
 impl Client {
-    /// A client of `server`.
+    /// A client of `server`, or of the one that `FARPORT_TEST_URL` names.
     pub fn new(server: Server) -> Self {
+        match std::env::var(TEST_URL) {
+            Ok(url) if !url.is_empty() => Self::at(&url),
+            _ => Self {
+                // Whatever the settings say: a test leaves nothing behind.
+                server: server
+                    .store(Storage::Memory)
+                    .service()
+                    .map(Reach::Here)
+                    .map_err(|error| error.to_string()),
+                principal: Principal::Anonymous,
+            },
+        }
+    }
+
+    /// A client of the server that runs at `url`, `http://` with a host and maybe a port. Nobody can be
+    /// [signed in](Self::signed_in) there by a test.
+    pub fn at(url: &str) -> Self {
+        let parsed = url.parse::<Uri>().ok();
+        let plain = parsed.filter(|url| {
+            url.scheme() == Some(&Scheme::HTTP) && url.host().is_some() && url.path() == "/"
+        });
         Self {
-            // Whatever the settings say: a test leaves nothing behind.
-            service: server
-                .store(Storage::Memory)
-                .service()
-                .map_err(|error| error.to_string()),
+            server: plain
+                .map(Reach::There)
+                .ok_or_else(|| format!("{url:?} is not like http://localhost:8787")),
             principal: Principal::Anonymous,
         }
     }
@@ -111,18 +148,16 @@ impl Client {
     /// # Errors
     /// When the request does not come to a result.
     pub async fn request(&self, method: &str, mut params: Value) -> Result<Value, CallError> {
-        let service = self
-            .service
+        let server = self
+            .server
             .as_ref()
             .map_err(|error| CallError::Server(error.clone()))?;
         let version = ProtocolVersion::V2026_07_28.as_str();
         let mut request = Request::post("/mcp")
-            .header(header::HOST, "localhost")
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json, text/event-stream")
             .header("mcp-protocol-version", version)
-            .header("mcp-method", method)
-            .extension(self.principal.clone());
+            .header("mcp-method", method);
         let name = ["name", "uri", "taskId"]
             .into_iter()
             .find_map(|key| params.get(key)?.as_str());
@@ -139,19 +174,56 @@ impl Client {
         let request = request
             .body(Full::new(Bytes::from(body.to_string())))
             .map_err(|error| CallError::Server(error.to_string()))?;
-        let response = service.handle(request).await;
-        let status = response.status().as_u16();
-        let bytes = response
-            .into_body()
-            .collect()
-            .await
-            .map(|body| body.to_bytes());
-        // The body's error is one that cannot happen.
-        let bytes = bytes.unwrap_or_default();
+        let (status, bytes) = self.send(server, request).await?;
         answer(&bytes).ok_or_else(|| CallError::NoMessage {
             status,
             body: String::from_utf8_lossy(&bytes).into_owned(),
         })?
+    }
+}
+
+impl Client {
+    /// Sends a request, and takes all of its answer.
+    async fn send(
+        &self,
+        server: &Reach,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<(u16, Bytes), CallError> {
+        let unreachable = |error: String| CallError::Server(error);
+        match server {
+            Reach::Here(service) => {
+                let host = HeaderValue::from_static("localhost");
+                request.headers_mut().insert(header::HOST, host);
+                request.extensions_mut().insert(self.principal.clone());
+                let answer = service.handle(request).await;
+                let status = answer.status().as_u16();
+                let body = answer.into_body().collect().await;
+                // The body's error is one that cannot happen.
+                let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+                Ok((status, body))
+            }
+            Reach::There(_) if self.principal != Principal::Anonymous => Err(unreachable(
+                "a test can sign nobody in at a server that runs elsewhere".to_owned(),
+            )),
+            Reach::There(url) => {
+                let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+                let authority = url.authority().map(Authority::as_str).unwrap_or_default();
+                let named = HeaderValue::from_str(authority)
+                    .map_err(|error| unreachable(error.to_string()))?;
+                request.headers_mut().insert(header::HOST, named);
+                let port = url.port_u16().unwrap_or(80);
+                let answer = client::send(host, port, request)
+                    .await
+                    .map_err(|error| unreachable(format!("{url}: {error}")))?;
+                let status = answer.status().as_u16();
+                let body = answer
+                    .into_body()
+                    .collect()
+                    .await
+                    .map_err(|error| unreachable(format!("{url}: {error}")))?;
+                Ok((status, body.to_bytes()))
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use farport::{
-    Server,
+    Server, User,
     testing::{CallError, Client},
 };
 use serde_json::json;
@@ -13,11 +13,13 @@ use crate::support::{
     workshop::{Kind, Workshop},
 };
 
-fn client() -> Client {
+fn server() -> Server {
     let shop = Arc::new(Shop::default());
-    Client::new(Server::new(move |_| {
-        Workshop::new(Kind::Quiet, shop.clone())
-    }))
+    Server::new(move |_| Workshop::new(Kind::Quiet, shop.clone()))
+}
+
+fn client() -> Client {
+    Client::new(server())
 }
 
 #[tokio::test]
@@ -36,4 +38,36 @@ async fn an_error_keeps_its_code_and_data() {
     };
     assert_eq!(code, -32021);
     assert_eq!(data["requiredCapabilities"], json!({ "sampling": {} }));
+}
+
+#[tokio::test]
+async fn the_same_calls_reach_a_server_that_runs() {
+    let bound = server().host("localhost").port(0).bind().await.unwrap();
+    let url = format!("http://localhost:{}", bound.local_addr().port());
+    tokio::spawn(bound.serve_until(std::future::pending()));
+
+    let client = Client::at(&url);
+    let result = client.call_tool("echo", json!({ "text": "hello" })).await;
+    assert_eq!(result.unwrap()["content"][0]["text"], "hello");
+    let error = client.call_tool("needs_sampling", json!({})).await;
+    assert!(matches!(error, Err(CallError::Rpc { code: -32021, .. })));
+
+    // Who somebody is, that server finds out by itself.
+    let client = client.signed_in(User::new("https://example.com", "alice"));
+    let refused = client.call_tool("echo", json!({ "text": "hello" })).await;
+    assert!(matches!(refused, Err(CallError::Server(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_url_that_names_no_plain_server_is_refused() {
+    for url in [
+        "",
+        "localhost:8787",
+        "https://localhost",
+        "http://localhost/mcp",
+        "http:///",
+    ] {
+        let refused = Client::at(url).request("ping", json!({})).await;
+        assert!(matches!(refused, Err(CallError::Server(_))), "{url}");
+    }
 }

@@ -13,6 +13,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::generated::cargo;
 use crate::support::{
     BUILD, Running, SOON, build_folder, call, eventually, farport, generate_from, one_at_a_time,
     run, succeed, write,
@@ -189,6 +190,8 @@ fn dev_serves_the_worker_in_workerd_and_takes_every_change() {
     let origin = dev.origin(BUILD);
     let add = || call(&origin, "add", json!({ "a": 2, "b": 3 }));
     assert_eq!(add().unwrap(), "5");
+    // The crate's own tests call the worker as they call the program.
+    succeed(cargo(&worker.made, &["test"]).env("FARPORT_TEST_URL", &origin));
 
     let source = worker.made.join("src/calculator.rs");
     let code = fs::read_to_string(&source).unwrap();
