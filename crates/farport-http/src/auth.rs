@@ -8,11 +8,9 @@ mod well_known;
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
+use farport_core::{Principal, Request, RequestMeta, RpcError, envelope::Rejected, policy::Policy};
 #[cfg(feature = "sign-in")]
 use farport_core::{User, policy::Verdict};
-use farport_core::{
-    Principal, Request, RequestMeta, RpcError, envelope::Rejected, policy::Policy,
-};
 #[cfg(feature = "sign-in")]
 use farport_oauth::bearer_token;
 use farport_oauth::{

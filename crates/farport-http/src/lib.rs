@@ -15,7 +15,10 @@
 
 #![cfg_attr(
     not(feature = "sign-in"),
-    expect(dead_code, reason = "what stands before no server needs none of its parts")
+    expect(
+        dead_code,
+        reason = "what stands before no server needs none of its parts"
+    )
 )]
 
 mod auth;

@@ -223,7 +223,7 @@ impl Store for SqliteOAuth {
 /// Scopes, as they are written.
 fn scopes(row: &Row<'_>, column: usize) -> crate::sql::Result<Scopes> {
     let text: String = row.get(column)?;
-    Scopes::parse(&text).map_err(|error| crate::sql::unreadable(error))
+    Scopes::parse(&text).map_err(crate::sql::unreadable)
 }
 
 /// A digest, as it is written.

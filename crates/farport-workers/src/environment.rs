@@ -34,7 +34,11 @@ impl Variables {
             let read = || {
                 let read = Self(Rc::new(texts(env)));
                 #[cfg(feature = "sign-in")]
-                provider::provide_variables(read.0.iter().map(|(name, value)| (name.clone(), value.clone())));
+                provider::provide_variables(
+                    read.0
+                        .iter()
+                        .map(|(name, value)| (name.clone(), value.clone())),
+                );
                 log::start(read.get("FARPORT_LOG").as_deref());
                 read
             };

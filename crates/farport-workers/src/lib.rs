@@ -1,6 +1,6 @@
 //! Serves a farport server from Cloudflare Workers.
 //!
-//! The same [`farport::Server`] that runs natively, in a crate of two entries:
+//! The same `farport::Server` that runs natively, in a crate of two entries:
 //!
 //! ```ignore
 //! // lib.rs
@@ -27,7 +27,7 @@
 //! - in the store, which is one object: whatever OAuth has. Tokens are looked up there by the other
 //!   two.
 //!
-//! Each of the three runs the same [`McpService`](farport_http::McpService).
+//! Each of the three runs the same `farport_http::McpService`.
 
 pub mod route;
 
@@ -97,7 +97,7 @@ impl<E: Into<farport::Error>> Made for Result<Server, E> {
 /// Makes a Worker of a server: its `fetch` entry, and the classes `FarportSession` and
 /// `FarportStore` of its Durable Objects.
 ///
-/// The argument is a function without parameters that makes the [`farport::Server`], or a `Result`
+/// The argument is a function without parameters that makes the `farport::Server`, or a `Result`
 /// with one. It is called
 /// for each isolate and each object, and nothing that one of them holds in memory is seen by the
 /// others. The calling crate has to depend on `worker`.
@@ -169,7 +169,9 @@ macro_rules! store_class {
 
         impl ::worker::DurableObject for FarportStore {
             fn new(state: ::worker::State, env: ::worker::Env) -> Self {
-                Self($crate::StoreObject::new(state, env, || $crate::Made::made($server())))
+                Self($crate::StoreObject::new(state, env, || {
+                    $crate::Made::made($server())
+                }))
             }
 
             async fn fetch(

@@ -39,7 +39,10 @@
 
 #![cfg_attr(
     not(feature = "sign-in"),
-    expect(dead_code, reason = "a public server needs none of the parts of sign-in")
+    expect(
+        dead_code,
+        reason = "a public server needs none of the parts of sign-in"
+    )
 )]
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -65,7 +65,7 @@ impl Storage {
     /// (`~/.local/state/farport/NAME` where XDG's rules hold), under the program's name.
     ///
     /// # Errors
-    /// [`Error::NoStateFolder`] when there is neither.
+    /// [`Error::NoStateFolder`](crate::Error::NoStateFolder) when there is neither.
     pub fn of_program() -> Result<Self, crate::Error> {
         use etcetera::BaseStrategy;
 

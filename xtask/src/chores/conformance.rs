@@ -280,12 +280,12 @@ impl Mode {
             .arg(self.release.entry())
             .args(["server", "--url", url])
             .args(self.args);
-        command
-            .arg("--expected-failures")
-            .arg(project::root().join(match worker && self.has_tasks() {
+        command.arg("--expected-failures").arg(project::root().join(
+            match worker && self.has_tasks() {
                 true => "conformance/workers.yml",
                 false => "conformance/baseline.yml",
-            }));
+            },
+        ));
         command.arg("--output-dir").arg(&folder);
         let log = folder.join("suite.log");
         let status = process::run_logged(&mut command, &log, LIMIT)?;

@@ -104,7 +104,10 @@ impl Tools {
         let lock = fs::read_to_string(project::root().join("tests/worker/Cargo.lock"))?;
         let bindgen = locked(&lock, "wasm-bindgen").context("wasm-bindgen is in no lock file")?;
         let installed = fs::read_to_string(root.join(".crates.toml")).unwrap_or_default();
-        for (package, version) in [("worker-build", WORKER_BUILD), ("wasm-bindgen-cli", bindgen)] {
+        for (package, version) in [
+            ("worker-build", WORKER_BUILD),
+            ("wasm-bindgen-cli", bindgen),
+        ] {
             if installed.contains(&format!("\"{package} {version} ")) {
                 continue;
             }

@@ -161,11 +161,7 @@ async fn open() -> Result<Opened, Error> {
     Ok(Opened::Native(store))
 }
 
-#[cfg(not(any(
-    all(unix, not(target_vendor = "apple")),
-    target_os = "macos",
-    windows
-)))]
+#[cfg(not(any(all(unix, not(target_vendor = "apple")), target_os = "macos", windows)))]
 async fn open() -> Result<Opened, Error> {
     Err(failed("farport knows none for this system"))
 }
