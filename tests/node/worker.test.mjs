@@ -170,6 +170,23 @@ describe('a public Worker', () => {
     assert.equal((await add(server.origin, 1, 2, { session: ended })).status, 404);
   });
 
+  test('a session ends when it was idle for too long, and leaves nothing behind', async () => {
+    const variables = { FARPORT_SESSION_IDLE_SECS: '2' };
+    const place = mkdtempSync(join(tmpdir(), 'farport-worker-'));
+    const brief = await worker(join(WORKERS, 'calculator'), place, { variables });
+    try {
+      const session = await open(brief.origin);
+      assert.equal(said(await add(brief.origin, 1, 2, { session })), '3');
+      await new Promise((resolve) => setTimeout(resolve, 6000));
+      assert.equal((await add(brief.origin, 1, 2, { session })).status, 404);
+      const search = () => execFileSync('grep', ['-rlaF', '--', '"clientInfo"', join(place, 'v3/do')]);
+      assert.throws(search, ({ status }) => status === 1, 'grep finds nothing');
+    } finally {
+      await brief.kill();
+      rmSync(place, { recursive: true, force: true });
+    }
+  });
+
   test('what a client says under the names of the Worker\'s own headers counts for nothing', async () => {
     const session = await open(server.origin);
     const other = '00112233445566778899aabbccddeeff';

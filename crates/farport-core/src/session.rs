@@ -3,6 +3,7 @@
 mod id;
 mod log;
 mod memory;
+mod state;
 mod store;
 
 use std::{
@@ -16,6 +17,8 @@ use std::{
 pub use id::SessionId;
 pub use log::{EventLog, KeptStream};
 pub use memory::MemorySessions;
+pub(crate) use state::Kept;
+pub use state::{SessionState, StateError};
 pub use store::{SessionLimits, SessionStore, StoreError, Stored};
 
 use crate::{LogLevel, Principal, ProtocolVersion, RawJson};
@@ -37,6 +40,7 @@ pub struct SessionRecord {
     log_level: AtomicU8,
     initialized: AtomicBool,
     subscriptions: Mutex<BTreeSet<Box<str>>>,
+    state: state::StateText,
 }
 
 impl SessionRecord {
@@ -49,6 +53,9 @@ impl SessionRecord {
     /// How long the URIs of all those resources may be together, in bytes.
     pub const MAX_SUBSCRIBED_BYTES: usize = 64 * 1024;
 
+    /// How long what a handler remembers of a session may be, as JSON, in bytes.
+    pub const MAX_STATE: usize = 64 * 1024;
+
     /// A record of a session that is being opened.
     pub fn new(id: SessionId, principal: Principal, initialize: &RawJson) -> Self {
         Self {
@@ -60,6 +67,7 @@ impl SessionRecord {
             log_level: AtomicU8::new(0),
             initialized: AtomicBool::new(false),
             subscriptions: Mutex::default(),
+            state: state::StateText::default(),
         }
     }
 
@@ -119,6 +127,20 @@ impl SessionRecord {
     /// Forgets that the client was subscribed to a resource.
     pub fn unsubscribe(&self, uri: &str) {
         self.subscribed().remove(uri);
+    }
+
+    /// What the handler remembers of the session, as JSON; `None` until it does.
+    pub fn state(&self) -> Option<Box<str>> {
+        self.state.get()
+    }
+
+    /// Has the record hold what a handler remembered, as a store has it.
+    pub fn set_state(&self, state: Option<Box<str>>) {
+        self.state.set(state);
+    }
+
+    pub(crate) fn state_text(&self) -> &state::StateText {
+        &self.state
     }
 
     fn subscribed(&self) -> MutexGuard<'_, BTreeSet<Box<str>>> {

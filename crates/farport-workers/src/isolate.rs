@@ -8,6 +8,7 @@ use worker::{Env, Request, Response};
 
 use crate::{
     answer::{Incoming, OPENS, SESSION},
+    context::in_own_turn,
     environment::Variables,
     route::{self, Place},
     runtime::WorkerRuntime,
@@ -42,7 +43,7 @@ pub async fn fetch(
     stateless: Stateless,
 ) -> Response {
     let variables = Variables::of(env);
-    let answered = serve(request, env, &variables, server, stateless).await;
+    let answered = in_own_turn(serve(request, env, &variables, server, stateless)).await;
     or_failure(answered)
 }
 

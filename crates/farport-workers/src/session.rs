@@ -5,7 +5,7 @@
 //! after a restart anywhere else. A session of HTTP+SSE ends with its connection and rests nowhere.
 
 use std::{
-    cell::{Cell, OnceCell},
+    cell::{Cell, RefCell},
     sync::Arc,
     time::Duration,
 };
@@ -35,7 +35,7 @@ pub struct SessionObject {
     server: MakeServer,
     sites: Sites,
     /// The sessions on disk: one, once it was opened.
-    kept: OnceCell<Arc<SqliteSessions>>,
+    kept: RefCell<Option<Arc<SqliteSessions>>>,
     /// When the alarm goes off, as far as this life of the object has set it.
     alarm: Cell<Option<Timestamp>>,
 }
@@ -48,7 +48,7 @@ impl SessionObject {
             env,
             server,
             sites: Sites::default(),
-            kept: OnceCell::new(),
+            kept: RefCell::new(None),
             alarm: Cell::new(None),
         }
     }
@@ -72,8 +72,8 @@ impl SessionObject {
             self.open(limits)?;
         }
         let sessions = |settings: &Settings| -> Arc<dyn SessionStore> {
-            match self.kept.get() {
-                Some(kept) => kept.clone(),
+            match self.kept() {
+                Some(kept) => kept,
                 None => Arc::new(MemorySessions::new(settings.sessions())),
             }
         };
@@ -91,19 +91,20 @@ impl SessionObject {
 
     /// Whether a session was opened here in this or an earlier life of the object.
     fn is_on_disk(&self) -> bool {
-        self.kept.get().is_some() || engine::has_layout(&self.state)
+        self.kept().is_some() || engine::has_layout(&self.state)
     }
 
     fn open(&self, limits: SessionLimits) -> Result<(), Error> {
-        if self.kept.get().is_some() {
-            return Ok(());
+        if self.kept().is_none() {
+            let database = open(&self.state)?;
+            let sessions = Arc::new(SqliteSessions::new(&database, limits));
+            self.kept.replace(Some(sessions));
         }
-        let database = open(&self.state)?;
-        // Whoever was first has opened the same.
-        let _ = self
-            .kept
-            .set(Arc::new(SqliteSessions::new(&database, limits)));
         Ok(())
+    }
+
+    fn kept(&self) -> Option<Arc<SqliteSessions>> {
+        self.kept.borrow().clone()
     }
 
     /// Ends what has been idle for too long. Where no session is left, nothing is.
@@ -113,7 +114,7 @@ impl SessionObject {
     pub async fn alarm(&self) -> worker::Result<Response> {
         self.alarm.set(None);
         Variables::of(&self.env);
-        if self.kept.get().is_none() && self.is_on_disk() {
+        if self.kept().is_none() && self.is_on_disk() {
             // The limits are those of its settings, whichever address it is reached at.
             let limits = Settings::default().sessions();
             let limits = self.limits().unwrap_or(limits);
@@ -122,13 +123,15 @@ impl SessionObject {
         for site in self.sites.all() {
             site.service.tidy().await;
         }
-        if let Some(kept) = self.kept.get() {
+        if let Some(kept) = self.kept() {
             let now = WorkerRuntime.now();
             let gone = kept.expire(now).await.map_err(|error| error.to_string())?;
             tracing::debug!(gone = gone.len(), "tidied");
             if kept.expires().map_err(|error| error.to_string())?.is_none() {
+                // From here on it is as if nobody had ever opened one.
+                self.kept.take();
+                self.sites.clear();
                 self.state.storage().delete_all().await?;
-                // The next life of the object finds nothing; this one serves nobody any more.
                 return Response::empty();
             }
         }
@@ -143,7 +146,7 @@ impl SessionObject {
 
     /// Has the platform call when there is something to end.
     async fn set_alarm(&self) -> Result<(), Failure> {
-        let Some(kept) = self.kept.get() else {
+        let Some(kept) = self.kept() else {
             return Ok(());
         };
         let expires = kept

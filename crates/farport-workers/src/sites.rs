@@ -77,6 +77,11 @@ impl Sites {
         Ok(site)
     }
 
+    /// Forgets them all.
+    pub(crate) fn clear(&self) {
+        self.0.take();
+    }
+
     /// All of them.
     pub(crate) fn all(&self) -> Vec<Site> {
         self.0.borrow().values().cloned().collect()

@@ -22,6 +22,33 @@
 //! 2026-07-28. What one client may not see of another's belongs into the handler; what all share
 //! belongs into the closure, behind an [`Arc`](std::sync::Arc).
 //!
+//! What a handler has to remember of its session beyond the end of the process is in
+//! [`Context::state`]:
+//!
+//! ```
+//! use farport::{SessionState, StateError};
+//!
+//! struct Counter {
+//!     total: SessionState<i64>,
+//! }
+//!
+//! impl Counter {
+//!     async fn add(&self, a: i64) -> Result<i64, StateError> {
+//!         self.total
+//!             .update(|total| {
+//!                 *total += a;
+//!                 *total
+//!             })
+//!             .await
+//!     }
+//! }
+//!
+//! # use rmcp::ServerHandler;
+//! # impl ServerHandler for Counter {}
+//! let server = farport::Server::new(|cx| Counter { total: cx.state() });
+//! # let _ = server;
+//! ```
+//!
 //! # Sign-in and permissions
 //!
 //! [`Server::auth`] puts a sign-in before the server, and [`Server::permit`] says who may use which
@@ -85,7 +112,7 @@ pub use auth::{
 };
 pub use error::Error;
 pub use farport_core::{
-    InstanceContext as Context, Principal, StreamControl, UpstreamToken, UpstreamTokenError, User,
+    InstanceContext as Context, Principal, SessionState, StateError, StreamControl, UpstreamToken, UpstreamTokenError, User,
     policy::{Permission, anyone, claim, login_in, scope, signed_in, when},
 };
 pub use farport_http::{Color, Guard, Limits, Logo, Theme};

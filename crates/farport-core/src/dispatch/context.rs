@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{Outbox, Sink};
-use crate::{Notification, Principal, ProtocolVersion, SessionId, SessionRecord, StreamControl};
+use crate::{
+    Notification, Principal, ProtocolVersion, SessionId, SessionRecord, SessionState, SessionStore,
+    StreamControl, session::Kept,
+};
 
 /// For whom an instance of the server is made.
 #[derive(Clone, Debug, Default)]
@@ -16,12 +19,36 @@ pub struct InstanceContext {
     pub principal: Principal,
     /// The session it will live in; `None` for one modern request, and for stdio.
     pub session: Option<SessionId>,
+    kept: Kept,
 }
 
 impl InstanceContext {
     /// The context of an instance that acts for `principal`, in `session` if there is one.
     pub fn new(principal: Principal, session: Option<SessionId>) -> Self {
-        Self { principal, session }
+        Self {
+            principal,
+            session,
+            kept: Kept::default(),
+        }
+    }
+
+    /// The context of an instance in the session of `record`, which `store` keeps.
+    pub fn of_session(
+        principal: Principal,
+        record: Arc<SessionRecord>,
+        store: Arc<dyn SessionStore>,
+    ) -> Self {
+        Self {
+            principal,
+            session: Some(record.id),
+            kept: Kept::Session(record, store),
+        }
+    }
+
+    /// What the instance remembers of its session, and is still there when another one takes the
+    /// session up.
+    pub fn state<T>(&self) -> SessionState<T> {
+        SessionState::new(self.kept.clone())
     }
 }
 

@@ -77,8 +77,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// gets another number.
     fn revive(&self, id: SessionId) -> Stored<'_, Option<u32>>;
 
-    /// Keeps what has changed in a record: its log level, its subscriptions, and that the client
-    /// is ready. Nothing happens to a session that is not there.
+    /// Keeps what has changed in a record: its log level, its subscriptions, that the client is
+    /// ready, and what the handler remembers. Nothing happens to a session that is not there.
     fn update(&self, record: Arc<SessionRecord>) -> Stored<'_, ()>;
 
     /// Ends a session. Answers whether it was there.

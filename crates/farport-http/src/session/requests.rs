@@ -193,16 +193,17 @@ impl Inner {
             let error = RpcError::invalid_params("The parameters of initialize are too large");
             return Err(Refusal::of(&request_id, error));
         }
-        let context = InstanceContext::new(caller.principal.clone(), Some(id));
-        let instance = self
-            .dispatch
-            .open(&context)
-            .map_err(|error| Refusal::of(&request_id, error))?;
         // What a handler says while the session opens belongs to the session; so it needs one,
         // with a revision that is only known afterwards.
         let version = ProtocolVersion::NEWEST_SESSION;
         let record = SessionRecord::new(id, caller.principal.clone(), &params);
         let opening = self.sessions.make(record);
+        let (record, store) = (opening.record.clone(), self.sessions.store().clone());
+        let context = InstanceContext::of_session(caller.principal.clone(), record, store);
+        let instance = self
+            .dispatch
+            .open(&context)
+            .map_err(|error| Refusal::of(&request_id, error))?;
         if let Some(stream) = stream {
             opening.speak_on(stream);
         }

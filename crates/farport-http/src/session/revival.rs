@@ -83,7 +83,8 @@ impl Revival {
         if let Some(log) = &self.log {
             session.keep_in(log.clone());
         }
-        let context = InstanceContext::new(self.principal.clone(), Some(id));
+        let (record, store) = (session.record.clone(), self.store.clone());
+        let context = InstanceContext::of_session(self.principal.clone(), record, store);
         let opened = self.dispatch.open(&context);
         let instance = opened.map_err(|_| NotRevived::Failed)?;
         let told = self.replay(&session, &instance);

@@ -36,8 +36,8 @@ pub(super) fn insert(
     connection
         .prepare_cached(
             "INSERT INTO sessions (id, issuer, subject, initialize, version, log_level,
-                                   initialized, subscriptions, seen)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                                   initialized, subscriptions, seen, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             record.id.to_bytes(),
@@ -49,6 +49,7 @@ pub(super) fn insert(
             record.is_initialized(),
             serde_json::to_string(&record.subscriptions())?,
             int(now.0),
+            record.state().map(String::from),
         ])?;
     Ok(())
 }
@@ -56,7 +57,7 @@ pub(super) fn insert(
 pub(super) fn update(connection: &Connection, record: &SessionRecord) -> Result<(), Failure> {
     connection
         .prepare_cached(
-            "UPDATE sessions SET log_level = ?2, initialized = ?3, subscriptions = ?4
+            "UPDATE sessions SET log_level = ?2, initialized = ?3, subscriptions = ?4, state = ?5
              WHERE id = ?1",
         )?
         .execute(params![
@@ -64,6 +65,7 @@ pub(super) fn update(connection: &Connection, record: &SessionRecord) -> Result<
             record.log_level().as_str(),
             record.is_initialized(),
             serde_json::to_string(&record.subscriptions())?,
+            record.state().map(String::from),
         ])?;
     Ok(())
 }
@@ -85,7 +87,7 @@ pub(super) fn find(
     let columns = connection
         .prepare_cached(
             "SELECT issuer, subject, initialize, version, log_level, initialized, subscriptions,
-                    seen
+                    seen, state
              FROM sessions WHERE id = ?1",
         )?
         .query_row([id.to_bytes()], columns)
@@ -101,6 +103,7 @@ struct Columns {
     initialized: bool,
     subscriptions: String,
     seen: i64,
+    state: Option<String>,
 }
 
 fn columns(row: &Row<'_>) -> crate::sql::Result<Columns> {
@@ -112,6 +115,7 @@ fn columns(row: &Row<'_>) -> crate::sql::Result<Columns> {
         initialized: row.get(5)?,
         subscriptions: row.get(6)?,
         seen: row.get(7)?,
+        state: row.get(8)?,
     })
 }
 
@@ -133,6 +137,7 @@ impl Columns {
         }
         let subscriptions: Vec<Box<str>> = serde_json::from_str(&self.subscriptions)?;
         subscriptions.iter().for_each(|uri| record.subscribe(uri));
+        record.set_state(self.state.map(Into::into));
         Ok((record, Timestamp(uint(self.seen))))
     }
 }

@@ -58,6 +58,7 @@ pub async fn a_session_is_there_again_as_it_was<S: SessionStore>(
         record.set_log_level(LogLevel::Critical);
         record.set_initialized();
         record.subscribe("test://\u{e9}?a=\"b\"");
+        record.set_state(Some(r#"{"total":7}"#.into()));
         said(store.update(record).await);
         drop(store);
         let store = open(limits(10)).await;
@@ -70,6 +71,7 @@ pub async fn a_session_is_there_again_as_it_was<S: SessionStore>(
         assert_eq!(found.version(), ProtocolVersion::V2025_03_26);
         assert_eq!(found.log_level(), LogLevel::Critical);
         assert_eq!(found.subscriptions(), ["test://\u{e9}?a=\"b\"".into()]);
+        assert_eq!(found.state().as_deref(), Some(r#"{"total":7}"#));
     }
 }
 

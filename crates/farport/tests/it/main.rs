@@ -34,5 +34,6 @@ mod resuming;
 mod sending;
 mod sessions;
 mod sign_in;
+mod state;
 mod stopping;
 mod subscriptions;
