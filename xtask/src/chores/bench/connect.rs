@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::proc;
 use super::report::median;
-use super::target::{DEMO, LOAD_CORE, SERVERS, Target, WORKLOADS, initialize, request};
+use super::target::{DEMO, LOAD_CORE, SERVERS, Target, WORKLOADS, initialize};
 use crate::setup::Node;
 use crate::{console, process, project};
 
@@ -118,21 +119,56 @@ fn percentiles(mut times: Vec<Duration>) -> (f64, f64) {
     (at(50), at(99))
 }
 
-/// Calls over one connection to the server itself.
+/// Calls over one connection to the server itself, by a client that does nothing else: it sends bytes
+/// and waits for as many as come back.
 fn direct(url: &str) -> Result<(f64, f64)> {
     let session = initialize(url)?;
-    let mut headers = WORKLOADS.last().context("a workload")?.headers();
-    headers.push(("mcp-session-id", &session));
+    let host = url.trim_start_matches("http://").trim_end_matches("/mcp");
+    let mut stream = TcpStream::connect(host)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let headers: String = WORKLOADS
+        .last()
+        .context("a workload")?
+        .headers()
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
     let mut times = Vec::new();
+    let mut answer = Vec::new();
     for id in 0..CALLS {
         let body = call(id).to_string();
+        let request = format!(
+            "POST /mcp HTTP/1.1\r\nhost: {host}\r\n{headers}mcp-session-id: {session}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
         let began = Instant::now();
-        let mut response = request(url, &headers).send(body)?;
-        let text = response.body_mut().read_to_string()?;
+        stream.write_all(request.as_bytes())?;
+        answer.clear();
+        while !is_whole(&answer) {
+            let mut part = [0; 4096];
+            let read = stream.read(&mut part)?;
+            ensure!(read > 0, "the server closed the connection");
+            answer.extend_from_slice(part.get(..read).unwrap_or_default());
+        }
         times.push(began.elapsed());
+        let text = String::from_utf8_lossy(&answer);
         ensure!(text.contains(r#""text":"5""#), "the server answers {text}");
     }
     Ok(percentiles(times))
+}
+
+/// Whether all of a response with a `Content-Length` is there.
+fn is_whole(response: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(response);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let lengths = head.lines().filter_map(|line| line.split_once(':'));
+    let length = lengths
+        .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .find_map(|(_, value)| value.trim().parse::<usize>().ok());
+    length.is_some_and(|length| body.len() >= length)
 }
 
 fn proxy(name: &'static str, command: impl Fn() -> Command, files: &[PathBuf]) -> Result<Proxy> {
