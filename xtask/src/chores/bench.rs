@@ -7,12 +7,13 @@ mod proc;
 mod report;
 mod sign_in;
 mod target;
+mod workers;
 
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
-use self::load::Load;
+use self::load::{Load, Process};
 use self::report::Report;
 use self::target::{SERVERS, Target, WORKLOADS};
 use crate::process::{self, BUILD};
@@ -83,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
                     };
                     let load = Load {
                         server: target.name(),
-                        process: target.process(),
+                        process: Process::One(target.process()),
                         url: &ready.url,
                         headers: workload.headers(),
                         body: workload.body(),
@@ -116,11 +117,16 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     console::heading("proxies");
     let connect = connect::measure()?;
 
+    console::heading("workers");
+    let workers = workers::measure(args.rounds, args.seconds)?;
+
     let mut tables = report.tables(args.rounds, args.seconds, args.sessions)?;
     tables.push('\n');
     tables.push_str(&sign_in.table()?);
     tables.push('\n');
     tables.push_str(&connect.table()?);
+    tables.push('\n');
+    tables.push_str(&workers.table()?);
     console::heading("result");
     console::note(&tables);
     if args.dry_run {

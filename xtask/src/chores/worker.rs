@@ -87,6 +87,17 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     steps.finish()
 }
 
+/// Node with what serves Workers, and the folder of the smallest of them, which is built.
+///
+/// # Errors
+/// When a tool cannot be installed, or the Worker does not build.
+pub(super) fn calculator() -> Result<(Node, PathBuf)> {
+    let (compiler, _) = wasm::compiler(false)?;
+    let node = Node::with("tests/worker", project::target().join("worker-node"))?;
+    build(&node, &Tools::ready()?, compiler.as_deref())?;
+    Ok((node, folder("calculator")))
+}
+
 fn folder(worker: &str) -> PathBuf {
     project::root().join("tests/worker").join(worker)
 }
@@ -167,25 +178,42 @@ fn gzipped(node: &Node, file: &Path) -> Result<usize> {
 }
 
 /// A Worker in workerd. It goes with this value, and what it kept too.
-struct Workerd {
+pub(super) struct Workerd {
     group: u32,
-    url: String,
+    /// Where it is, or will be.
+    pub(super) url: String,
     _persist: tempfile::TempDir,
     _child: Child,
 }
 
 impl Workerd {
+    /// One of tests/worker, once it is there.
     fn start(node: &Node, worker: &str) -> Result<Self> {
+        let started = Self::spawn(node, &folder(worker), node.command("node"))?;
+        let began = Instant::now();
+        while !healthy(&started.url) {
+            if began.elapsed() > START {
+                bail!("workerd did not start; run `wrangler dev` in tests/worker/{worker}");
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(started)
+    }
+
+    /// The Worker in `folder`, begun by `command`, which runs Node. It may not be there yet.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(super) fn spawn(node: &Node, folder: &Path, mut command: Command) -> Result<Self> {
         let persist = tempfile::tempdir()?;
         let port = free_port()?;
-        let mut command = node.command("node");
         command
             .arg(node.folder.join("node_modules/wrangler/bin/wrangler.js"))
             .args(["dev", "--local", "--port", &port.to_string()])
             .args(["--inspector-port", &free_port()?.to_string()])
             .arg("--persist-to")
             .arg(persist.path())
-            .current_dir(folder(worker))
+            .current_dir(folder)
             .env("CI", "1")
             .env("WRANGLER_SEND_METRICS", "false")
             .stdout(Stdio::null())
@@ -194,20 +222,17 @@ impl Workerd {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = Child::spawn(&mut command)?;
-        let started = Self {
+        Ok(Self {
             group: child.id(),
             url: format!("http://localhost:{port}/mcp"),
             _persist: persist,
             _child: child,
-        };
-        let began = Instant::now();
-        while !healthy(port) {
-            if began.elapsed() > START {
-                bail!("workerd did not start; run `wrangler dev` in tests/worker/{worker}");
-            }
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        Ok(started)
+        })
+    }
+
+    /// The group of all its processes.
+    pub(super) fn group(&self) -> u32 {
+        self.group
     }
 }
 
@@ -224,11 +249,11 @@ fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn healthy(port: u16) -> bool {
+fn healthy(url: &str) -> bool {
+    let host = url.trim_start_matches("http://").trim_end_matches("/mcp");
     let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect(("localhost", port))?;
+        let mut stream = TcpStream::connect(host)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        let host = format!("localhost:{port}");
         stream.write_all(
             format!("GET /health HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes(),
         )?;

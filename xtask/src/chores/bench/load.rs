@@ -40,7 +40,7 @@ pub(crate) struct Load<'a> {
     /// What the server is called.
     pub(crate) server: &'a str,
     /// The server's process.
-    pub(crate) process: u32,
+    pub(crate) process: Process,
     pub(crate) url: &'a str,
     /// The headers of every request, its session apart.
     pub(crate) headers: Vec<(&'a str, &'a str)>,
@@ -50,12 +50,30 @@ pub(crate) struct Load<'a> {
     pub(crate) sessions: &'a [String],
 }
 
+/// What of the processor's time is the server's.
+#[derive(Clone, Copy)]
+pub(crate) enum Process {
+    /// What this process takes.
+    One(u32),
+    /// What all workerd of this group take.
+    Workerd(u32),
+}
+
+impl Process {
+    fn cpu_time(self) -> Result<Duration> {
+        match self {
+            Self::One(process) => proc::cpu_time(process),
+            Self::Workerd(group) => proc::cpu_time_of_group(group, "workerd"),
+        }
+    }
+}
+
 /// Puts a server under load for some seconds.
 ///
 /// # Errors
 /// When wrk fails, or any answer was not a success.
 pub(crate) fn measure(load: &Load<'_>, seconds: u32) -> Result<Sample> {
-    let before = proc::cpu_time(load.process)?;
+    let before = load.process.cpu_time()?;
     let mut wrk = Command::new("taskset");
     wrk.args([
         "--cpu-list",
@@ -87,7 +105,7 @@ pub(crate) fn measure(load: &Load<'_>, seconds: u32) -> Result<Sample> {
     let status = process::run_logged(&mut wrk, &log, Duration::from_secs(u64::from(seconds) + 20))?;
     let text = fs::read_to_string(&log)?;
     ensure!(status.success(), "wrk failed: {text}");
-    let cpu = proc::cpu_time(load.process)?.saturating_sub(before);
+    let cpu = load.process.cpu_time()?.saturating_sub(before);
     let line = text
         .lines()
         .find(|line| line.starts_with('{'))

@@ -18,6 +18,33 @@ pub(crate) fn cpu_time(process: u32) -> Result<Duration> {
     Ok(TICK * u32::try_from(ticks)?)
 }
 
+/// The processor time that all processes named `name` of a group have used so far.
+///
+/// # Errors
+/// When /proc cannot be read.
+pub(crate) fn cpu_time_of_group(group: u32, name: &str) -> Result<Duration> {
+    let mut sum = 0;
+    for entry in fs::read_dir("/proc")? {
+        // What is no process, or has ended meanwhile, is none of the group.
+        let Ok(stat) = fs::read_to_string(entry?.path().join("stat")) else {
+            continue;
+        };
+        if in_group(&stat, group, name) {
+            sum += ticks(&stat).context("the process's times")?;
+        }
+    }
+    Ok(TICK * u32::try_from(sum)?)
+}
+
+/// Whether a process has this name, and the group that is the third field after it.
+fn in_group(stat: &str, group: u32, name: &str) -> bool {
+    let Some((head, fields)) = stat.rsplit_once(") ") else {
+        return false;
+    };
+    let named = head.split_once(" (").is_some_and(|(_, own)| own == name);
+    named && fields.split(' ').nth(2) == Some(&group.to_string())
+}
+
 /// `utime + stime`: the 12th and 13th fields after the name, which may hold anything but `)`.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(") ")?;
@@ -58,7 +85,16 @@ pub(crate) fn machine() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::ticks;
+    use super::{in_group, ticks};
+
+    #[test]
+    fn a_process_is_known_by_its_group_and_its_name() {
+        let stat = "7 (workerd) S 1 42 42 0 -1";
+        assert!(in_group(stat, 42, "workerd"));
+        assert!(!in_group(stat, 42, "node"));
+        assert!(!in_group(stat, 1, "workerd"));
+        assert!(!in_group("nonsense", 42, "workerd"));
+    }
 
     #[test]
     fn times_are_found_behind_any_name() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::load::{self, Load, Sample};
+use super::load::{self, Load, Process, Sample};
 use super::report::median;
 use super::target::{LOAD_CORE, MODERN, SERVER_CORE, post};
 use crate::process::{self, Server};
@@ -88,7 +88,7 @@ pub(crate) fn measure(rounds: u32, seconds: u32) -> Result<SignIn> {
             headers.extend(token.map(|token| ("authorization", &token[..])));
             let load = Load {
                 server: "farport",
-                process: server.id(),
+                process: Process::One(server.id()),
                 url: &server.url,
                 headers,
                 body: MODERN.body(),
