@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use farport_oauth::ErrorCode;
 
-use crate::support::{App, Browser, Form, House};
+use crate::support::{App, Browser, Form, House, request};
 
 /// How many come at once.
 const CALLERS: usize = 100;
@@ -25,9 +25,13 @@ fn house() -> House {
 
 /// How many of those who send the same form at once are served, and what the others are told.
 async fn rush(house: &Arc<House>, form: &Form) -> (usize, Vec<ErrorCode>) {
+    let body: Arc<str> = form.encoded().into();
     let callers = (0..CALLERS).map(|_| {
-        let (house, form) = (house.clone(), form.clone());
-        tokio::spawn(async move { house.token(&form).await })
+        let (house, body) = (house.clone(), body.clone());
+        tokio::spawn(async move {
+            let request = request(None, &body, None);
+            house.server.token(&house.site, request, house.now()).await
+        })
     });
     let callers: Vec<_> = callers.collect();
     let mut errors = Vec::new();
