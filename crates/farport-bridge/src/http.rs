@@ -64,6 +64,10 @@ pub(crate) enum Redirects {
     Never,
 }
 
+/// How long a connection is kept that nobody uses. Less than the 5 s after which the most common
+/// servers close theirs: a message that crosses such a close is lost, and must not be sent twice.
+const IDLE: Duration = Duration::from_secs(4);
+
 /// The most redirects of one request.
 const MAX_REDIRECTS: usize = 5;
 
@@ -205,6 +209,7 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("farport/", env!("CARGO_PKG_VERSION")))
             .http1_only()
+            .pool_idle_timeout(IDLE)
             .referer(false);
         if !secure && !self.options.proxy {
             builder = builder.tls_certs_only([]);
