@@ -22,6 +22,23 @@ mod memory {
     farport_testkit::oauth_store_tests!(async || (super::MemoryStore::default(), ()));
 }
 
+/// One that is elsewhere is held to the same, by way of messages.
+mod distant {
+    use farport_oauth::{BoxFuture, Carrier, DistantStore, MemoryStore, Operation, StoreError};
+
+    struct Near(MemoryStore);
+
+    impl Carrier for Near {
+        fn carry(&self, operation: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, StoreError>> {
+            Box::pin(async move { Operation::perform(&operation, &self.0).await })
+        }
+    }
+
+    farport_testkit::oauth_store_tests!(async || {
+        (DistantStore::new(Near(MemoryStore::default())), ())
+    });
+}
+
 #[tokio::test]
 async fn what_was_acknowledged_is_there_again() {
     let folder = tempfile::tempdir().unwrap();
