@@ -112,7 +112,8 @@ pub use auth::{
 };
 pub use error::Error;
 pub use farport_core::{
-    InstanceContext as Context, Principal, SessionState, StateError, StreamControl, UpstreamToken, UpstreamTokenError, User,
+    InstanceContext as Context, Principal, SessionState, StateError, StreamControl, UpstreamToken,
+    UpstreamTokenError, User,
     policy::{Permission, anyone, claim, login_in, scope, signed_in, when},
 };
 pub use farport_http::{Color, Guard, Limits, Logo, Theme};

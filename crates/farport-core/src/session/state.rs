@@ -72,7 +72,10 @@ pub enum StateError {
     #[error("the session's state is not what the server expects: {0}")]
     Json(#[from] serde_json::Error),
     /// It is larger than [`SessionRecord::MAX_STATE`].
-    #[error("the session's state would be larger than {} bytes", SessionRecord::MAX_STATE)]
+    #[error(
+        "the session's state would be larger than {} bytes",
+        SessionRecord::MAX_STATE
+    )]
     TooLarge,
     /// It counts in this process, and could not be written down.
     #[error(transparent)]

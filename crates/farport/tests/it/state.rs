@@ -98,9 +98,9 @@ async fn a_handler_remembers_its_session_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(&folder.path().join("state.db"));
     let (one, other) = (open(&service).await, open(&service).await);
-    assert_eq!(add(&service, &one), 2).await, "2");
-    assert_eq!(add(&service, &one), 3).await, "5");
-    assert_eq!(add(&service, &other), 1).await, "1");
+    assert_eq!(add(&service, &one, 2).await, "2");
+    assert_eq!(add(&service, &one, 3).await, "5");
+    assert_eq!(add(&service, &other, 1).await, "1");
 }
 
 #[tokio::test]
@@ -109,10 +109,10 @@ async fn what_is_remembered_outlives_the_process() {
     let database = folder.path().join("state.db");
     let before = service(&database);
     let session = open(&before).await;
-    assert_eq!(add(&before, &session), 2).await, "2");
+    assert_eq!(add(&before, &session, 2).await, "2");
     drop(before);
     let after = service(&database);
-    assert_eq!(add(&after, &session), 3).await, "5");
+    assert_eq!(add(&after, &session, 3).await, "5");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn nothing_is_lost_between_calls_at_the_same_time() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(&folder.path().join("state.db"));
     let session = open(&service).await;
-    let calls = (0..50).map(|_| add(&service, &session), 1));
+    let calls = (0..50).map(|_| add(&service, &session, 1));
     futures_util::future::join_all(calls).await;
-    assert_eq!(add(&service, &session), 0).await, "50");
+    assert_eq!(add(&service, &session, 0).await, "50");
 }

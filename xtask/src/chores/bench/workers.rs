@@ -129,8 +129,7 @@ impl Workers {
         )?;
         writeln!(out, "|---|--:|--:|--:|--:|--:|--:|")?;
         for one in &self.0 {
-            let of =
-                |value: fn(&Sample) -> f64| median(one.samples.iter().map(value).collect());
+            let of = |value: fn(&Sample) -> f64| median(one.samples.iter().map(value).collect());
             writeln!(
                 out,
                 "| {} | {:.0} | {:.1} | {:.0} | {:.0} | {:.0} ms | {:.1} ms |",
