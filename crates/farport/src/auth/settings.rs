@@ -37,7 +37,8 @@ pub struct AuthSettings {
 }
 
 /// Where users sign in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ProviderName {
@@ -47,7 +48,7 @@ pub enum ProviderName {
     ApiToken,
     /// GitHub, or GitHub Enterprise Server.
     #[serde(rename = "github")]
-    #[value(name = "github")]
+    #[cfg_attr(not(target_arch = "wasm32"), value(name = "github"))]
     GitHub,
     /// Google.
     Google,
@@ -57,7 +58,7 @@ pub enum ProviderName {
     Auth0,
     /// WorkOS AuthKit.
     #[serde(rename = "workos")]
-    #[value(name = "workos")]
+    #[cfg_attr(not(target_arch = "wasm32"), value(name = "workos"))]
     WorkOs,
     /// Stytch.
     Stytch,
