@@ -57,14 +57,14 @@ fn a_newer_layout_is_refused_with_both_versions() {
         Sqlite::open(&path),
         Err(OpenError::Newer {
             found: 1000,
-            known: 1
+            known: 2
         })
     ));
     let text = refused(&path);
-    assert!(text.contains("1000") && text.contains(" 1;"), "{text}");
+    assert!(text.contains("1000") && text.contains(" 2;"), "{text}");
     Connection::open(&path)
         .unwrap()
-        .pragma_update(None, "user_version", 1)
+        .pragma_update(None, "user_version", 2)
         .unwrap();
     drop(Sqlite::open(&path).unwrap());
     assert_eq!(fs::read(&path).unwrap().len(), before.len());
