@@ -186,7 +186,9 @@ fn dev_serves_the_worker_in_workerd_and_takes_every_change() {
     };
     let folder = tempfile::tempdir().unwrap();
     let worker = Worker::of("worker", folder.path());
-    let mut dev = Running::start(&mut worker.farport(&["dev", "--worker", "--port", "0"]));
+    // Optimised, since that is what has been compiled for deploying.
+    let args = ["dev", "--worker", "--release", "--port", "0"];
+    let mut dev = Running::start(&mut worker.farport(&args));
     let origin = dev.origin(BUILD);
     let add = || call(&origin, "add", json!({ "a": 2, "b": 3 }));
     assert_eq!(add().unwrap(), "5");
