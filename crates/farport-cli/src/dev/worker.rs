@@ -24,7 +24,7 @@ use crate::project::Project;
 use crate::settings::Listen;
 use crate::terminal::{ERROR, GOOD};
 use crate::worker::config::Build;
-use crate::worker::{Config, Tools};
+use crate::worker::{Config, Tools, build};
 
 /// The folder of the stamp, seen from the project's.
 const STAMP_FOLDER: &str = ".farport/worker";
@@ -95,7 +95,7 @@ impl Session {
         let mut since = Instant::now();
         loop {
             let built = tokio::select! {
-                built = build(&self.project, &self.tools, self.release) => built?,
+                built = compile(&self.project, &self.tools, self.release) => built?,
                 () = signals.next() => return Ok(()),
             };
             let serving = self.wrangler.is_some();
@@ -237,10 +237,11 @@ impl Wrangler {
 /// Builds the worker. Whether it was built; if not, the compiler has said why.
 ///
 /// Dropped, it ends what it has started.
-async fn build(project: &Project, tools: &Tools, release: bool) -> Result<bool, Error> {
+async fn compile(project: &Project, tools: &Tools, release: bool) -> Result<bool, Error> {
     let program = tools.worker_build();
     let child = guard::command(program, false)
         .arg(if release { "--release" } else { "--dev" })
+        .envs(build::variables(&project.root)?)
         .current_dir(&project.root)
         .stdout(io::stderr())
         .spawn()

@@ -376,7 +376,7 @@ fn a_server_for_workers_is_the_template_in_its_form_for_them() {
         );
         assert_eq!(config.matches("class_name").count(), objects, "{config}");
         let manifest = read("Cargo.toml");
-        assert!(manifest.contains("farport-workers = \"0.1\""), "{manifest}");
+        assert!(manifest.contains("farport-workers = "), "{manifest}");
     }
     for template in ["slack", "../templates/authless"] {
         let args = ["a-server", "--template", template, "--target", "worker"];

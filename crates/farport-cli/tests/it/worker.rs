@@ -38,6 +38,7 @@ esac
 
 const WORKER_BUILD: &str = r#"#!/bin/sh
 echo "worker-build $*" >> "$(dirname "$0")/log"
+echo "$CARGO_PROFILE_RELEASE_OPT_LEVEL" > "$(dirname "$0")/level"
 case "$1" in
   --version) echo 0.8.7 ;;
   *)
@@ -218,6 +219,29 @@ fn it_builds_says_how_large_it_is_and_where_it_can_be_reached() {
     let left = fs::read_dir(worker.folder()).unwrap();
     let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert!(!left.into_iter().any(|name| name.starts_with(".wrangler")));
+}
+
+#[test]
+fn a_worker_is_made_small_unless_the_project_says_how_it_is_made() {
+    let worker = Worker::new();
+    let level = || fs::read_to_string(worker.tool("level")).unwrap();
+    let deploy = || {
+        let mut command = worker.farport(&["deploy", "--dry-run"]);
+        command.env_remove("CARGO_PROFILE_RELEASE_OPT_LEVEL");
+        command
+    };
+    succeed(&mut deploy());
+    assert_eq!(level(), "s\n");
+    succeed(deploy().env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "2"));
+    assert_eq!(level(), "2\n");
+    let manifest = worker.folder().join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    write(
+        &manifest,
+        &format!("{text}\n[profile.release]\nopt-level = 3\n"),
+    );
+    succeed(&mut deploy());
+    assert_eq!(level(), "\n");
 }
 
 #[test]
