@@ -97,7 +97,7 @@ async fn a_bad_client_or_redirect_is_shown_to_the_user_and_never_redirected() {
         good.clone().and("client_id", &app.id),
         good.clone().without("client_id"),
         good.clone().with("client_id", "unknown"),
-        good.clone().with("client_id", &app.id.to_lowercase()),
+        good.clone().with("client_id", &app.id.to_uppercase()),
         good.clone().with("client_id", &"x".repeat(10_000)),
         good.clone()
             .with("client_id", "https://nowhere.example/client.json"),

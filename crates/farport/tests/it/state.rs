@@ -1,6 +1,9 @@
 //! What a handler remembers of its session.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use bytes::Bytes;
 use farport::{Server, SessionState, Storage};
@@ -58,7 +61,9 @@ async fn ask(
     method: &str,
     params: Value,
 ) -> (Value, Option<String>) {
-    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
+    let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
     let mut request = Request::post("/mcp")
         .header("host", "localhost")
         .header("accept", "application/json, text/event-stream")
