@@ -62,10 +62,11 @@ class Visitor {
     return { response, page: await response.text() };
   }
 
-  /** Fills in the first form of a page that has the button `press`. */
+  /** Fills in the first form of a page, or the first that has the button `press`. */
   async submit(url, page, fields, press) {
     const forms = page.matchAll(/<form[^>]*action="([^"]*)"[^>]*>([\s\S]*?)<\/form>/g);
     for (const [, action, inside] of forms) {
+      if (press && !inside.includes(`value="${press}"`)) continue;
       const body = new URLSearchParams();
       for (const [input] of inside.matchAll(/<(?:input|button)[^>]*>/g)) {
         const attribute = (name) => new RegExp(`\\b${name}="([^"]*)"`).exec(input)?.[1];
@@ -92,7 +93,12 @@ async function authorize(origin, login) {
   const registered = await fetch(`${origin}/register`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ client_name: 'Race', redirect_uris: [REDIRECT], token_endpoint_auth_method: 'none' }),
+    body: JSON.stringify({
+      client_name: 'Race',
+      redirect_uris: [REDIRECT],
+      grant_types: ['authorization_code', 'refresh_token'],
+      token_endpoint_auth_method: 'none',
+    }),
   });
   const client = await registered.json();
   assert.equal(registered.status, 201, JSON.stringify(client));
@@ -118,6 +124,7 @@ async function authorize(origin, login) {
       const target = new URL(unescaped(next), url);
       if (target.href.startsWith(REDIRECT)) {
         assert.equal(target.searchParams.get('iss'), origin);
+        assert.ok(target.searchParams.has('code'), target.href);
         return { client, verifier, code: target.searchParams.get('code') };
       }
       url = target.href;
@@ -125,9 +132,8 @@ async function authorize(origin, login) {
       continue;
     }
     assert.equal(response.status, 200, page);
-    const consents = /value="(allow|approve)"/.exec(page)?.[1];
-    const fields = { name: login, login };
-    ({ response, page } = await visitor.submit(url, page, fields, consents));
+    const consent = page.includes('value="allow"') ? 'allow' : undefined;
+    ({ response, page } = await visitor.submit(url, page, { name: login }, consent));
   }
   throw new Error(`no code came of it: ${response.status} ${page}`);
 }
