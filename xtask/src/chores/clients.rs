@@ -33,8 +33,8 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// sign in.
 ///
 /// The scripts are in tests/node: `@modelcontextprotocol/sdk` 1.x, `@modelcontextprotocol/client`
-/// 2.x, `mcp-remote` and `farport connect`, which is also tested with a server of the Python SDK. rmcp's own client is tested in farport-testkit, with
-/// `cargo test`.
+/// 2.x, `mcp-remote` and `farport connect`, which is also tested with a server of the Python SDK.
+/// rmcp's own client is tested in farport-testkit, with `cargo test`.
 ///
 /// Signing in is tested against `farport demo`, through headless Chromium: the one that
 /// FARPORT_CHROMIUM names, or one on the PATH, or Debian's, which is installed. Without any, these
@@ -79,9 +79,15 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         "farport",
     ]);
     process::run(&mut build, process::BUILD).context("farport does not build")?;
-    let python = setup::python()?;
+    let python = match args.without_sign_in {
+        // Servers of others are none of what is tested then.
+        true => None,
+        false => Some(setup::python()?),
+    };
     // Without a keyring its test is left out, and says so.
-    if let Err(error) = setup::apt(&["dbus-daemon", "gnome-keyring"]) {
+    if !args.without_sign_in
+        && let Err(error) = setup::apt(&["dbus-daemon", "gnome-keyring"])
+    {
         console::note(&format!("No keyring: {error:#}"));
     }
     let chromium = match args.without_sign_in {
@@ -93,12 +99,14 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         .env("FARPORT_BIN", project::target().join("debug/farport"))
         .env("FARPORT_MCP_URL", &server.url)
         .env("FARPORT_SSE_URL", server.sse_url())
-        .env("FARPORT_PYTHON", python)
         .env(
             "FARPORT_PYTHON_SERVER",
             project::root().join("tests/python/server.py"),
         )
         .env("FARPORT_SCREENSHOTS", project::target().join("screenshots"));
+    if let Some(python) = python {
+        command.env("FARPORT_PYTHON", python);
+    }
     if let Some(chromium) = &chromium {
         command.env("FARPORT_CHROMIUM", chromium);
     }
