@@ -14,7 +14,7 @@ fi
 command -v worker-build >/dev/null || cargo install --quiet --locked worker-build@0.8.7
 
 # Small rather than fast: a small worker starts soon. The program is built as cargo builds it.
-export CARGO_PROFILE_RELEASE_OPT_LEVEL=s
+export CARGO_PROFILE_RELEASE_OPT_LEVEL=z
 export CARGO_PROFILE_RELEASE_LTO=true
 export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
 export CARGO_PROFILE_RELEASE_STRIP=true

@@ -22,7 +22,7 @@ pub(crate) struct Size {
 /// How cargo makes a worker small, for projects that say nothing of it. It is in the environment, so
 /// that a program that is built of the same crate is as fast as ever.
 const SMALL: [(&str, &str); 4] = [
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "z"),
     ("CARGO_PROFILE_RELEASE_LTO", "true"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
     ("CARGO_PROFILE_RELEASE_STRIP", "true"),

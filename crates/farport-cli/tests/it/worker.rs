@@ -231,7 +231,7 @@ fn a_worker_is_made_small_unless_the_project_says_how_it_is_made() {
         command
     };
     succeed(&mut deploy());
-    assert_eq!(level(), "s\n");
+    assert_eq!(level(), "z\n");
     succeed(deploy().env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "2"));
     assert_eq!(level(), "2\n");
     let manifest = worker.folder().join("Cargo.toml");
