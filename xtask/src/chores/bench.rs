@@ -40,9 +40,49 @@ pub(crate) struct Args {
     /// How many idle sessions, and then streams, are held for the memory figures.
     #[arg(long, default_value_t = 5_000, value_name = "N")]
     sessions: usize,
+    /// Measure this alone, and leave the other tables as they are.
+    #[arg(long)]
+    only: Option<Part>,
     /// Print the tables and leave docs/performance.md as it is.
     #[arg(long)]
     dry_run: bool,
+}
+
+/// What is measured, each with a table of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// farport beside axum and rmcp: throughput, latency, memory.
+    Servers,
+    /// What a sign-in costs.
+    SignIn,
+    /// `farport connect` beside mcp-remote.
+    Proxies,
+    /// farport in workerd beside npm agents.
+    Workers,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [Self::Servers, Self::SignIn, Self::Proxies, Self::Workers];
+
+    /// What it is called in the page's markers.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Servers => "servers",
+            Self::SignIn => "sign-in",
+            Self::Proxies => "proxies",
+            Self::Workers => "workers",
+        }
+    }
+
+    /// Measures it, and gives its tables as Markdown.
+    fn measure(self, args: &Args) -> Result<String> {
+        match self {
+            Self::Servers => servers(args),
+            Self::SignIn => sign_in::measure(args.rounds, args.seconds)?.table(),
+            Self::Proxies => connect::measure()?.table(),
+            Self::Workers => workers::measure(args.rounds, args.seconds)?.table(),
+        }
+    }
 }
 
 /// Measures everything.
@@ -57,6 +97,33 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     );
     setup::apt(&["wrk", "util-linux"])?;
     memory::raise_limits(args.sessions)?;
+    if args.only != Some(Part::Workers) {
+        build()?;
+    }
+    let mut tables = Vec::new();
+    for part in Part::ALL {
+        if args.only.is_none_or(|only| only == part) {
+            console::heading(part.name());
+            let table = part.measure(args)?;
+            console::note(&table);
+            tables.push((part, table));
+        }
+    }
+    if args.dry_run {
+        return Outcome::passed("measured");
+    }
+    let page = project::root().join(PAGE);
+    let mut text = fs::read_to_string(&page).with_context(|| format!("cannot read {PAGE}"))?;
+    for (part, table) in tables {
+        text = report::put(&text, part.name(), &table)
+            .with_context(|| format!("{PAGE} has lost its markers of {}", part.name()))?;
+    }
+    fs::write(&page, text)?;
+    Outcome::passed(format!("written into {PAGE}"))
+}
+
+/// Builds all that is measured natively.
+fn build() -> Result<()> {
     let mut build = project::cargo();
     build.args([
         "build",
@@ -67,9 +134,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         "--package",
         "farport-cli",
     ]);
-    process::run(&mut build, BUILD)?;
+    process::run(&mut build, BUILD)
+}
 
-    console::heading("throughput");
+/// Throughput, then memory and start.
+fn servers(args: &Args) -> Result<String> {
     let mut report = Report::default();
     {
         let targets = SERVERS
@@ -103,40 +172,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             }
         }
     }
-
-    console::heading("memory and start");
     for server in &SERVERS {
         let start = memory::first_answer(server)?;
         let memory = memory::idle(server, args.sessions)?;
         report.add_memory(server.name, start, memory);
     }
-
-    console::heading("sign-in");
-    let sign_in = sign_in::measure(args.rounds, args.seconds)?;
-
-    console::heading("proxies");
-    let connect = connect::measure()?;
-
-    console::heading("workers");
-    let workers = workers::measure(args.rounds, args.seconds)?;
-
-    let mut tables = report.tables(args.rounds, args.seconds, args.sessions)?;
-    tables.push('\n');
-    tables.push_str(&sign_in.table()?);
-    tables.push('\n');
-    tables.push_str(&connect.table()?);
-    tables.push('\n');
-    tables.push_str(&workers.table()?);
-    console::heading("result");
-    console::note(&tables);
-    if args.dry_run {
-        return Outcome::passed("measured");
-    }
-    let page = project::root().join(PAGE);
-    let text = fs::read_to_string(&page).with_context(|| format!("cannot read {PAGE}"))?;
-    fs::write(
-        &page,
-        report::put(&text, &tables).with_context(|| format!("{PAGE} has lost its markers"))?,
-    )?;
-    Outcome::passed(format!("written into {PAGE}"))
+    report.tables(args.rounds, args.seconds, args.sessions)
 }

@@ -11,9 +11,6 @@ use super::memory::Idle;
 use super::proc;
 use super::target::{FLOOR, RMCP, SERVERS, WORKLOADS, Workload};
 
-const BEGIN: &str = "<!-- bench:begin -->";
-const END: &str = "<!-- bench:end -->";
-
 /// Everything that was measured.
 #[derive(Default)]
 pub(crate) struct Report {
@@ -134,11 +131,12 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// The page with `tables` between its markers; `None` without markers.
-pub(crate) fn put(page: &str, tables: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{tables}{END}{after}"))
+/// The page with `tables` between the markers of a part; `None` without them.
+pub(crate) fn put(page: &str, part: &str, tables: &str) -> Option<String> {
+    let [begin, end] = ["begin", "end"].map(|place| format!("<!-- bench:{part}:{place} -->"));
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n{tables}{end}{after}"))
 }
 
 #[cfg(test)]
@@ -158,9 +156,9 @@ mod tests {
 
     #[test]
     fn tables_go_between_the_markers() {
-        let page = "a\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nb\n";
-        let expect = "a\n<!-- bench:begin -->\nnew\n<!-- bench:end -->\nb\n";
-        assert_eq!(put(page, "new\n").as_deref(), Some(expect));
-        assert_eq!(put("a page without markers", "new\n"), None);
+        let page = "a\n<!-- bench:x:begin -->\nold\n<!-- bench:x:end -->\nb\n";
+        let expect = "a\n<!-- bench:x:begin -->\nnew\n<!-- bench:x:end -->\nb\n";
+        assert_eq!(put(page, "x", "new\n").as_deref(), Some(expect));
+        assert_eq!(put(page, "y", "new\n"), None);
     }
 }
