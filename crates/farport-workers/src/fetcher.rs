@@ -67,7 +67,7 @@ fn check(url: &str) -> Result<(), FetchError> {
         let rest = name.strip_suffix(*special);
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    if !name.contains('.') || SPECIAL.iter().any(|special| below(&special)) {
+    if !name.contains('.') || SPECIAL.iter().any(below) {
         return forbidden(format!("{name} is no public name"));
     }
     Ok(())
