@@ -58,7 +58,7 @@ pub(crate) fn read(name: &str) -> Result<SecretString, Error> {
 pub(crate) fn random() -> SecretString {
     let mut bytes = Zeroizing::new([0; 32]);
     farport::SystemRandom.fill(&mut *bytes);
-    BASE64.encode(&*bytes).into()
+    BASE64.encode(*bytes).into()
 }
 
 /// Sets a secret.

@@ -105,7 +105,7 @@ fn sign_in(folder: &Path, origin: &str, number: usize, notes: &Path) -> Ended {
         .env_remove("WAYLAND_DISPLAY")
         .env_remove("WSL_DISTRO_NAME");
     // Every second one through the desktop, the others on a machine without one.
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let path = std::env::var("PATH").unwrap();
         let path = format!("{}:{path}", folder.join("bin").display());
         command
