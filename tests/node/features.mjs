@@ -99,7 +99,7 @@ export function basics(subject) {
     const expected = [[0, 100], [50, 100], [100, 100]];
     assert.deepEqual(heard.slice(0, 2), expected.slice(0, 2));
     // The SDK forgets who listens once the call is answered, and answers before it tells: a report
-    // that it reads in one go with the answer can be lost, except over streamable HTTP.
+    // that it reads in one go with the answer can be lost, except straight over streamable HTTP.
     if (!subject.losesLastReport) assert.deepEqual(heard, expected);
   });
 
