@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     if !args.built {
         let tools = Tools::ready()?;
         steps.step("build", "cargo xtask worker --sizes", || {
-            build(&node, &tools, compiler.as_deref())
+            build(&WORKERS, &node, &tools, compiler.as_deref())
         });
     }
     if args.sizes {
@@ -94,7 +94,12 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 pub(super) fn calculator() -> Result<(Node, PathBuf)> {
     let (compiler, _) = wasm::compiler(false)?;
     let node = Node::with("tests/worker", project::target().join("worker-node"))?;
-    build(&node, &Tools::ready()?, compiler.as_deref())?;
+    build(
+        WORKERS.get(..1).unwrap_or_default(),
+        &node,
+        &Tools::ready()?,
+        compiler.as_deref(),
+    )?;
     Ok((node, folder("calculator")))
 }
 
@@ -141,9 +146,14 @@ fn locked<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
     rest.split('"').next()
 }
 
-fn build(node: &Node, tools: &Tools, compiler: Option<&Path>) -> Result<Outcome> {
+fn build(
+    workers: &[(&str, Option<usize>)],
+    node: &Node,
+    tools: &Tools,
+    compiler: Option<&Path>,
+) -> Result<Outcome> {
     let mut sizes = Vec::new();
-    for (worker, most) in WORKERS {
+    for &(worker, most) in workers {
         let mut command = Command::new(tools.0.join("worker-build"));
         command
             .current_dir(folder(worker))
