@@ -103,9 +103,10 @@ for (const [transport, path] of [['streamable-http', '/mcp'], ['sse', '/sse']]) 
     const server = spawn(python, [process.env.FARPORT_PYTHON_SERVER, transport, String(port)], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
+    let client;
     try {
       await serves(server, port);
-      const client = await connectWith(through(`http://127.0.0.1:${port}${path}`), {
+      client = await connectWith(through(`http://127.0.0.1:${port}${path}`), {
         'sampling/createMessage': async ({ params }) => ({
           model: 'test', role: 'assistant', content: { type: 'text', text: `re: ${params.messages[0].content.text}` },
         }),
@@ -141,8 +142,8 @@ for (const [transport, path] of [['streamable-http', '/mcp'], ['sse', '/sse']]) 
       const { messages } = await client.getPrompt({ name: 'review', arguments: { code: 'x' } });
       assert.equal(messages[0].content.text, 'Please review x');
       await assert.rejects(client.getPrompt({ name: 'nothing' }));
-      await client.close();
     } finally {
+      await client?.close();
       server.kill('SIGKILL');
     }
   });
