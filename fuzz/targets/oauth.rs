@@ -5,30 +5,20 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
-    pin::pin,
     sync::{Arc, LazyLock},
-    task::{Context, Poll, Waker},
 };
 
+use farport_fuzz::{Same, now};
 use farport_oauth::{
     AuthorizationServer, BoxFuture, Config, Cookies, Digest, Fetch, FetchError, Fetcher, Keys,
-    MemoryStore, Next, Random, Scopes, SignInMethod, Site, Stopped, Store, Surroundings,
-    TokenRequest, UnixTime, Visit,
+    MemoryStore, Next, Scopes, SignInMethod, Site, Stopped, Store, Surroundings, TokenRequest,
+    UnixTime, Visit,
 };
 use libfuzzer_sys::fuzz_target;
 use url::form_urlencoded;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 const REDIRECT: &str = "https://client.example/callback";
-
-struct Same;
-
-impl Random for Same {
-    fn fill(&self, buffer: &mut [u8]) {
-        buffer.fill(7);
-    }
-}
 
 struct Nobody;
 
@@ -37,14 +27,6 @@ impl Fetcher for Nobody {
         // A stranger's URL is asked over https and nowhere else.
         assert_eq!(fetch.request.uri().scheme_str(), Some("https"));
         Box::pin(std::future::ready(Err(FetchError::TimedOut)))
-    }
-}
-
-/// Nothing here waits for anything.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("it waits"),
     }
 }
 

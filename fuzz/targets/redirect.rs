@@ -3,16 +3,12 @@
 
 #![no_main]
 
-use std::{
-    future::Future,
-    pin::pin,
-    sync::{Arc, LazyLock},
-    task::{Context, Poll, Waker},
-};
+use std::sync::{Arc, LazyLock};
 
+use farport_fuzz::{Same, Unasked, now};
 use farport_oauth::{
-    AuthorizationServer, BoxFuture, Config, Cookies, Fetch, FetchError, Fetcher, Keys, MemoryStore,
-    Next, Random, RedirectPolicy, SignInMethod, Site, Stopped, Surroundings, UnixTime, Visit,
+    AuthorizationServer, Config, Cookies, Keys, MemoryStore, Next, RedirectPolicy, SignInMethod,
+    Site, Stopped, Surroundings, UnixTime, Visit,
 };
 use libfuzzer_sys::fuzz_target;
 use url::{Url, form_urlencoded};
@@ -24,30 +20,6 @@ const PIECES: [&str; 16] = [
     "https://", "http://", "127.0.0.1", "[::1]", "localhost", "client.example", "evil.example", "@",
     ":8080", ":", "/", "/..", "//", "\\", "%2e", "cursor://",
 ];
-
-struct Same;
-
-impl Random for Same {
-    fn fill(&self, buffer: &mut [u8]) {
-        buffer.fill(7);
-    }
-}
-
-struct Nobody;
-
-impl Fetcher for Nobody {
-    fn fetch(&self, _: Fetch) -> BoxFuture<'_, Result<http::Response<bytes::Bytes>, FetchError>> {
-        panic!("nobody is asked")
-    }
-}
-
-/// Nothing here waits for anything.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("it waits"),
-    }
-}
 
 /// `uri` with pieces put in, or parts taken out.
 fn edited(uri: &str, edits: &[(u8, u8, u8)]) -> String {
@@ -90,7 +62,7 @@ static SERVER: LazyLock<AuthorizationServer> = LazyLock::new(|| {
     let world = Surroundings {
         store: Arc::new(MemoryStore::default()),
         random: Arc::new(Same),
-        fetcher: Arc::new(Nobody),
+        fetcher: Arc::new(Unasked),
     };
     let keys = Keys::new([1; 32], []);
     AuthorizationServer::new(Config::default(), keys, SignInMethod::Development, world)

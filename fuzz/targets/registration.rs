@@ -2,43 +2,15 @@
 
 #![no_main]
 
-use std::{
-    future::Future,
-    pin::pin,
-    sync::{Arc, LazyLock},
-    task::{Context, Poll, Waker},
-};
+use std::sync::{Arc, LazyLock};
 
+use farport_fuzz::{Same, Unasked, now};
 use farport_oauth::{
-    AuthorizationServer, BoxFuture, ClientId, Config, Fetch, FetchError, Fetcher, Keys,
-    MemoryStore, Random, RedirectPolicy, SignInMethod, Store, Surroundings, UnixTime,
+    AuthorizationServer, ClientId, Config, Keys, MemoryStore, RedirectPolicy, SignInMethod, Store,
+    Surroundings, UnixTime,
 };
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-
-struct Same;
-
-impl Random for Same {
-    fn fill(&self, buffer: &mut [u8]) {
-        buffer.fill(7);
-    }
-}
-
-struct Nobody;
-
-impl Fetcher for Nobody {
-    fn fetch(&self, _: Fetch) -> BoxFuture<'_, Result<http::Response<bytes::Bytes>, FetchError>> {
-        panic!("registration asks nobody")
-    }
-}
-
-/// Nothing here waits for anything.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("it waits"),
-    }
-}
 
 /// Made once, since that is slow; with these random bytes, each client takes the last one's place.
 static HOUSE: LazyLock<(Arc<MemoryStore>, AuthorizationServer)> = LazyLock::new(|| {
@@ -46,7 +18,7 @@ static HOUSE: LazyLock<(Arc<MemoryStore>, AuthorizationServer)> = LazyLock::new(
     let world = Surroundings {
         store: store.clone(),
         random: Arc::new(Same),
-        fetcher: Arc::new(Nobody),
+        fetcher: Arc::new(Unasked),
     };
     let keys = Keys::new([1; 32], []);
     let server = AuthorizationServer::new(Config::default(), keys, SignInMethod::Development, world);

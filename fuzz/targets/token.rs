@@ -5,15 +5,13 @@
 
 use std::{
     collections::HashMap,
-    future::Future,
-    pin::pin,
     sync::{
         Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll, Waker},
 };
 
+use farport_fuzz::now;
 use farport_oauth::{
     Answer, AuthorizationServer, BoxFuture, Config, Cookies, Digest, Fetch, FetchError, Fetcher,
     Keys, MemoryStore, Next, Random, Scopes, SignInMethod, Site, Store, Surroundings, TokenRequest,
@@ -45,14 +43,6 @@ struct Nobody;
 impl Fetcher for Nobody {
     fn fetch(&self, _: Fetch) -> BoxFuture<'_, Result<http::Response<bytes::Bytes>, FetchError>> {
         Box::pin(std::future::ready(Err(FetchError::TimedOut)))
-    }
-}
-
-/// Nothing here waits for anything.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("it waits"),
     }
 }
 

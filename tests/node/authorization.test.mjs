@@ -5,26 +5,17 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { Person, skip, startBrowser } from './browser.mjs';
-import { later } from './support.mjs';
+import { register } from './oauth.mjs';
+import { freePort, later } from './support.mjs';
 import { devLogin } from './upstreams.mjs';
 
 const SUITE = fileURLToPath(new URL('node_modules/conformance-0.2/dist/index.js', import.meta.url));
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 test('the official suite finds nothing to object to in the authorization server', { skip }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'farport-authorization-'));
@@ -32,18 +23,11 @@ test('the official suite finds nothing to object to in the authorization server'
   const farport = await devLogin();
   const port = await freePort();
   const redirect = `http://127.0.0.1:${port}/callback`;
-  const registered = await fetch(`${farport.origin}/register`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      client_name: 'Conformance suite',
-      redirect_uris: [redirect],
-      grant_types: ['authorization_code', 'refresh_token'],
-      token_endpoint_auth_method: 'none',
-    }),
+  const client = await register(farport.origin, {
+    client_name: 'Conformance suite',
+    redirect_uris: [redirect],
+    grant_types: ['authorization_code', 'refresh_token'],
   });
-  const client = await registered.json();
-  assert.equal(registered.status, 201, JSON.stringify(client));
   const suite = spawn(process.execPath, [
     SUITE, 'authorization', '--url', farport.origin, '--client-id', client.client_id,
     '--resource', farport.url, '-p', String(port), '-o', folder,

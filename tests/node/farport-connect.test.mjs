@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -16,7 +15,7 @@ import { LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/type
 
 import { basics } from './features.mjs';
 import { connectWith, SDK1 } from './sdk1.mjs';
-import { MCP_URL, SSE_URL, text } from './support.mjs';
+import { MCP_URL, SSE_URL, freePort, text } from './support.mjs';
 
 const config = mkdtempSync(join(tmpdir(), 'farport-connect-'));
 after(() => rmSync(config, { recursive: true }));
@@ -36,14 +35,6 @@ for (const [name, url, ...flags] of [
 ]) {
   // What the proxy writes at once, the SDK reads at once.
   basics({ ...SDK1, name, losesLastReport: true, connect: (handlers) => connectWith(through(url, ...flags), handlers) });
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const manifest = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-everything/package.json');

@@ -87,6 +87,18 @@ export async function callbackServer() {
   };
 }
 
+/** Registers a client with this metadata; gives what it is told of itself. */
+export async function register(origin, metadata) {
+  const response = await fetch(`${origin}/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ token_endpoint_auth_method: 'none', ...metadata }),
+  });
+  const client = await response.json();
+  assert.equal(response.status, 201, JSON.stringify(client));
+  return client;
+}
+
 /** An `OAuthClientProvider` of either npm library, which keeps everything in memory. */
 export class Keeper {
   authorizationUrls = [];

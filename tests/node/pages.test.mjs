@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { Person, press, skip, startBrowser } from './browser.mjs';
+import { register } from './oauth.mjs';
 import { devLogin, github } from './upstreams.mjs';
 
 const FOLDER = process.env.FARPORT_SCREENSHOTS;
@@ -16,13 +17,7 @@ const LONG = 'A client with quite a long name, asupercalifragilisticexpialidocio
 
 /** A new client of this name: the address of its authorization request, and what it was told of itself. */
 async function asked(farport, client_name, redirect = REDIRECT) {
-  const response = await fetch(`${farport.origin}/register`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ client_name, redirect_uris: [redirect], token_endpoint_auth_method: 'none' }),
-  });
-  const client = await response.json();
-  assert.equal(response.status, 201, JSON.stringify(client));
+  const client = await register(farport.origin, { client_name, redirect_uris: [redirect] });
   const parameters = new URLSearchParams({
     response_type: 'code',
     client_id: client.client_id,

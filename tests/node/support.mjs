@@ -1,6 +1,7 @@
-// What the client tests share: the server's addresses, a proxy that cuts a connection, and waiting.
+// What the client tests share: the server's addresses, a proxy that cuts a connection, free ports, and waiting.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
 /** The fixture's addresses, given by `cargo xtask clients`. */
@@ -18,6 +19,16 @@ export function later(what, ms = 10_000) {
   const { promise, resolve, reject } = Promise.withResolvers();
   const timer = setTimeout(() => reject(new Error(`${what} did not happen within ${ms} ms`)), ms);
   return { promise: promise.finally(() => clearTimeout(timer)), resolve };
+}
+
+/** A port of loopback that nobody listens on. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
 }
 
 /** The only text of a tool's result. */

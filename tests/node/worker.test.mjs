@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
+import { register } from './oauth.mjs';
 import { worker } from './wrangler.mjs';
 
 const WORKERS = process.env.FARPORT_WORKERS;
@@ -90,18 +91,11 @@ const unescaped = (text) => text.replaceAll('&quot;', '"').replaceAll('&lt;', '<
 
 /** Signs `login` in at `origin`, as far as the authorization code. */
 async function authorize(origin, login) {
-  const registered = await fetch(`${origin}/register`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      client_name: 'Race',
-      redirect_uris: [REDIRECT],
-      grant_types: ['authorization_code', 'refresh_token'],
-      token_endpoint_auth_method: 'none',
-    }),
+  const client = await register(origin, {
+    client_name: 'Race',
+    redirect_uris: [REDIRECT],
+    grant_types: ['authorization_code', 'refresh_token'],
   });
-  const client = await registered.json();
-  assert.equal(registered.status, 201, JSON.stringify(client));
   const verifier = base64url(randomBytes(32));
   const asked = new URL(`${origin}/authorize`);
   asked.search = new URLSearchParams({

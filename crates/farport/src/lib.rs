@@ -122,7 +122,7 @@ pub use farport_oauth::provider::{GitHub, InvalidSettings, OAuth2, OAuth2Urls, O
 #[cfg(not(target_arch = "wasm32"))]
 pub use listen::Listeners;
 #[cfg(not(target_arch = "wasm32"))]
-pub use run::Bound;
+pub use run::{Bound, told_to_stop};
 #[cfg(not(target_arch = "wasm32"))]
 pub use runtime::TokioRuntime;
 pub use server::Server;

@@ -186,9 +186,15 @@ impl Bound {
     }
 }
 
-/// Takes over SIGTERM and SIGINT (ctrl-c); the future is ready once one of them comes.
+/// Takes over SIGTERM and SIGINT (ctrl-c), at once; the future is ready once one of them comes.
+///
+/// What [`Bound::serve_until`] is given by a program that reads its flags itself. To be called within
+/// a tokio runtime.
+///
+/// # Errors
+/// When the system does not let go of a signal.
 #[cfg(unix)]
-fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+pub fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -200,9 +206,15 @@ fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Takes over ctrl-c; the future is ready once it comes.
+/// Takes over ctrl-c, at once; the future is ready once it comes.
+///
+/// What [`Bound::serve_until`] is given by a program that reads its flags itself. To be called within
+/// a tokio runtime.
+///
+/// # Errors
+/// When the system does not let go of it.
 #[cfg(windows)]
-fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+pub fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = tokio::signal::windows::ctrl_c()?;
     Ok(async move {
         interrupt.recv().await;

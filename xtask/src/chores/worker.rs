@@ -1,8 +1,7 @@
 //! `cargo xtask worker`: the Workers of tests/worker, in real workerd.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -260,18 +259,10 @@ fn free_port() -> Result<u16> {
 }
 
 fn healthy(url: &str) -> bool {
-    let host = url.trim_start_matches("http://").trim_end_matches("/mcp");
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect(host)?;
-        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        stream.write_all(
-            format!("GET /health HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes(),
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer.starts_with("HTTP/1.1 200"))
-    };
-    ask().unwrap_or(false)
+    let health = format!("{}/health", url.trim_end_matches("/mcp"));
+    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20)));
+    let agent: ureq::Agent = config.build().into();
+    agent.get(health).call().is_ok()
 }
 
 /// What a Worker keeps, and what only one may get.

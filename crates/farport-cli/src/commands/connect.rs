@@ -35,26 +35,10 @@ pub(crate) fn run(args: ConnectArgs) -> Result<(), Error> {
     result
 }
 
-#[cfg(unix)]
 fn stop_on_signal(stop: CancellationToken) -> Result<(), Error> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
+    let told = farport::told_to_stop().map_err(Error::Runtime)?;
     tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        stop.cancel();
-    });
-    Ok(())
-}
-
-#[cfg(windows)]
-fn stop_on_signal(stop: CancellationToken) -> Result<(), Error> {
-    let mut interrupt = tokio::signal::windows::ctrl_c().map_err(Error::Runtime)?;
-    tokio::spawn(async move {
-        interrupt.recv().await;
+        told.await;
         stop.cancel();
     });
     Ok(())

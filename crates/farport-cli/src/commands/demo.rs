@@ -78,7 +78,7 @@ fn sign_in(
 async fn serve(Listen { host, port }: Listen, sign_in: Option<SignIn>) -> Result<(), crate::Error> {
     let protected = sign_in.is_some();
     // Before anybody is told that it is ready, so that whoever hears it may stop it.
-    let stop = stop_signal().map_err(crate::Error::Runtime)?;
+    let stop = farport::told_to_stop().map_err(crate::Error::Runtime)?;
     let server = match sign_in {
         Some(sign_in) => Server::new(|_| Protected::new()).auth(sign_in),
         None => Server::new(|_| Calculator::new()),
@@ -98,29 +98,6 @@ async fn serve(Listen { host, port }: Listen, sign_in: Option<SignIn>) -> Result
         .and_then(|()| out.flush())
         .map_err(crate::Error::Output)?;
     bound.serve_until(stop).await.map_err(crate::Error::Serve)
-}
-
-/// Ready once the process is told to stop. The signals are caught from now on.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Ready once the process is told to stop. The signals are caught from now on.
-#[cfg(windows)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = tokio::signal::windows::ctrl_c()?;
-    Ok(async move {
-        interrupt.recv().await;
-    })
 }
 
 fn greet(out: &mut impl Write, ready: &Announcement, protected: bool) -> io::Result<()> {

@@ -94,16 +94,7 @@ impl Metadata {
                  to be written exactly as the server writes it"
             ));
         }
-        let endpoint = |name: &str| {
-            let Some(text) = members.get(name).and_then(Value::as_str) else {
-                return Ok(None);
-            };
-            let url = urls::endpoint(name, text).map_err(|error| error.0)?;
-            if issuer.starts_with("https:") && url.scheme() != "https" {
-                return Err(format!("{name} is not https, although the issuer is"));
-            }
-            Ok(Some(url))
-        };
+        let endpoint = |name: &str| urls::endpoint_of(&members, issuer, name);
         let methods = members.get("introspection_endpoint_auth_methods_supported");
         let methods = methods.and_then(Value::as_array);
         let basic = |all: &Vec<Value>| all.iter().any(|one| one == "client_secret_basic");

@@ -41,16 +41,7 @@ impl Metadata {
                  the settings has to be written exactly as the provider writes it"
             ));
         }
-        let endpoint = |name: &str| {
-            let Some(text) = members.get(name).and_then(Value::as_str) else {
-                return Ok(None);
-            };
-            let url = urls::endpoint(name, text).map_err(|error| error.0)?;
-            if issuer.starts_with("https:") && url.scheme() != "https" {
-                return Err(format!("{name} is not https, although the issuer is"));
-            }
-            Ok(Some(url))
-        };
+        let endpoint = |name: &str| urls::endpoint_of(&members, issuer, name);
         let required = |name: &str| {
             endpoint(name)?.ok_or_else(|| format!("the provider's metadata have no {name}"))
         };

@@ -1,5 +1,6 @@
 //! URLs in a provider's settings and metadata.
 
+use serde_json::{Map, Value};
 use url::{Host, Url};
 
 use super::InvalidSettings;
@@ -21,6 +22,23 @@ pub(crate) fn endpoint(what: &str, text: &str) -> Result<Url, InvalidSettings> {
         )));
     }
     Ok(url)
+}
+
+/// The endpoint that `issuer`'s metadata name as `name`, if they do. It is no less secure than the
+/// issuer is.
+pub(crate) fn endpoint_of(
+    members: &Map<String, Value>,
+    issuer: &str,
+    name: &str,
+) -> Result<Option<Url>, String> {
+    let Some(text) = members.get(name).and_then(Value::as_str) else {
+        return Ok(None);
+    };
+    let url = endpoint(name, text).map_err(|error| error.0)?;
+    if issuer.starts_with("https:") && url.scheme() != "https" {
+        return Err(format!("{name} is not https, although the issuer is"));
+    }
+    Ok(Some(url))
 }
 
 /// Whether it is on this machine.

@@ -38,13 +38,6 @@ pub(crate) struct Workers([Measured; 2]);
 pub(crate) fn measure(rounds: u32, seconds: u32) -> Result<Workers> {
     let (tools, calculator) = worker::calculator()?;
     let agents = Node::with("bench/agents", project::target().join("bench-agents"))?;
-    let source = agents.folder.join("src");
-    std::fs::create_dir_all(&source)?;
-    std::fs::copy(
-        project::root().join("bench/agents/src/index.js"),
-        source.join("index.js"),
-    )?;
-    let agents_folder = agents.folder.clone();
     let mut all = ["farport", "agents"].map(|name| Measured {
         name,
         samples: Vec::new(),
@@ -53,7 +46,7 @@ pub(crate) fn measure(rounds: u32, seconds: u32) -> Result<Workers> {
     });
     let spawn = |name: &str| match name {
         "farport" => Workerd::spawn(&tools, &calculator, pinned(&tools)),
-        _ => Workerd::spawn(&agents, &agents_folder, pinned(&agents)),
+        _ => Workerd::spawn(&agents, &agents.folder, pinned(&agents)),
     };
     for _ in 0..STARTS {
         for one in &mut all {
