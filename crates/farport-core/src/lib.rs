@@ -49,8 +49,8 @@ pub use method::Method;
 pub use principal::{Principal, UpstreamToken, UpstreamTokenError, User};
 pub use runtime::{BoxFuture, Runtime, Timestamp};
 pub use session::{
-    EventLog, KeptStream, MemorySessions, SessionId, SessionLimits, SessionRecord, SessionState,
-    SessionStore, StateError, StoreError, Stored,
+    BySessionId, EventLog, KeptStream, MemorySessions, SessionId, SessionIdHasher, SessionLimits,
+    SessionRecord, SessionState, SessionStore, StateError, StoreError, Stored,
 };
 pub use stream::{Event, EventStream, First, Reader, StreamLimits, Unkept};
 pub use version::{Era, ProtocolVersion};

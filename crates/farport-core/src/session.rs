@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-pub use id::SessionId;
+pub use id::{BySessionId, SessionId, SessionIdHasher};
 pub use log::{EventLog, KeptStream};
 pub use memory::MemorySessions;
 pub(crate) use state::Kept;

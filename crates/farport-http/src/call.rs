@@ -103,16 +103,14 @@ impl Inner {
             )),
             None => None,
         };
-        let work = instance.call(Call { request, context });
-        let work = async move {
-            let mut reply = work.await;
-            if let Some((remember, record, store)) = remember {
-                reply = remember.keep(reply, record, &*store).await;
-            }
-            drop(ongoing);
-            reply
+        let mut work = instance.call(Call { request, context });
+        if let Some((remember, record, store)) = remember {
+            work = Box::pin(async move { remember.keep(work.await, record, &*store).await });
+        }
+        let work = RunsOn {
+            work: Some((work, ongoing)),
+            runtime: &self.runtime,
         };
-        let work = RunsOn::new(Box::pin(work), self.runtime.clone());
         // A handler that does not heed its cancellation runs on; its client does not wait for it.
         Ok(match select(work, pin!(cancel.cancelled())).await {
             Either::Left((reply, _)) if !cancel.is_cancelled() => {
@@ -165,27 +163,18 @@ impl Inner {
     }
 }
 
-/// Awaits work in place. When it is dropped before its end, because the client has gone, the work
-/// goes on elsewhere.
-struct RunsOn<T: Send + 'static> {
-    work: Option<BoxFuture<'static, T>>,
-    runtime: Arc<dyn Runtime>,
+/// Awaits a call in place. When this is dropped before the call's end, because the client has gone,
+/// the call goes on elsewhere.
+struct RunsOn<'a> {
+    work: Option<(BoxFuture<'static, Reply>, Ongoing)>,
+    runtime: &'a Arc<dyn Runtime>,
 }
 
-impl<T: Send + 'static> RunsOn<T> {
-    fn new(work: BoxFuture<'static, T>, runtime: Arc<dyn Runtime>) -> Self {
-        Self {
-            work: Some(work),
-            runtime,
-        }
-    }
-}
+impl Future for RunsOn<'_> {
+    type Output = Reply;
 
-impl<T: Send + 'static> Future for RunsOn<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Some(work) = &mut self.work else {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
+        let Some((work, _)) = &mut self.work else {
             return Poll::Pending;
         };
         let polled = work.as_mut().poll(cx);
@@ -196,11 +185,12 @@ impl<T: Send + 'static> Future for RunsOn<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for RunsOn<T> {
+impl Drop for RunsOn<'_> {
     fn drop(&mut self) {
-        if let Some(work) = self.work.take() {
+        if let Some((work, ongoing)) = self.work.take() {
             self.runtime.spawn(Box::pin(async move {
-                work.await;
+                work.await.ok();
+                drop(ongoing);
             }));
         }
     }

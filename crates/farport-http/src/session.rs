@@ -8,7 +8,7 @@ mod revival;
 mod table;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
@@ -54,8 +54,26 @@ impl fmt::Debug for Session {
 #[derive(Debug, Default)]
 struct State {
     ended: bool,
-    calls: HashMap<RequestId, CancellationToken>,
+    /// Few at a time, so that looking through them is quicker than hashing an id.
+    calls: Vec<(RequestId, CancellationToken)>,
     streams: VecDeque<Resumable>,
+}
+
+impl State {
+    /// What cancels the call with this id, if it is going on.
+    fn call(&self, id: &RequestId) -> Option<&CancellationToken> {
+        let mut calls = self.calls.iter();
+        calls
+            .find(|(other, _)| other == id)
+            .map(|(_, cancel)| cancel)
+    }
+
+    /// The call with this id is over.
+    fn take_call(&mut self, id: &RequestId) {
+        if let Some(place) = self.calls.iter().position(|(other, _)| other == id) {
+            self.calls.swap_remove(place);
+        }
+    }
 }
 
 /// The most calls of one session that go on at a time.
@@ -94,7 +112,7 @@ pub(crate) struct Ongoing {
 
 impl Drop for Ongoing {
     fn drop(&mut self) {
-        self.session.lock().calls.remove(&self.id);
+        self.session.lock().take_call(&self.id);
         self.session.exchange.forget(self.number);
     }
 }
@@ -158,14 +176,14 @@ impl Session {
         if state.ended {
             return Err(NotBegun::Ended);
         }
-        if state.calls.contains_key(id) {
+        if state.call(id).is_some() {
             return Err(NotBegun::SameId);
         }
         // A client can leave its calls alone, and they go on.
         if state.calls.len() >= MOST_CALLS {
             return Err(NotBegun::TooMany);
         }
-        state.calls.insert(id.clone(), cancel.clone());
+        state.calls.push((id.clone(), cancel.clone()));
         drop(state);
         Ok(Ongoing {
             session: self.clone(),
@@ -182,7 +200,7 @@ impl Session {
 
     /// Cancels the call with this id, if it is going on.
     pub(crate) fn cancel(&self, id: &RequestId) {
-        let cancel = self.lock().calls.get(id).cloned();
+        let cancel = self.lock().call(id).cloned();
         if let Some(cancel) = cancel {
             cancel.cancel();
         }
@@ -327,7 +345,7 @@ impl Session {
             ..State::default()
         };
         let state = std::mem::replace(&mut *self.lock(), ended);
-        for cancel in state.calls.values() {
+        for (_, cancel) in &state.calls {
             cancel.cancel();
         }
         for kept in state.streams {

@@ -178,36 +178,52 @@ impl<H: ServerHandler> RmcpInstance<H> {
         }
     }
 
-    /// A modern tool call, without the general dispatch, which would read the request's metadata
-    /// four times over. It adds what that adds for a tool: a task is only for a client that
-    /// declared them, and an unknown resource has the revision's own code.
+    /// A tool call, without the general dispatch, which would read a modern request's metadata four
+    /// times over, and copy what a session's client declared. It adds what that adds for a tool: a
+    /// task is only for a client that declared them, and what a revision does not have, or has
+    /// otherwise, is put in its terms.
     async fn serve_tool(
         &self,
         envelope: &Request,
         context: CallContext,
+        modern: bool,
     ) -> Result<ServerResult, RpcError> {
         let (params, meta) = decode::tool_call(envelope)?;
-        let takes_tasks = declares_tasks(&meta);
+        let declares_tasks = declares_tasks(&meta);
         let peer = self.peer_for(&context, &envelope.method, &meta);
         let (rmcp, gone) = rmcp_context(envelope, context, &peer, meta);
         let served = self.handler.call_tool(params, rmcp).await;
         gone.map(DropGuard::disarm);
-        match served {
+        let mut result = match served {
             Ok(CallToolResponse::Task(task)) => {
+                let opened = || peer.peer().peer_info();
+                let takes_tasks = declares_tasks.unwrap_or_else(|| {
+                    opened().is_some_and(|client| client.capabilities.supports_tasks())
+                });
                 if !takes_tasks {
                     let needed = ClientCapabilities::builder().enable_tasks().build();
                     return Err(error(ErrorData::missing_required_client_capability(needed)));
                 }
-                Ok(ServerResult::CreateTaskResult(task))
+                ServerResult::CreateTaskResult(task)
             }
-            Ok(response) => Ok(ServerResult::from(response)),
+            Ok(CallToolResponse::InputRequired(_)) if !modern => {
+                return Err(RpcError::invalid_request(
+                    "The tool asks for input with its result, which takes 2026-07-28",
+                ));
+            }
+            Ok(response) => ServerResult::from(response),
             Err(mut failed) => {
-                if failed.code == ErrorCode::RESOURCE_NOT_FOUND {
+                if modern && failed.code == ErrorCode::RESOURCE_NOT_FOUND {
                     failed.code = ErrorCode::INVALID_PARAMS;
                 }
-                Err(error(failed))
+                return Err(error(failed));
             }
+        };
+        if !modern {
+            result.strip_result_type_for_legacy_peer();
+            result.strip_non_object_output_for_legacy_peer();
         }
+        Ok(result)
     }
 
     /// Holds the handler's answer to `initialize` against what it says it supports, and tells its
@@ -244,9 +260,9 @@ impl<H: ServerHandler> Instance for RmcpInstance<H> {
         let Call { request, context } = call;
         let modern = context.version.era() == Era::Modern;
         // Two futures, for the one that is needed most is much the smaller.
-        if modern && request.method == Method::ToolsCall {
+        if request.method == Method::ToolsCall {
             return pump::boxed(async move {
-                let served = self.serve_tool(&request, context);
+                let served = self.serve_tool(&request, context, modern);
                 let served = AssertUnwindSafe(served).catch_unwind().await;
                 self.reply(&request, modern, served.ok())
             });
@@ -348,11 +364,12 @@ fn rmcp_context<H: ServerHandler>(
     (rmcp, gone)
 }
 
-/// Whether a modern request's client declares the tasks extension, without reading all it declares.
-fn declares_tasks(meta: &RequestMetaObject) -> bool {
-    let declared = meta.get("io.modelcontextprotocol/clientCapabilities");
-    let extensions = declared.and_then(|declared| declared.get("extensions"));
-    extensions.is_some_and(|extensions| extensions.get(TASKS_EXTENSION_ID).is_some())
+/// Whether a request's own metadata declares the tasks extension, without reading all it declares;
+/// `None` where it declares nothing, as in a session, whose client has done so before.
+fn declares_tasks(meta: &RequestMetaObject) -> Option<bool> {
+    let declared = meta.get("io.modelcontextprotocol/clientCapabilities")?;
+    let extensions = declared.get("extensions");
+    Some(extensions.is_some_and(|extensions| extensions.get(TASKS_EXTENSION_ID).is_some()))
 }
 
 fn rmcp_id(id: &RequestId) -> NumberOrString {

@@ -1,11 +1,14 @@
 //! Session ids.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{BuildHasher, Hash, Hasher},
+};
 
 use crate::Runtime;
 
 /// A session's id: 128 random bits, written as 32 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionId([u8; 16]);
 
 impl SessionId {
@@ -44,6 +47,58 @@ fn digit(byte: u8) -> Option<u8> {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
         _ => None,
+    }
+}
+
+impl Hash for SessionId {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let [first, ..] = self.0.as_chunks::<8>().0 else {
+            return;
+        };
+        hasher.write_u64(u64::from_ne_bytes(*first));
+    }
+}
+
+/// Hashes session ids by what they are: random, and chosen by the server. A map whose keys a client
+/// could choose needs another one.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use farport_core::{BySessionId, SessionId};
+///
+/// let mut sessions: HashMap<SessionId, &str, BySessionId> = HashMap::default();
+/// sessions.insert(SessionId::from_bytes([7; 16]), "a session");
+/// assert!(!sessions.contains_key(&SessionId::from_bytes([8; 16])));
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BySessionId;
+
+/// The hasher of [`BySessionId`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SessionIdHasher(u64);
+
+impl BuildHasher for BySessionId {
+    type Hasher = SessionIdHasher;
+
+    fn build_hasher(&self) -> SessionIdHasher {
+        SessionIdHasher::default()
+    }
+}
+
+impl Hasher for SessionIdHasher {
+    fn write_u64(&mut self, random: u64) {
+        self.0 = random;
+    }
+
+    /// Whatever is no session id is hashed all the same, if not well.
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

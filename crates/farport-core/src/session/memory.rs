@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
-use super::{SessionId, SessionLimits, SessionRecord, SessionStore, Stored};
+use super::{BySessionId, SessionId, SessionLimits, SessionRecord, SessionStore, Stored};
 use crate::Timestamp;
 
 /// Keeps records in memory, for as long as the process lives.
@@ -12,8 +12,10 @@ use crate::Timestamp;
 pub struct MemorySessions {
     limits: SessionLimits,
     /// Most recently used first, which is also the order in which they expire.
-    records: Mutex<LruCache<SessionId, Entry>>,
+    records: Mutex<Records>,
 }
+
+type Records = LruCache<SessionId, Entry, BySessionId>;
 
 #[derive(Debug)]
 struct Entry {
@@ -27,11 +29,11 @@ impl MemorySessions {
     pub fn new(limits: SessionLimits) -> Self {
         Self {
             limits,
-            records: Mutex::new(LruCache::unbounded()),
+            records: Mutex::new(LruCache::unbounded_with_hasher(BySessionId)),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, LruCache<SessionId, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -58,18 +60,16 @@ impl SessionStore for MemorySessions {
 
     fn get(&self, id: SessionId, now: Timestamp) -> Stored<'_, Option<Arc<SessionRecord>>> {
         let mut records = self.lock();
-        // One that is over keeps its place, or asking for it would keep it.
-        if records
-            .peek(&id)
-            .is_none_or(|entry| self.is_over(entry, now))
-        {
+        let Some(entry) = records.get_mut(&id) else {
             return Stored::ready(None);
-        }
-        let found = records.get_mut(&id).map(|entry| {
+        };
+        if !self.is_over(entry, now) {
             entry.seen = now;
-            entry.record.clone()
-        });
-        Stored::ready(found)
+            return Stored::ready(Some(entry.record.clone()));
+        }
+        // Those that are over are where they will be looked for.
+        records.demote(&id);
+        Stored::ready(None)
     }
 
     fn revive(&self, id: SessionId) -> Stored<'_, Option<u32>> {

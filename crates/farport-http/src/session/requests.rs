@@ -31,19 +31,23 @@ impl Inner {
         headers: &HeaderMap,
         principal: &Principal,
     ) -> Result<Arc<Session>, Refusal> {
-        if !headers.contains_key(&standard_headers::SESSION_ID) {
-            return Err(Refusal::NoSession);
-        }
-        let id = text_header(headers, &standard_headers::SESSION_ID).and_then(SessionId::parse);
-        let id = id.ok_or(Refusal::UnknownSession)?;
+        let id = match text_header(headers, &standard_headers::SESSION_ID) {
+            Some(id) => SessionId::parse(id).ok_or(Refusal::UnknownSession)?,
+            None if headers.contains_key(&standard_headers::SESSION_ID) => {
+                return Err(Refusal::UnknownSession);
+            }
+            None => return Err(Refusal::NoSession),
+        };
         let found = self
             .sessions
             .find(id, principal, headers, &self.dispatch, &self.runtime)
             .await?;
         check_version(headers)?;
-        let span = tracing::Span::current();
-        span.record("session", tracing::field::debug(id));
-        span.record("version", found.record.version().as_str());
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let span = tracing::Span::current();
+            span.record("session", tracing::field::debug(id));
+            span.record("version", found.record.version().as_str());
+        }
         Ok(found)
     }
 
@@ -326,8 +330,8 @@ impl Inner {
 /// A revision that nobody knows is refused. One that is known is let pass even if it is not the
 /// session's: clients in the field send their newest after they negotiated an older one.
 fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
-    if !headers.contains_key(&standard_headers::PROTOCOL_VERSION)
-        || modern::header_version(headers).is_some()
+    if modern::header_version(headers).is_some()
+        || !headers.contains_key(&standard_headers::PROTOCOL_VERSION)
     {
         return Ok(());
     }

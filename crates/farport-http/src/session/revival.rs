@@ -4,7 +4,6 @@
 //! session, that it is ready, which log messages it wants and which resources it watches.
 
 use std::{
-    collections::HashMap,
     pin::pin,
     sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
     time::Duration,
@@ -13,7 +12,7 @@ use std::{
 use farport_core::{
     Call, CallContext, Dispatch, EventLog, Instance, InstanceContext, Method, Notification,
     Notified, Principal, ProtocolVersion, RawJson, Reply, Request, RequestId, RequestMeta,
-    RpcError, Runtime, SessionId, SessionRecord, SessionStore, Sink, StoreError, Tier,
+    RpcError, Runtime, SessionRecord, SessionStore, Sink, StoreError, Tier,
     policy::{Kind, Policy, Verdict},
     tier,
 };
@@ -21,7 +20,7 @@ use futures_util::future::{Either, select};
 use http::HeaderMap;
 use serde_json::json;
 
-use super::{Session, UNASKED, requests::negotiated};
+use super::{Session, UNASKED, requests::negotiated, table::Here};
 use crate::Limits;
 
 /// How long a handler may take to hear what it missed. A client waits for it.
@@ -51,7 +50,7 @@ pub(super) struct Revival {
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) log: Option<Arc<dyn EventLog>>,
     pub(super) policy: Option<Arc<Policy>>,
-    pub(super) here: Arc<RwLock<HashMap<SessionId, Arc<Session>>>>,
+    pub(super) here: Arc<RwLock<Here>>,
     pub(super) dispatch: Arc<dyn Dispatch>,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) replica: Arc<str>,
@@ -114,7 +113,7 @@ impl Revival {
         Ok(session)
     }
 
-    fn here(&self) -> RwLockWriteGuard<'_, HashMap<SessionId, Arc<Session>>> {
+    fn here(&self) -> RwLockWriteGuard<'_, Here> {
         self.here.write().unwrap_or_else(PoisonError::into_inner)
     }
 

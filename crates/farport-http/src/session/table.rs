@@ -6,8 +6,8 @@ use std::{
 };
 
 use farport_core::{
-    BoxFuture, Dispatch, EventLog, Principal, Runtime, SessionId, SessionRecord, SessionStore,
-    policy::Policy,
+    BoxFuture, BySessionId, Dispatch, EventLog, Principal, Runtime, SessionId, SessionRecord,
+    SessionStore, policy::Policy,
 };
 use futures_util::{FutureExt, future::Shared};
 use http::HeaderMap;
@@ -23,7 +23,7 @@ pub(crate) struct Sessions {
     store: Arc<dyn SessionStore>,
     /// Where the store keeps their events, if it does.
     log: Option<Arc<dyn EventLog>>,
-    here: Arc<RwLock<HashMap<SessionId, Arc<Session>>>>,
+    here: Arc<RwLock<Here>>,
     /// Those that are being taken up. All who ask for one wait for the same.
     reviving: Mutex<HashMap<SessionId, Reviving>>,
     /// Who may use what, where not everybody may use everything.
@@ -31,6 +31,9 @@ pub(crate) struct Sessions {
     replica: Arc<str>,
     limits: Limits,
 }
+
+/// The sessions that are alive.
+pub(super) type Here = HashMap<SessionId, Arc<Session>, BySessionId>;
 
 type Reviving = Shared<BoxFuture<'static, Revived>>;
 
@@ -209,7 +212,7 @@ impl Sessions {
         self.reviving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<SessionId, Arc<Session>>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Here> {
         self.here.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

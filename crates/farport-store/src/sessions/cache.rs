@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use farport_core::{SessionId, SessionRecord, Timestamp};
+use farport_core::{BySessionId, SessionId, SessionRecord, Timestamp};
 use lru::LruCache;
 
 /// Records in memory, and what the database does not know of them yet.
 pub(super) struct Cache {
-    entries: LruCache<SessionId, Entry>,
+    entries: LruCache<SessionId, Entry, BySessionId>,
     /// Those that were looked at since that was last written down.
     looked: Vec<SessionId>,
     /// Changes when another process writes to the database.
@@ -34,7 +34,7 @@ impl Default for Cache {
     fn default() -> Self {
         Self {
             // As many as there may be sessions: the database is where they are bounded.
-            entries: LruCache::unbounded(),
+            entries: LruCache::unbounded_with_hasher(BySessionId),
             looked: Vec::new(),
             version: None,
         }

@@ -37,3 +37,4 @@ mod sign_in;
 mod state;
 mod stopping;
 mod subscriptions;
+mod tool_results;
