@@ -2,6 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
@@ -135,33 +136,20 @@ impl<H: ServerHandler> RmcpInstance<H> {
         (made, None)
     }
 
-    /// The frame that answers `request`; `served` is `None` where the handler panicked.
-    fn reply(
-        &self,
-        request: &Request,
-        modern: bool,
-        served: Option<Result<ServerResult, RpcError>>,
-    ) -> Reply {
-        let Some(served) = served else {
-            tracing::error!(method = request.method.as_str(), "the handler panicked");
-            return Err(RpcError::internal());
-        };
-        let result = served?;
+    /// The frame that answers `request`.
+    fn reply(&self, request: &Request, modern: bool, result: &ServerResult) -> Reply {
         let info = modern.then(|| ServerInfo {
             json: &self.shared.server_info,
-            alone: matches!(&result, ServerResult::CallToolResult(result) if result.meta.is_none()),
+            alone: matches!(result, ServerResult::CallToolResult(result) if result.meta.is_none()),
         });
-        frame::response(&request.id, &result, info).map_err(|error| {
+        frame::response(&request.id, result, info).map_err(|error| {
             tracing::error!(%error, "a result does not serialise");
             RpcError::internal()
         })
     }
 
-    async fn serve_any(
-        &self,
-        envelope: &Request,
-        context: CallContext,
-    ) -> Result<ServerResult, RpcError> {
+    async fn serve_any(&self, envelope: &Request, context: CallContext) -> Reply {
+        let modern = context.version.era() == Era::Modern;
         let (request, meta) = decode::request(envelope)?;
         let opening = match &request {
             ClientRequest::InitializeRequest(request) => Some(request.params.clone()),
@@ -171,23 +159,19 @@ impl<H: ServerHandler> RmcpInstance<H> {
         let (rmcp, gone) = rmcp_context(envelope, context, &peer, meta);
         let result = Service::handle_request(&*self.handler, request, rmcp).await;
         gone.map(DropGuard::disarm);
-        let result = result.map_err(error)?;
-        match opening {
-            Some(opening) => self.negotiate(opening, result, &peer).map_err(error),
-            None => Ok(result),
+        let mut result = result.map_err(error)?;
+        if let Some(opening) = opening {
+            result = self.negotiate(opening, result, &peer).map_err(error)?;
         }
+        self.reply(envelope, modern, &result)
     }
 
     /// A tool call, without the general dispatch, which would read a modern request's metadata four
     /// times over, and copy what a session's client declared. It adds what that adds for a tool: a
     /// task is only for a client that declared them, and what a revision does not have, or has
     /// otherwise, is put in its terms.
-    async fn serve_tool(
-        &self,
-        envelope: &Request,
-        context: CallContext,
-        modern: bool,
-    ) -> Result<ServerResult, RpcError> {
+    async fn serve_tool(&self, envelope: &Request, context: CallContext) -> Reply {
+        let modern = context.version.era() == Era::Modern;
         let (params, meta) = decode::tool_call(envelope)?;
         let declares_tasks = declares_tasks(&meta);
         let peer = self.peer_for(&context, &envelope.method, &meta);
@@ -223,7 +207,7 @@ impl<H: ServerHandler> RmcpInstance<H> {
             result.strip_result_type_for_legacy_peer();
             result.strip_non_object_output_for_legacy_peer();
         }
-        Ok(result)
+        self.reply(envelope, modern, &result)
     }
 
     /// Holds the handler's answer to `initialize` against what it says it supports, and tells its
@@ -258,19 +242,17 @@ impl<H: ServerHandler> RmcpInstance<H> {
 impl<H: ServerHandler> Instance for RmcpInstance<H> {
     fn call(self: Arc<Self>, call: Call) -> BoxFuture<'static, Reply> {
         let Call { request, context } = call;
-        let modern = context.version.era() == Era::Modern;
-        // Two futures, for the one that is needed most is much the smaller.
+        // Two futures, for the one that is needed most is much the smaller. Each is pinned where it
+        // was made, since it is large all the same.
         if request.method == Method::ToolsCall {
             return pump::boxed(async move {
-                let served = self.serve_tool(&request, context, modern);
-                let served = AssertUnwindSafe(served).catch_unwind().await;
-                self.reply(&request, modern, served.ok())
+                let served = pin!(self.serve_tool(&request, context));
+                caught(&request, AssertUnwindSafe(served).catch_unwind().await)
             });
         }
         pump::boxed(async move {
-            let served = self.serve_any(&request, context);
-            let served = AssertUnwindSafe(served).catch_unwind().await;
-            self.reply(&request, modern, served.ok())
+            let served = pin!(self.serve_any(&request, context));
+            caught(&request, AssertUnwindSafe(served).catch_unwind().await)
         })
     }
 
@@ -320,6 +302,14 @@ impl<H: ServerHandler> Instance for RmcpInstance<H> {
             None => Arc::new([]),
         }
     }
+}
+
+/// What was served, or what is said of a handler that panicked.
+fn caught<P>(request: &Request, served: Result<Reply, P>) -> Reply {
+    served.unwrap_or_else(|_| {
+        tracing::error!(method = request.method.as_str(), "the handler panicked");
+        Err(RpcError::internal())
+    })
 }
 
 /// What rmcp knows of a modern call's client, for handlers that ask the peer instead of the

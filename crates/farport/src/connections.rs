@@ -2,7 +2,9 @@
 
 mod timer;
 
-use std::{cell::Cell, convert::Infallible, future::Future, io, sync::Arc, time::Duration};
+use std::{
+    cell::Cell, convert::Infallible, future::Future, io, pin::pin, sync::Arc, time::Duration,
+};
 
 use farport_http::McpService;
 use http::{HeaderName, HeaderValue, Request, Version, header};
@@ -30,11 +32,9 @@ const STALL_TIME: Duration = Duration::from_secs(60);
 /// How long a connection that was accepted just before the end has to send its first request.
 const FIRST_REQUEST_TIME: Duration = Duration::from_secs(1);
 
-/// The largest head of a request, in bytes.
+/// The largest head of a request, in bytes. It has a hundred headers at most, which is hyper's own
+/// bound: to name it would have hyper clear its room for them with every request.
 const HEAD_BYTES: usize = 64 * 1024;
-
-/// The most headers of a request.
-const HEADERS: usize = 100;
 
 /// Serves `service` on `listeners` until `shutdown`; then stops accepting, ends streams, and gives
 /// calls that are going on `grace` to finish.
@@ -53,9 +53,7 @@ pub(crate) async fn serve(
     let open = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
-    http.header_read_timeout(HEAD_TIME)
-        .max_buf_size(HEAD_BYTES)
-        .max_headers(HEADERS);
+    http.header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES);
     let tidying = tokio::spawn({
         let service = service.clone();
         async move {
@@ -65,7 +63,7 @@ pub(crate) async fn serve(
             }
         }
     });
-    let mut shutdown = std::pin::pin!(shutdown);
+    let mut shutdown = pin!(shutdown);
     loop {
         let next = async {
             // The semaphore is never closed, so a permit always comes.
@@ -88,9 +86,10 @@ pub(crate) async fn serve(
             let stays = stays_open(&request);
             let address = peer
                 .and_then(|peer| client_address(peer, Request::headers(&request), behind_proxy));
-            let answer = service.handle_from(request, address);
+            let service = service.clone();
             // On the heap: a connection keeps room for this future for as long as it is open.
             Box::pin(async move {
+                let answer = pin!(service.handle_from(request, address));
                 let mut response = answer.await;
                 if stays {
                     let time = HeaderValue::from_static("timeout=15");

@@ -33,20 +33,23 @@ impl SessionId {
     pub fn parse(text: &str) -> Option<Self> {
         let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
         let mut bytes = [0; 16];
+        let mut all = 0;
         for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
             let [high, low] = pair.map(digit);
-            *byte = high? << 4 | low?;
+            *byte = high << 4 | low & 0xf;
+            all |= high | low;
         }
-        Some(Self(bytes))
+        (all <= 0xf).then_some(Self(bytes))
     }
 }
 
-/// Lower case only: one session has one name.
-fn digit(byte: u8) -> Option<u8> {
+/// What a hexadecimal digit counts; more than 15 for any other byte. Lower case only: one session has
+/// one name.
+fn digit(byte: u8) -> u8 {
     match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+        b'0'..=b'9' => byte - b'0',
+        b'a'..=b'f' => byte - b'a' + 10,
+        _ => 0xff,
     }
 }
 
