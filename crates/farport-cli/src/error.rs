@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use crate::terminal::{ERROR, HINT};
 use crate::{listen, scaffold};
@@ -43,6 +44,26 @@ pub(crate) enum Error {
     Runtime(#[source] io::Error),
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
+}
+
+/// What the system said when something was to be done to a file or a folder.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} `{}`", .path.display())]
+pub(crate) struct FileError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl FileError {
+    /// Makes an error of what the system said about a path. `action` completes "cannot ...".
+    pub(crate) fn of(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
 }
 
 impl Error {

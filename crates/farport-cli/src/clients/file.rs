@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Client, Home};
+use crate::error::FileError;
 
 /// Why a configuration was not changed. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -12,13 +13,8 @@ pub(crate) enum Error {
     NoHome,
     #[error("{} is not one that can be read: {why}", .path.display())]
     Broken { path: PathBuf, why: String },
-    #[error("{} cannot be {what}", .path.display())]
-    Io {
-        path: PathBuf,
-        what: &'static str,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error("there is no server `{name}` in {}", .path.display())]
     NotThere { path: PathBuf, name: String },
     #[error("`{0}` cannot be the name of a server")]
@@ -34,7 +30,7 @@ impl Error {
                     .to_owned(),
             ),
             Self::Name(_) => Some("use letters, digits, `-` and `_`".to_owned()),
-            Self::NoHome | Self::Io { .. } | Self::NotThere { .. } => None,
+            Self::NoHome | Self::File(_) | Self::NotThere { .. } => None,
         }
     }
 }
@@ -68,13 +64,7 @@ pub(crate) fn change(
     let before = match std::fs::read_to_string(&path) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(source) => {
-            return Err(Error::Io {
-                path,
-                what: "read",
-                source,
-            });
-        }
+        Err(error) => return Err(FileError::of("read", &path)(error).into()),
     };
     match edit(before.as_deref().unwrap_or_default()) {
         Ok(Some(after)) => Ok(Change {
@@ -93,21 +83,15 @@ pub(crate) fn change(
 impl Change {
     /// Makes the change, with a copy of what was there beside it. Where the copy is.
     pub(crate) fn make(&self) -> Result<Option<PathBuf>, Error> {
-        let failed = |what| {
-            move |source| Error::Io {
-                path: self.path.clone(),
-                what,
-                source,
-            }
-        };
+        let failed = |action| FileError::of(action, &self.path);
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(failed("written"))?;
+        std::fs::create_dir_all(folder).map_err(failed("write"))?;
         let mut backup = None;
         if self.before.is_some() {
             let mut name = self.path.clone().into_os_string();
             name.push(".farport-backup");
             let copy = PathBuf::from(name);
-            std::fs::copy(&self.path, &copy).map_err(failed("copied"))?;
+            std::fs::copy(&self.path, &copy).map_err(failed("copy"))?;
             backup = Some(copy);
         }
         let written = (|| {
@@ -119,7 +103,7 @@ impl Change {
             file.as_file().sync_all()?;
             file.persist(&self.path).map_err(|error| error.error)
         })();
-        written.map_err(failed("written"))?;
+        written.map_err(failed("write"))?;
         Ok(backup)
     }
 

@@ -1,20 +1,16 @@
 //! Why a server was not deployed, and what to do about it.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::error::FileError;
 
 /// Why a server was not deployed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{} there already, and say{} something else", files(.paths), if .paths.len() == 1 { "s" } else { "" })]
     Differs { paths: Vec<PathBuf> },
-    #[error("cannot {action} `{}`", .path.display())]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// Some files as the subject of a sentence.
@@ -28,15 +24,6 @@ fn files(paths: &[PathBuf]) -> String {
 }
 
 impl Error {
-    /// Makes an error of what the system said about a path. `action` completes "cannot ...".
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    }
-
     /// What the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
@@ -44,7 +31,7 @@ impl Error {
                 "nothing was written; `--force` writes over what is there, which git then shows"
                     .to_owned()
             }
-            Self::Io { .. } => return None,
+            Self::File(_) => return None,
         })
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::write::{self, File, Outcome};
 use super::{Error, docker, fly, systemd};
+use crate::error::FileError;
 use crate::project::Project;
 
 /// Where a server runs.
@@ -37,7 +38,9 @@ impl<'a> Facts<'a> {
         let folder = project.root.strip_prefix(&project.workspace);
         let example = project.root.join(".dev.vars.example");
         let variables = match example.is_file() {
-            true => Some(std::fs::read_to_string(&example).map_err(Error::io("read", &example))?),
+            true => {
+                Some(std::fs::read_to_string(&example).map_err(FileError::of("read", &example))?)
+            }
             false => None,
         };
         Ok(Self {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::Error;
+use crate::error::FileError;
 
 /// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub(super) fn write(files: &[File], force: bool, dry_run: bool) -> Result<Vec<Ou
     }
     for (file, outcome) in both() {
         if !dry_run && *outcome != Outcome::Same {
-            put(file).map_err(Error::io("write", &file.path))?;
+            put(file).map_err(FileError::of("write", &file.path))?;
         }
     }
     Ok(outcomes)
@@ -54,7 +55,7 @@ fn look(file: &File) -> Result<Outcome, Error> {
         Ok(there) if there == file.text.as_bytes() => Ok(Outcome::Same),
         Ok(_) => Ok(Outcome::Replaced),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Outcome::New),
-        Err(error) => Err(Error::io("read", &file.path)(error)),
+        Err(error) => Err(FileError::of("read", &file.path)(error).into()),
     }
 }
 

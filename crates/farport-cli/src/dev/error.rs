@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::error::FileError;
 
 use crate::{project, worker};
 
@@ -16,13 +18,8 @@ pub(crate) enum Error {
     Worker(#[from] worker::Error),
     #[error("wrangler has ended ({how})")]
     WranglerEnded { how: String },
-    #[error("cannot {action} `{}`", .path.display())]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error("cannot start `{}`", .program.display())]
     Start {
         program: OsString,
@@ -52,15 +49,6 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// Makes an error of what the system said about a path. `action` completes "cannot ...".
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    }
-
     /// What the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
@@ -72,7 +60,7 @@ impl Error {
             }
             Self::VarsLine { .. } => "put values with spaces or `#` in quotes".to_owned(),
             Self::Start { .. }
-            | Self::Io { .. }
+            | Self::File(_)
             | Self::Guard(_)
             | Self::Socket(_)
             | Self::Scratch(_)

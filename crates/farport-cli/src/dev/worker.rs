@@ -20,6 +20,7 @@ use super::machine::{Change, Message};
 use super::watch::Watcher;
 use super::{Error, guard, messages};
 use crate::env_vars;
+use crate::error::FileError;
 use crate::project::Project;
 use crate::settings::Listen;
 use crate::terminal::{ERROR, GOOD};
@@ -182,12 +183,12 @@ impl Session {
     fn stamp(&self) -> Result<(), Error> {
         let stamp = self.project.root.join(STAMP_FOLDER).join("built");
         let now = format!("{:?}\n", std::time::SystemTime::now());
-        fs::write(&stamp, now).map_err(Error::io("write", &stamp))
+        Ok(fs::write(&stamp, now).map_err(FileError::of("write", &stamp))?)
     }
 
     fn start(&self) -> Result<Wrangler, Error> {
         let folder = self.project.root.join(STAMP_FOLDER);
-        fs::create_dir_all(&folder).map_err(Error::io("make", &folder))?;
+        fs::create_dir_all(&folder).map_err(FileError::of("make", &folder))?;
         self.stamp()?;
         let build = Build::After(STAMP_FOLDER.to_owned());
         let copy = self.config.with_build(&build)?;

@@ -1,7 +1,9 @@
 //! Why a crate was not generated, and what to do about it.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::error::FileError;
 
 use super::builtin;
 use super::crate_name::Problem;
@@ -72,13 +74,8 @@ pub(crate) enum Error {
 
     #[error("the checkout of farport that this command was built from is gone")]
     NoCheckout,
-    #[error("cannot {action} `{}`", .path.display())]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 fn indent(said: &str) -> String {
@@ -89,15 +86,6 @@ fn indent(said: &str) -> String {
 }
 
 impl Error {
-    /// Makes an error of what the system said about a path. `action` completes "cannot ...".
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    }
-
     /// What the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
@@ -147,7 +135,7 @@ impl Error {
             | Self::Walk { .. }
             | Self::Fetch { .. }
             | Self::Init { .. }
-            | Self::Io { .. } => return None,
+            | Self::File(_) => return None,
         })
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use ignore::WalkBuilder;
 
 use super::Error;
+use crate::error::FileError;
 
 /// A template's files by their path inside it.
 pub(super) type Files = BTreeMap<PathBuf, Content>;
@@ -27,7 +28,7 @@ const MAX_BYTES: u64 = 64 << 20;
 
 /// Reads the template in a folder, without what its `.gitignore` leaves out and without `.git`.
 pub(super) fn read(root: &Path) -> Result<Files, Error> {
-    let root = root.canonicalize().map_err(Error::io("find", root))?;
+    let root = root.canonicalize().map_err(FileError::of("find", root))?;
     let mut files = Files::new();
     let mut bytes_left = MAX_BYTES;
     let walk = WalkBuilder::new(&root)
@@ -48,17 +49,17 @@ pub(super) fn read(root: &Path) -> Result<Files, Error> {
         let content = match entry.file_type() {
             Some(kind) if kind.is_dir() => continue,
             Some(kind) if kind.is_symlink() => Content::Link {
-                target: fs::read_link(full).map_err(Error::io("read", full))?,
+                target: fs::read_link(full).map_err(FileError::of("read", full))?,
             },
             Some(kind) if kind.is_file() => {
-                let metadata = fs::metadata(full).map_err(Error::io("read", full))?;
+                let metadata = fs::metadata(full).map_err(FileError::of("read", full))?;
                 bytes_left =
                     bytes_left
                         .checked_sub(metadata.len())
                         .ok_or_else(|| Error::TooLarge {
                             limit: format!("{} MiB", MAX_BYTES >> 20),
                         })?;
-                let bytes = fs::read(full).map_err(Error::io("read", full))?;
+                let bytes = fs::read(full).map_err(FileError::of("read", full))?;
                 Content::File {
                     bytes,
                     executable: is_executable(&metadata),

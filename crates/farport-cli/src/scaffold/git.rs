@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::source::GitSource;
 use super::{Error, Repository};
+use crate::error::FileError;
 
 /// Protocols git may use, also when a server redirects it.
 const PROTOCOLS: &str = "https:ssh:file";
@@ -38,7 +39,7 @@ fn run(git: &mut Command) -> Result<Output, Error> {
 /// Clones the newest state of a template's branch into a temporary folder.
 pub(super) fn clone(source: &GitSource) -> Result<TempDir, Error> {
     let folder =
-        tempfile::tempdir().map_err(Error::io("make a folder in", &std::env::temp_dir()))?;
+        tempfile::tempdir().map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
     let mut git = git();
     git.env("GIT_ALLOW_PROTOCOL", PROTOCOLS)
         .args(["-c", "core.hooksPath=/dev/null"])

@@ -22,6 +22,7 @@ pub(crate) use ci::Ci;
 pub(crate) use error::Error;
 pub(crate) use source::Target;
 
+use crate::error::FileError;
 use crate_name::CrateName;
 use manifest::Dependencies;
 use place::Place;
@@ -83,7 +84,7 @@ pub(crate) enum Repository {
 
 /// Generates a crate.
 pub(crate) fn generate(request: &Request<'_>) -> Result<Generated, Error> {
-    let path = std::path::absolute(request.path).map_err(Error::io("find", request.path))?;
+    let path = std::path::absolute(request.path).map_err(FileError::of("find", request.path))?;
     let name = CrateName::of(&path)?;
     let place = Place::survey(&path)?;
     let dependencies = match request.path_deps {

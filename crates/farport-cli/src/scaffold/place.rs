@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::Error;
 use super::files::{Content, Files};
+use crate::error::FileError;
 
 /// A place that is free.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl Place {
     pub(super) fn survey(target: &Path) -> Result<Self, Error> {
         let taken = match fs::symlink_metadata(target) {
             Ok(_) if target.is_dir() => {
-                let mut entries = fs::read_dir(target).map_err(Error::io("read", target))?;
+                let mut entries = fs::read_dir(target).map_err(FileError::of("read", target))?;
                 if entries.next().is_some() {
                     return Err(Error::NotEmpty {
                         path: target.to_owned(),
@@ -45,7 +46,7 @@ impl Place {
                 });
             }
             Err(error) if error.kind() == ErrorKind::NotFound => false,
-            Err(error) => return Err(Error::io("look at", target)(error)),
+            Err(error) => return Err(FileError::of("look at", target)(error).into()),
         };
         let around = match taken {
             true => target,
@@ -55,7 +56,9 @@ impl Place {
                 .unwrap_or(target),
         };
         let missing = target.strip_prefix(around).unwrap_or(Path::new(""));
-        let around = around.canonicalize().map_err(Error::io("find", around))?;
+        let around = around
+            .canonicalize()
+            .map_err(FileError::of("find", around))?;
         Ok(Self {
             target: join(&around, missing),
             around,
@@ -77,7 +80,7 @@ impl Place {
         let scratch = tempfile::Builder::new()
             .prefix(".farport-new-")
             .tempdir_in(&self.around)
-            .map_err(Error::io("write in", &self.around))?;
+            .map_err(FileError::of("write in", &self.around))?;
         // The scratch folder is private; the crate has the permissions of any other folder.
         let folder = scratch.path().join("crate");
         for (path, content) in files {
@@ -107,17 +110,17 @@ fn join(around: &Path, missing: &Path) -> PathBuf {
 
 fn write(path: &Path, content: &Content) -> Result<(), Error> {
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(Error::io("make", parent))?;
+        fs::create_dir_all(parent).map_err(FileError::of("make", parent))?;
     }
     match content {
         Content::File { bytes, executable } => {
-            fs::write(path, bytes).map_err(Error::io("write", path))?;
+            fs::write(path, bytes).map_err(FileError::of("write", path))?;
             if *executable {
-                make_executable(path).map_err(Error::io("make executable", path))?;
+                make_executable(path).map_err(FileError::of("make executable", path))?;
             }
             Ok(())
         }
-        Content::Link { target } => link(target, path).map_err(Error::io("link", path)),
+        Content::Link { target } => Ok(link(target, path).map_err(FileError::of("link", path))?),
     }
 }
 
@@ -161,15 +164,15 @@ impl Staged {
         } = self;
         if scratch.path().parent() == Some(&target) {
             // Its place is an empty folder, maybe the one the user is in: fill it.
-            for entry in fs::read_dir(&folder).map_err(Error::io("read", &folder))? {
-                let entry = entry.map_err(Error::io("read", &folder))?;
+            for entry in fs::read_dir(&folder).map_err(FileError::of("read", &folder))? {
+                let entry = entry.map_err(FileError::of("read", &folder))?;
                 let to = target.join(entry.file_name());
-                fs::rename(entry.path(), &to).map_err(Error::io("write", &to))?;
+                fs::rename(entry.path(), &to).map_err(FileError::of("write", &to))?;
             }
             return Ok(());
         }
         if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(Error::io("make", parent))?;
+            fs::create_dir_all(parent).map_err(FileError::of("make", parent))?;
         }
         // Renaming a folder fails when a file or a folder with something in it is in the way.
         fs::rename(&folder, &target).map_err(|error| match error.kind() {
@@ -179,7 +182,7 @@ impl Staged {
             ErrorKind::NotADirectory => Error::NotAFolder {
                 path: target.clone(),
             },
-            _ => Error::io("write", &target)(error),
+            _ => FileError::of("write", &target)(error).into(),
         })
     }
 }

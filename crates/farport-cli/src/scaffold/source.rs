@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::builtin::{self, Builtin};
 use super::files::{self, Files};
 use super::{Error, git};
+use crate::error::FileError;
 
 /// Where a template comes from.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl Source {
                 let root = clone
                     .path()
                     .canonicalize()
-                    .map_err(Error::io("find", clone.path()))?;
+                    .map_err(FileError::of("find", clone.path()))?;
                 let folder = root.join(subfolder);
                 match folder.canonicalize() {
                     Ok(real) if real == folder && real.is_dir() => files::read(&folder),

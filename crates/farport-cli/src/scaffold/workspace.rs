@@ -7,6 +7,7 @@ use globset::GlobBuilder;
 use toml_edit::{DocumentMut, Item};
 
 use super::Error;
+use crate::error::FileError;
 
 /// Whether cargo would refuse a crate in this folder, because a workspace further up neither
 /// takes it in nor leaves it out by name.
@@ -16,7 +17,7 @@ pub(super) fn is_left_out(folder: &Path) -> Result<bool, Error> {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(_) if !path.is_file() => continue,
-            Err(error) => return Err(Error::io("read", &path)(error)),
+            Err(error) => return Err(FileError::of("read", &path)(error).into()),
         };
         // What cargo cannot read it says itself, and better.
         let Ok(manifest) = text.parse::<DocumentMut>() else {

@@ -10,6 +10,7 @@ use flate2::{Compression, write::GzEncoder};
 use serde::Serialize;
 
 use super::{Error, Tools};
+use crate::error::FileError;
 
 /// The size of what is uploaded, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -32,7 +33,7 @@ const SMALL: [(&str, &str); 4] = [
 /// What the environment says already, stays.
 pub(crate) fn variables(root: &Path) -> Result<Vec<(&'static str, &'static str)>, Error> {
     let path = root.join("Cargo.toml");
-    let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let text = fs::read_to_string(&path).map_err(FileError::of("read", &path))?;
     // What cannot be read, cargo complains about in a moment, and better.
     let manifest = text.parse::<toml::Table>().unwrap_or_default();
     let profiles = manifest.get("profile");
@@ -75,8 +76,8 @@ pub(crate) fn size(main: &Path) -> Result<Size, Error> {
     }
     let folder = main.parent().unwrap_or(Path::new("."));
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::io("read", folder))? {
-        files.push(entry.map_err(Error::io("read", folder))?.path());
+    for entry in fs::read_dir(folder).map_err(FileError::of("read", folder))? {
+        files.push(entry.map_err(FileError::of("read", folder))?.path());
     }
     files.sort();
     files.retain(|path| is_module(path));
@@ -84,12 +85,12 @@ pub(crate) fn size(main: &Path) -> Result<Size, Error> {
     let mut raw = 0;
     let mut gzip = GzEncoder::new(Counter(0), Compression::default());
     for path in &files {
-        let bytes = fs::read(path).map_err(Error::io("read", path))?;
+        let bytes = fs::read(path).map_err(FileError::of("read", path))?;
         raw += bytes.len() as u64;
         gzip.write_all(&bytes)
-            .map_err(Error::io("compress", path))?;
+            .map_err(FileError::of("compress", path))?;
     }
-    let Counter(gzip) = gzip.finish().map_err(Error::io("compress", folder))?;
+    let Counter(gzip) = gzip.finish().map_err(FileError::of("compress", folder))?;
     Ok(Size { raw, gzip })
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use super::Error;
+use crate::error::FileError;
 
 /// The names that wrangler looks for, in its order.
 const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
@@ -29,7 +30,7 @@ impl Config {
         let path = path.ok_or_else(|| Error::NoWorker {
             folder: root.to_owned(),
         })?;
-        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let text = fs::read_to_string(&path).map_err(FileError::of("read", &path))?;
         let value = parse(&path, &text)?;
         Ok(Self {
             root: root.to_owned(),
@@ -57,11 +58,11 @@ impl Config {
             .prefix(".wrangler-farport-")
             .suffix(".json")
             .tempfile_in(&self.root)
-            .map_err(Error::io("write in", &self.root))?;
+            .map_err(FileError::of("write in", &self.root))?;
         let text = self.text_with_build(build);
         let path = copy.path().to_owned();
         copy.write_all(text.as_bytes())
-            .map_err(Error::io("write", &path))?;
+            .map_err(FileError::of("write", &path))?;
         Ok(copy)
     }
 
@@ -89,7 +90,8 @@ impl Config {
 
     /// Writes such a copy anew, after the original has changed.
     pub(crate) fn rewrite(&self, copy: &NamedTempFile, build: &Build) -> Result<(), Error> {
-        fs::write(copy.path(), self.text_with_build(build)).map_err(Error::io("write", copy.path()))
+        let written = fs::write(copy.path(), self.text_with_build(build));
+        Ok(written.map_err(FileError::of("write", copy.path()))?)
     }
 }
 

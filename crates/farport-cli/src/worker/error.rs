@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitStatus;
+
+use crate::error::FileError;
 
 /// Why something about a worker could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -41,13 +43,8 @@ pub(crate) enum Error {
     ReadSecret(#[source] io::Error),
     #[error("`{option}` is for `--target workers` alone")]
     OnlyWorkers { option: &'static str },
-    #[error("cannot {action} `{}`", .path.display())]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// Something that has to be there first.
@@ -68,15 +65,6 @@ fn list(missing: &[Missing]) -> String {
 }
 
 impl Error {
-    /// Makes an error of what the system said about a path. `action` completes "cannot ...".
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    }
-
     /// What the user can do about it.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -106,7 +94,7 @@ impl Error {
             | Self::Config { .. }
             | Self::Start { .. }
             | Self::ReadSecret(_)
-            | Self::Io { .. } => return None,
+            | Self::File(_) => return None,
         };
         Some(hint.to_owned())
     }

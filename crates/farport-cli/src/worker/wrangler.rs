@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::config::Build;
 use super::{Config, Error, Tools};
 use crate::env_vars;
+use crate::error::FileError;
 
 /// What a deployment is of.
 #[derive(Clone, Copy, Debug)]
@@ -52,14 +53,14 @@ pub(crate) fn deploy(
 ) -> Result<Option<Deployed>, Error> {
     let copy = config.with_build(&Build::Nothing)?;
     let scratch =
-        tempfile::tempdir().map_err(Error::io("make a folder in", &std::env::temp_dir()))?;
+        tempfile::tempdir().map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
     let report = scratch.path().join("report");
     let mut wrangler = tools.wrangler();
     wrangler.arg("deploy").arg("--config").arg(copy.path());
     wrangler.args(deployment.dry_run.then_some("--dry-run"));
     select(&mut wrangler, deployment.env);
     if let Some(secrets) = deployment.secrets_file {
-        let secrets = std::path::absolute(secrets).map_err(Error::io("find", secrets))?;
+        let secrets = std::path::absolute(secrets).map_err(FileError::of("find", secrets))?;
         wrangler.arg("--secrets-file").arg(secrets);
     }
     run(wrangler.env(env_vars::WRANGLER_OUTPUT_FILE_PATH, &report))?;
