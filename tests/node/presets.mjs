@@ -10,6 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { Provider } from 'oidc-provider';
 
 import { press } from './browser.mjs';
+import { IN_WORKERD, inWorkerd } from './farport.mjs';
 import { demo, listen } from './oauth.mjs';
 
 const CLIENT = { id: 'farport-at-provider', secret: randomBytes(24).toString('hex') };
@@ -165,13 +166,15 @@ export const WAYS = {
   environment: (name, variables, settings) => (
     demo([], { ...variables, FARPORT_AUTH_PROVIDER: name }, settings && `[auth]\n${settings}`)),
   file: (name, variables, settings = '') => demo([], variables, `[auth]\nprovider = "${name}"\n${settings}`),
+  /** All that a Worker has. What has no variable is in its code. */
+  variables: (name, variables) => inWorkerd({ ...variables, FARPORT_AUTH_PROVIDER: name }),
 };
 
 /** What all of them come to for a test. */
 function ready(farport, server, rest) {
   return {
     ...farport,
-    secrets: [CLIENT.secret],
+    secrets: [...farport.secrets, CLIENT.secret],
     ...rest,
     async stop() {
       await farport.stop();
@@ -400,15 +403,23 @@ async function slackApi(way) {
   });
 }
 
-/** Every provider by its name, how farport is told of it, and whether some may not sign in. */
-export const PROVIDERS = [
-  { name: 'Google', way: 'file', strangers: true, start: (way) => openid('google', way) },
+/**
+ * Every provider by its name, how farport is told of it, whether some may not sign in, and whether it is
+ * tested in workerd: of those that variables suffice for, the ones that differ most.
+ */
+const ALL = [
+  { name: 'Google', way: 'file', workerd: true, strangers: true, start: (way) => openid('google', way) },
   { name: 'Auth0', way: 'environment', start: (way) => openid('auth0', way) },
   { name: 'WorkOS', way: 'file', start: (way) => openid('workos', way) },
   { name: 'Stytch', way: 'flag', start: (way) => openid('stytch', way) },
-  { name: 'Okta', way: 'environment', start: (way) => openid('okta', way) },
+  { name: 'Okta', way: 'environment', workerd: true, start: (way) => openid('okta', way) },
   { name: 'Keycloak', way: 'file', start: (way) => openid('keycloak', way) },
-  { name: 'Slack, to sign in', way: 'environment', start: (way) => openid('slack', way) },
+  { name: 'Slack, to sign in', way: 'environment', workerd: true, start: (way) => openid('slack', way) },
   { name: 'Slack, to act for the user', way: 'file', start: slackApi },
-  { name: 'GitHub, with an app', way: 'environment', start: githubApp },
+  { name: 'GitHub, with an app', way: 'environment', workerd: true, start: githubApp },
 ];
+
+/** Those that can be had here. */
+export const PROVIDERS = IN_WORKERD
+  ? ALL.filter(({ workerd }) => workerd).map((one) => ({ ...one, way: 'variables' }))
+  : ALL;

@@ -6,21 +6,22 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Provider } from 'oidc-provider';
 
 import { press } from './browser.mjs';
-import { demo, listen } from './oauth.mjs';
+import { farport as start } from './farport.mjs';
+import { listen } from './oauth.mjs';
 
 const CLIENT = { id: 'farport-at-provider', secret: randomBytes(24).toString('hex') };
 
 /** Farport with its own sign-in. */
 export async function devLogin() {
-  const farport = await demo(['--auth', 'dev-login']);
-  return { ...farport, subject: 'alice', secrets: [] };
+  const farport = await start('dev-login');
+  return { ...farport, subject: 'alice' };
 }
 
 /** Farport in front of npm `oidc-provider`, whose pages are its development ones. */
 export async function oidc() {
   const server = await listen();
   const variables = { OIDC_CLIENT_ID: CLIENT.id, OIDC_CLIENT_SECRET: CLIENT.secret };
-  const farport = await demo(['--auth', 'oidc', '--issuer', server.origin], variables);
+  const farport = await start('oidc', { issuer: server.origin, variables });
   // Farport asks for the metadata with the first sign-in, so the provider may come after it.
   const provider = new Provider(server.origin, {
     clients: [{
@@ -46,7 +47,7 @@ export async function oidc() {
   return {
     ...farport,
     subject: 'alice',
-    secrets: [CLIENT.secret],
+    secrets: [...farport.secrets, CLIENT.secret],
     async upstream(page) {
       const field = await page.$('input[name="login"]');
       if (field) {
@@ -116,15 +117,16 @@ export async function github() {
     if (!endpoint) return json(response, 404, { message: 'Not Found' });
     endpoint(url, new URLSearchParams(body), response, request.headers.authorization === `Bearer ${token}`);
   });
-  const farport = await demo(['--auth', 'github'], {
+  const variables = {
     GITHUB_CLIENT_ID: CLIENT.id,
     GITHUB_CLIENT_SECRET: CLIENT.secret,
     GITHUB_BASE_URL: server.origin,
-  });
+  };
+  const farport = await start('github', { variables });
   return {
     ...farport,
     subject: String(user.id),
-    secrets: [CLIENT.secret, token],
+    secrets: [...farport.secrets, CLIENT.secret, token],
     upstream: (page) => press(page, '#allow'),
     cancel: (page) => press(page, '#deny'),
     async stop({ used = true } = {}) {

@@ -2,21 +2,19 @@
 // once, and nobody gets into another's session.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 
-import { register } from './oauth.mjs';
+import { authorize, redeem, token } from './visitor.mjs';
 import { worker } from './wrangler.mjs';
 
 const WORKERS = process.env.FARPORT_WORKERS;
-const REDIRECT = 'http://localhost:39999/callback';
 const RACERS = 100;
-
-const base64url = (bytes) => Buffer.from(bytes).toString('base64url');
 
 /** Asks the server at `origin`; gives the response, with its JSON. */
 async function ask(origin, method, params, { session, token, id = 1 } = {}) {
@@ -49,97 +47,21 @@ async function open(origin, token) {
 const add = (origin, a, b, how) => ask(origin, 'tools/call', { name: 'add', arguments: { a, b } }, how);
 const said = ({ json }) => json.result?.content[0].text;
 
-/** A browser without a window: follows pages and redirects, and keeps cookies. */
-class Visitor {
-  #cookies = new Map();
-
-  async go(url, init = {}) {
-    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(url, { ...init, redirect: 'manual', headers: { ...init.headers, ...(cookie && { cookie }) } });
-    for (const set of response.headers.getSetCookie()) {
-      const [, name, value] = /^([^=]+)=([^;]*)/.exec(set);
-      this.#cookies.set(name, value);
-    }
-    return { response, page: await response.text() };
-  }
-
-  /** Fills in the first form of a page, or the first that has the button `press`. */
-  async submit(url, page, fields, press) {
-    const forms = page.matchAll(/<form[^>]*action="([^"]*)"[^>]*>([\s\S]*?)<\/form>/g);
-    for (const [, action, inside] of forms) {
-      if (press && !inside.includes(`value="${press}"`)) continue;
-      const body = new URLSearchParams();
-      for (const [input] of inside.matchAll(/<(?:input|button)[^>]*>/g)) {
-        const attribute = (name) => new RegExp(`\\b${name}="([^"]*)"`).exec(input)?.[1];
-        const name = attribute('name');
-        if (!name) continue;
-        if (attribute('type') === 'hidden') body.append(name, unescaped(attribute('value') ?? ''));
-        else if (press && attribute('value') === press) body.append(name, press);
-        else if (fields[name] !== undefined) body.append(name, fields[name]);
-      }
-      return this.go(new URL(unescaped(action), url), {
-        method: 'POST',
-        headers: { 'content-type': 'application/x-www-form-urlencoded', origin: new URL(url).origin },
-        body,
-      });
-    }
-    throw new Error(`no form in ${page}`);
-  }
+/** Whether `text` stands in a file below `folder`. */
+function isIn(folder, text) {
+  const { status, stderr } = spawnSync('grep', ['-rqaF', '--', text, folder], { encoding: 'utf8' });
+  assert.ok(status === 0 || status === 1, stderr);
+  return status === 0;
 }
 
-const unescaped = (text) => text.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
-
-/** Signs `login` in at `origin`, as far as the authorization code. */
-async function authorize(origin, login) {
-  const client = await register(origin, {
-    client_name: 'Race',
-    redirect_uris: [REDIRECT],
-    grant_types: ['authorization_code', 'refresh_token'],
-  });
-  const verifier = base64url(randomBytes(32));
-  const asked = new URL(`${origin}/authorize`);
-  asked.search = new URLSearchParams({
-    response_type: 'code',
-    client_id: client.client_id,
-    redirect_uri: REDIRECT,
-    code_challenge: base64url(createHash('sha256').update(verifier).digest()),
-    code_challenge_method: 'S256',
-    resource: `${origin}/mcp`,
-    state: 'state',
-  });
-  const visitor = new Visitor();
-  let { response, page } = await visitor.go(asked);
-  let url = asked.href;
-  for (let step = 0; step < 8; step += 1) {
-    const next = response.headers.get('location')
-      ?? /http-equiv="refresh"[^>]*url=([^"]*)"/i.exec(page)?.[1]
-      ?? /url=(.*)/i.exec(response.headers.get('refresh') ?? '')?.[1];
-    if (next) {
-      const target = new URL(unescaped(next), url);
-      if (target.href.startsWith(REDIRECT)) {
-        assert.equal(target.searchParams.get('iss'), origin);
-        assert.ok(target.searchParams.has('code'), target.href);
-        return { client, verifier, code: target.searchParams.get('code') };
-      }
-      url = target.href;
-      ({ response, page } = await visitor.go(target));
-      continue;
-    }
-    assert.equal(response.status, 200, page);
-    const consent = page.includes('value="allow"') ? 'allow' : undefined;
-    ({ response, page } = await visitor.submit(url, page, { name: login }, consent));
-  }
-  throw new Error(`no code came of it: ${response.status} ${page}`);
-}
-
-const redeem = (origin, { client, verifier, code }) => token(origin, {
-  grant_type: 'authorization_code', client_id: client.client_id, redirect_uri: REDIRECT, code_verifier: verifier, code,
-  resource: `${origin}/mcp`,
-});
-
-async function token(origin, fields) {
-  const response = await fetch(`${origin}/token`, { method: 'POST', body: new URLSearchParams(fields) });
-  return { status: response.status, json: await response.json() };
+/** Runs `sql` on the database of the only object of this class in `persist`. */
+function change(persist, className, sql) {
+  const files = readdirSync(persist, { recursive: true }).filter((file) => (
+    file.includes(`-${className}/`) && file.endsWith('.sqlite') && !file.endsWith('/metadata.sqlite')));
+  assert.equal(files.length, 1, `one database of ${className} among ${files}`);
+  const database = new DatabaseSync(join(persist, files[0]));
+  database.exec(sql);
+  database.close();
 }
 
 describe('a public Worker', () => {
@@ -179,8 +101,7 @@ describe('a public Worker', () => {
       assert.equal(said(await add(brief.origin, 1, 2, { session })), '3');
       await new Promise((resolve) => setTimeout(resolve, 6000));
       assert.equal((await add(brief.origin, 1, 2, { session })).status, 404);
-      const search = () => execFileSync('grep', ['-rlaF', '--', '"clientInfo"', join(place, 'v3/do')]);
-      assert.throws(search, ({ status }) => status === 1, 'grep finds nothing');
+      assert.ok(!isIn(join(place, 'v3/do'), '"clientInfo"'));
     } finally {
       await brief.kill();
       rmSync(place, { recursive: true, force: true });
@@ -220,6 +141,45 @@ describe('a public Worker', () => {
       }
     });
     await Promise.all(clients);
+  });
+});
+
+describe('a Worker whose tools remember', () => {
+  const persist = mkdtempSync(join(tmpdir(), 'farport-worker-'));
+  const start = (port) => worker(join(WORKERS, 'fixture'), persist, { port });
+  const note = (text, session) => ask(server.origin, 'tools/call', { name: 'test_note', arguments: { text } }, { session });
+  let server;
+  before(async () => { server = await start(); });
+  after(async () => {
+    await server.kill();
+    rmSync(persist, { recursive: true, force: true });
+  });
+
+  test('what a session was told outlives workerd, is its own, and goes with it', async () => {
+    const [mine, other] = [await open(server.origin), await open(server.origin)];
+    assert.equal(said(await note('anemone', mine)), 'anemone');
+    assert.equal(said(await note('begonia', mine)), 'anemone, begonia');
+    assert.equal(said(await note('camellia', other)), 'camellia');
+    await server.kill();
+    server = await start(server.port);
+    assert.equal(said(await note('dahlia', mine)), 'anemone, begonia, dahlia');
+    assert.ok(isIn(persist, 'anemone'), 'it is on disk');
+    const ended = await fetch(server.url, { method: 'DELETE', headers: { 'mcp-session-id': mine } });
+    assert.equal(ended.status, 204);
+    assert.equal((await note('erica', mine)).status, 404);
+    assert.equal(said(await note('erica', other)), 'camellia, erica');
+    const end = Date.now() + 20_000;
+    while (isIn(persist, 'anemone')) {
+      assert.ok(Date.now() < end, 'what the session was told is still there');
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    assert.ok(isIn(persist, 'camellia'));
+  });
+
+  test('nothing is lost between calls at the same time', async () => {
+    const session = await open(server.origin);
+    await Promise.all(Array.from({ length: 50 }, (_, number) => note(String(number), session)));
+    assert.equal(said(await note('last', session)).split(', ').length, 51);
   });
 });
 
@@ -281,12 +241,33 @@ describe('a Worker with sign-in', () => {
     assert.equal(renewed.status, 200, JSON.stringify(renewed.json));
   });
 
+  test('an operation of the store that fails midway leaves nothing behind', async () => {
+    const code = await authorize(server.origin, 'alice');
+    const other = await authorize(server.origin, 'bob');
+    const { json } = await redeem(server.origin, other);
+    const fields = { grant_type: 'refresh_token', client_id: other.client.client_id, refresh_token: json.refresh_token };
+    const restarted = async (sql) => {
+      await server.kill();
+      change(persist, 'FarportStore', sql);
+      server = await start(server.port);
+    };
+    // It is the last of what is written: the code has been used up, and an access token been written, by then.
+    await restarted(`CREATE TRIGGER full BEFORE INSERT ON refresh_tokens BEGIN SELECT RAISE(ABORT, 'full'); END`);
+    for (const failed of [await redeem(server.origin, code), await token(server.origin, fields)]) {
+      assert.ok(failed.status >= 500, JSON.stringify(failed));
+    }
+    assert.match(server.printed.join('\n'), /\bfull\b/, 'that is what failed');
+    await restarted('DROP TRIGGER full');
+    for (const good of [await redeem(server.origin, code), await token(server.origin, fields)]) {
+      assert.equal(good.status, 200, JSON.stringify(good.json));
+    }
+  });
+
   test('no token, code or key is in what workerd keeps', async () => {
     const code = await authorize(server.origin, 'alice');
     const { json } = await redeem(server.origin, code);
     for (const secret of [code.code, json.access_token, json.refresh_token, variables.FARPORT_MASTER_KEY]) {
-      const search = () => execFileSync('grep', ['-rlaF', '--', secret, persist]);
-      assert.throws(search, ({ status }) => status === 1, 'grep finds nothing');
+      assert.ok(!isIn(persist, secret));
     }
   });
 });

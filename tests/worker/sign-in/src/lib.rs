@@ -1,14 +1,13 @@
-//! The server of `farport new --template dev-login`, as a Worker.
+//! The server of `farport demo --auth`, as a Worker.
 
-#[path = "../../../../templates/dev-login/src/picture.rs"]
-mod picture;
-#[path = "../../../../templates/dev-login/src/tools.rs"]
-mod tools;
+#[path = "../../../../templates/authless/src/calculator.rs"]
+mod calculator;
+#[path = "../../../../crates/farport-cli/src/commands/demo/protected.rs"]
+mod protected;
 
 /// The server. Its users sign in wherever `FARPORT_AUTH_PROVIDER` says.
 fn server() -> farport::Server {
-    farport::Server::new(|_| tools::Tools::new())
-        .permit("generate_image", farport::login_in(["alice"]))
+    farport::Server::new(|_| protected::Protected::new())
 }
 
 farport_workers::serve!(server);
