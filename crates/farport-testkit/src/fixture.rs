@@ -32,6 +32,7 @@ mod input_required;
 mod live;
 mod logging;
 mod media;
+mod notes;
 mod pages;
 mod polling;
 mod prompts;

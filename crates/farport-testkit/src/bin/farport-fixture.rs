@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
 
 async fn serve(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
     let state = FixtureState::new()?;
-    let server = Server::new(move |_| Fixture::new(state.clone()))
+    let server = Server::new(move |cx| Fixture::of(cx, state.clone()))
         .host("127.0.0.1")
         .port(flags.port)
         .store(flags.store);
