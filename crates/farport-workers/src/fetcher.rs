@@ -27,13 +27,15 @@ impl Fetcher for WorkerFetcher {
             let controller = AbortController::default();
             let timeout = sleep(fetch.timeout);
             let sent = send(fetch.request, fetch.most_bytes, controller.signal());
-            match select(Box::pin(sent), timeout).await {
+            let answer = match select(Box::pin(sent), timeout).await {
                 Either::Left((answer, _)) => answer,
-                Either::Right(_) => {
-                    controller.abort();
-                    Err(FetchError::TimedOut)
-                }
+                Either::Right(_) => Err(FetchError::TimedOut),
+            };
+            // What is not read to its end would go on arriving.
+            if answer.is_err() {
+                controller.abort();
             }
+            answer
         }))
     }
 }
