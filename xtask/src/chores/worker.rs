@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::{clients, conformance, wasm};
 use crate::fixture::Which;
 use crate::process::{self, BUILD, Child};
-use crate::setup::Node;
+use crate::setup::{self, Node};
 use crate::steps::{Outcome, Steps};
 use crate::{console, project};
 
@@ -28,14 +28,26 @@ const WORKERS: [(&str, Option<usize>); 3] = [
 /// How long workerd may take to be there.
 const START: Duration = Duration::from_secs(90);
 
-/// The longest the scripts may take.
+/// The scripts of tests/node about what a Worker keeps, what only one may get, and what it asks of others.
+const KEPT: [&str; 2] = ["worker.test.mjs", "outgoing.test.mjs"];
+
+/// Those in which somebody signs in with a browser: the same as against the program.
+const SIGN_IN: [&str; 4] = [
+    "sign-in.test.mjs",
+    "providers.test.mjs",
+    "pages.test.mjs",
+    "authorization.test.mjs",
+];
+
+/// The longest the scripts of a step may take.
 const SCRIPTS: Duration = Duration::from_secs(10 * 60);
 
 /// Builds the Workers of tests/worker, and runs the end-to-end suites against them in workerd.
 ///
-/// Conformance of both eras, the real clients, what happens to sessions and sign-ins when workerd is
-/// killed, races for what can be used once, and how large the Workers are. What cannot hold on
-/// Workers is in conformance/workers.yml and docs/workers.md, with its reason.
+/// Conformance of both eras, the real clients, signing in with a browser, what happens to sessions
+/// and sign-ins when workerd is killed, races for what can be used once, what a Worker asks of
+/// others, and how large the Workers are. What cannot hold on Workers is in conformance/workers.yml
+/// and docs/workers.md, with its reason.
 ///
 /// Installs what it needs under target/: worker-build and wasm-bindgen with cargo, wrangler and
 /// binaryen with npm. Where FARPORT_WORKER_TOOLS names a folder with the first two, they are taken
@@ -82,7 +94,17 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         let server = Workerd::start(&node, "fixture")?;
         clients::run(&clients::Args::of_worker(Which::at(&server.url)))
     });
-    steps.step("state and races", alone, || scripts(&node));
+    steps.step("state and races", alone, || {
+        scripts(&node, &KEPT, None)?;
+        Outcome::passed("sessions and sign-ins outlive workerd; one of a hundred redeems a code")
+    });
+    steps.step("sign-in", alone, || match setup::chromium() {
+        Some(chromium) => {
+            scripts(&node, &SIGN_IN, Some(&chromium))?;
+            Outcome::passed(format!("{} scripts of tests/node", SIGN_IN.len()))
+        }
+        None => Ok(Outcome::Skipped("no Chromium".to_owned())),
+    });
     steps.finish()
 }
 
@@ -265,8 +287,8 @@ fn healthy(url: &str) -> bool {
     agent.get(health).call().is_ok()
 }
 
-/// What a Worker keeps, and what only one may get.
-fn scripts(node: &Node) -> Result<Outcome> {
+/// Runs scripts of tests/node that start Workers themselves.
+fn scripts(node: &Node, scripts: &[&str], chromium: Option<&Path>) -> Result<()> {
     let tests = Node::ready()?;
     let mut command = tests.command("node");
     command
@@ -277,10 +299,12 @@ fn scripts(node: &Node) -> Result<Outcome> {
         )
         .env("FARPORT_MCP_URL", "http://localhost/mcp")
         .env("FARPORT_SSE_URL", "http://localhost/sse")
-        .args(["--test", "--test-concurrency=1", "--test-timeout=120000"])
-        .args(["--test-reporter=spec", "worker.test.mjs"]);
-    process::run(&mut command, SCRIPTS).context("a test of what Workers keep failed")?;
-    Outcome::passed("sessions and sign-ins outlive workerd; one of a hundred redeems a code")
+        .args(["--test", "--test-concurrency=1", "--test-timeout=180000"])
+        .arg("--test-reporter=spec");
+    if let Some(chromium) = chromium {
+        command.env("FARPORT_CHROMIUM", chromium);
+    }
+    process::run(command.args(scripts), SCRIPTS).context("a script of tests/node failed")
 }
 
 #[cfg(test)]
