@@ -28,7 +28,7 @@ export class Bridge {
       env: { ...getDefaultEnvironment(), BROWSER: opener, MCP_REMOTE_CONFIG_DIR: folder },
       stderr: 'pipe',
     });
-    const asked = later('mcp-remote asking for a sign-in', 30_000);
+    const asked = later('mcp-remote asking for a sign-in', 60_000);
     let url;
     createInterface({ input: this.transport.stderr }).on('line', (line) => {
       this.said.push(line);
@@ -57,7 +57,7 @@ export function callbackOf(url, page) {
   const redirect = new URL(url.searchParams.get('redirect_uri'));
   return {
     next() {
-      const back = later('the browser being back at mcp-remote', 30_000);
+      const back = later('the browser being back at mcp-remote', 60_000);
       page.on('request', (request) => {
         const at = new URL(request.url());
         if (at.host === redirect.host && at.pathname === redirect.pathname) back.resolve(at.searchParams);

@@ -85,7 +85,7 @@ export async function callbackServer() {
   return {
     url: `${origin}/callback`,
     next() {
-      waiting = later('the browser being back at the callback', 30_000);
+      waiting = later('the browser being back at the callback', 60_000);
       return waiting.promise;
     },
     stop,

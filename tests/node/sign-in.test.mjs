@@ -64,7 +64,7 @@ describe('sign-in', { skip }, () => {
       before(async () => { farport = await start(); });
       after(() => farport?.stop());
       // At the same time: a Worker may take ten seconds to hear that a token is no more.
-      describe('somebody with', { concurrency: true }, () => {
+      describe('somebody with', { concurrency: 3 }, () => {
         for (const library of LIBRARIES) {
           test(`${library.name} signs in, refreshes, is revoked and signs in again`, () => (
             called(libraryLives, library, browser, farport, pages)));
