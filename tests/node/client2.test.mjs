@@ -33,7 +33,7 @@ basics({
 basics({
   ...SESSION,
   name: 'client 2.x, HTTP+SSE',
-  losesLastReport: true,
+  losesReports: true,
   connect: (handlers) => connectWith(new SSEClientTransport(new URL(SSE_URL)), handlers),
 });
 

@@ -29,5 +29,5 @@ for (const [name, url, ...flags] of [
   ['mcp-remote to /mcp', MCP_URL, '--transport', 'http-only'],
   ['mcp-remote to /sse', SSE_URL, '--transport', 'sse-only'],
 ]) {
-  basics({ ...SDK1, name, losesLastReport: true, connect: (handlers) => connectWith(through(url, ...flags), handlers) });
+  basics({ ...SDK1, name, losesReports: true, connect: (handlers) => connectWith(through(url, ...flags), handlers) });
 }

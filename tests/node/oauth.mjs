@@ -13,13 +13,13 @@ import { later } from './support.mjs';
 
 /**
  * `farport demo` with these arguments, on a port of its own. `environment` is added to a small one.
- * With `settings`, it runs in a folder where they are its farport.toml. What it prints is kept, for the
- * tests that look for secrets in it.
+ * With `settings`, it runs in a folder where they are its farport.toml. What it prints is kept, with its
+ * whole log, for the tests that look for secrets in it.
  */
 export async function demo(args, environment = {}, settings = undefined) {
   const binary = process.env.FARPORT_BIN;
   assert.ok(binary, 'FARPORT_BIN is not set: run these tests with `cargo xtask clients`');
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: '1', ...environment };
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, NO_COLOR: '1', FARPORT_LOG: 'debug', ...environment };
   const cwd = settings && mkdtempSync(join(tmpdir(), 'farport-demo-'));
   if (cwd) writeFileSync(join(cwd, 'farport.toml'), settings);
   const child = spawn(binary, ['demo', '--port', '0', ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -44,8 +44,7 @@ export async function demo(args, environment = {}, settings = undefined) {
     url,
     origin: new URL(url).origin,
     printed,
-    // It has no log.
-    prints: /Ready on/,
+    prints: /DEBUG[^\n]* answered status=200/,
     secrets: [],
     // Whoever revokes a token is in the process that knows of it.
     believes: 0,

@@ -19,7 +19,7 @@ basics({
 basics({
   ...SDK1,
   name: 'sdk 1.x, HTTP+SSE',
-  losesLastReport: true,
+  losesReports: true,
   connect: (handlers) => connectWith(new SSEClientTransport(new URL(SSE_URL)), handlers),
 });
 

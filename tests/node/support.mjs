@@ -38,6 +38,17 @@ export function text(result) {
   return texts[0].text;
 }
 
+/** The reports of progress that arrive at `client` from now on, whether or not its SDK passes them on. */
+export function reportsTo({ transport }) {
+  const reports = [];
+  const { onmessage } = transport;
+  transport.onmessage = (message, extra) => {
+    if (message.method === 'notifications/progress') reports.push(message.params);
+    return onmessage(message, extra);
+  };
+  return reports;
+}
+
 /**
  * A TCP proxy in front of the fixture. It cuts the first connection that carries an event with
  * `marker` in it, right after that event: what the server sends later never arrives there.
