@@ -122,6 +122,8 @@ pub use farport_oauth::provider::{GitHub, InvalidSettings, OAuth2, OAuth2Urls, O
 #[cfg(not(target_arch = "wasm32"))]
 pub use listen::Listeners;
 #[cfg(not(target_arch = "wasm32"))]
+pub use logging::start_log;
+#[cfg(not(target_arch = "wasm32"))]
 pub use run::{Bound, told_to_stop};
 #[cfg(not(target_arch = "wasm32"))]
 pub use runtime::TokioRuntime;

@@ -6,8 +6,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{LogFormat, Settings};
 
-/// Starts logging, unless the program has done so itself.
-pub(crate) fn start(settings: &Settings) {
+/// Starts logging as `settings` have it ([`Settings::log`], [`Settings::log_format`]), unless the
+/// program has done so itself. [`Server::run`](crate::Server::run) does this; a program that binds and
+/// serves on its own may do it first.
+pub fn start_log(settings: &Settings) {
     // rmcp reports each peer that is made and dropped at info; here that is every call.
     let filter = EnvFilter::builder().parse_lossy(format!("rmcp=warn,{}", settings.log));
     let log = tracing_subscriber::fmt()

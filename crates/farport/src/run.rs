@@ -9,7 +9,7 @@ use rmcp::ServerHandler;
 
 use crate::{
     Announcement, Context, Error, Listeners, Server, Settings, Storage, TokioRuntime, connections,
-    flags::Flags, health, host::Surroundings, logging, settings, state::State, stdio,
+    flags::Flags, health, host::Surroundings, logging::start_log, settings, state::State, stdio,
 };
 
 /// Serves a client on standard input and output.
@@ -48,7 +48,7 @@ impl Server {
         if flags.health {
             return health::ask(&settings).await;
         }
-        logging::start(&settings);
+        start_log(&settings);
         // Before anybody can know that the server is there, and tell it to stop.
         let told_to_stop = told_to_stop()?;
         if flags.stdio {

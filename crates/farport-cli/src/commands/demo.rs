@@ -48,6 +48,7 @@ impl Error {
 pub(crate) fn run(args: DemoArgs) -> Result<(), crate::Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(crate::Error::Runtime)?;
     let settings = Settings::load(Path::new("farport.toml"))?;
+    farport::start_log(&settings);
     let provider = args.auth.or(settings.auth.provider);
     let sign_in = provider
         .map(|provider| sign_in(provider, args.issuer, &settings.auth.provider_scopes))
