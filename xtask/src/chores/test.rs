@@ -105,7 +105,7 @@ fn slow_tests() -> Result<Outcome> {
 }
 
 /// A run of every package's tests by cargo-nextest, where it is installed.
-fn nextest() -> Option<Command> {
+pub(super) fn nextest() -> Option<Command> {
     process::output(project::cargo().args(["nextest", "--version"])).ok()?;
     let mut command = project::cargo();
     command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);

@@ -1,6 +1,8 @@
 //! `cargo xtask worker`: the Workers of tests/worker, in real workerd.
 
-use std::fs;
+mod templates;
+mod tools;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,9 +16,7 @@ use crate::process::{self, BUILD, Child};
 use crate::setup::{self, Node};
 use crate::steps::{Outcome, Steps};
 use crate::{console, project};
-
-/// The version of the program that makes a Worker of a crate.
-const WORKER_BUILD: &str = "0.8.7";
+use tools::Tools;
 
 /// The Workers, and how large each may be: gzipped, in bytes. Kept by the smaller of them.
 const WORKERS: [(&str, Option<usize>); 3] = [
@@ -76,8 +76,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     };
     let node = Node::with("tests/worker", project::target().join("worker-node"))?;
     let mut steps = Steps::default();
+    let tools = Tools::ready()?;
     if !args.built {
-        let tools = Tools::ready()?;
         steps.step("build", "cargo xtask worker --sizes", || {
             build(&WORKERS, &node, &tools, compiler.as_deref())
         });
@@ -86,6 +86,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         return steps.finish();
     }
     let alone = "cargo xtask worker --built";
+    steps.step("templates", alone, || {
+        templates::run(&node, &tools, compiler.as_deref())
+    });
     steps.step("conformance", alone, || {
         let server = Workerd::start(&node, "fixture")?;
         conformance::run(&conformance::Args::of_worker(Which::at(&server.url)))
@@ -128,45 +131,6 @@ fn folder(worker: &str) -> PathBuf {
     project::root().join("tests/worker").join(worker)
 }
 
-/// Programs that make Workers.
-struct Tools(PathBuf);
-
-impl Tools {
-    /// Installs whatever is missing.
-    fn ready() -> Result<Self> {
-        if let Some(given) = std::env::var_os("FARPORT_WORKER_TOOLS") {
-            return Ok(Self(given.into()));
-        }
-        let root = project::target().join("tools/worker");
-        let lock = fs::read_to_string(project::root().join("tests/worker/Cargo.lock"))?;
-        let bindgen = locked(&lock, "wasm-bindgen").context("wasm-bindgen is in no lock file")?;
-        let installed = fs::read_to_string(root.join(".crates.toml")).unwrap_or_default();
-        for (package, version) in [
-            ("worker-build", WORKER_BUILD),
-            ("wasm-bindgen-cli", bindgen),
-        ] {
-            if installed.contains(&format!("\"{package} {version} ")) {
-                continue;
-            }
-            let install = |options: &[&str]| {
-                let mut command = project::cargo();
-                command.args(["install", "--quiet", "--root"]).arg(&root);
-                command.arg(format!("{package}@{version}")).args(options);
-                process::run(&mut command, BUILD)
-            };
-            // What it was released with may have been taken back since.
-            install(&["--locked"]).or_else(|_| install(&[]))?;
-        }
-        Ok(Self(root.join("bin")))
-    }
-}
-
-/// The version of a package in a lock file.
-fn locked<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
-    let (_, rest) = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?;
-    rest.split('"').next()
-}
-
 fn build(
     workers: &[(&str, Option<usize>)],
     node: &Node,
@@ -175,18 +139,9 @@ fn build(
 ) -> Result<Outcome> {
     let mut sizes = Vec::new();
     for &(worker, most) in workers {
-        let mut command = Command::new(tools.0.join("worker-build"));
-        command
-            .current_dir(folder(worker))
-            .env("PATH", node.path())
-            .env("CARGO_TARGET_DIR", project::target().join("worker"))
-            .env("WASM_BINDGEN_BIN", tools.0.join("wasm-bindgen"))
-            .env(
-                "WASM_OPT_BIN",
-                node.folder.join("node_modules/binaryen/bin/wasm-opt"),
-            )
-            .args(["--release", "."]);
-        let options = wasm::compiling(&mut command, compiler)?;
+        let mut command = Command::new(tools.worker_build());
+        command.current_dir(folder(worker)).args(["--release", "."]);
+        let options = tools.tell(&mut command, node, compiler)?;
         process::run(command.args(options), BUILD)
             .with_context(|| format!("the Worker {worker} does not build"))?;
         let size = gzipped(node, &folder(worker).join("build/index_bg.wasm"))?;
@@ -305,16 +260,4 @@ fn scripts(node: &Node, scripts: &[&str], chromium: Option<&Path>) -> Result<()>
         command.env("FARPORT_CHROMIUM", chromium);
     }
     process::run(command.args(scripts), SCRIPTS).context("a script of tests/node failed")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::locked;
-
-    #[test]
-    fn a_lock_file_names_versions() {
-        let lock = "[[package]]\nname = \"a-b\"\nversion = \"1.2.3\"\nsource = \"x\"\n";
-        assert_eq!(locked(lock, "a-b"), Some("1.2.3"));
-        assert_eq!(locked(lock, "a"), None);
-    }
 }

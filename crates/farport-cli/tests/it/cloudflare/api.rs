@@ -8,7 +8,7 @@ use std::thread;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -112,14 +112,12 @@ fn failure(status: StatusCode, code: u32, message: &str) -> Response {
     (status, Json(answer)).into_response()
 }
 
-async fn answer(
-    State(account): State<Arc<Mutex<Account>>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let authorized = headers
+async fn answer(State(account): State<Arc<Mutex<Account>>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let (method, uri) = (head.method.clone(), head.uri.clone());
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let authorized = head
+        .headers
         .get(header::AUTHORIZATION)
         .is_some_and(|value| value == &format!("Bearer {TOKEN}"));
     if !authorized {
@@ -136,7 +134,7 @@ async fn answer(
     });
     let words: Vec<_> = path.split('/').collect();
     if let (&Method::PUT, ["scripts", name]) = (&method, &words[..]) {
-        let upload = read(&headers, body).await;
+        let upload = read(Request::from_parts(head, body.into())).await;
         let mut account = account.lock().unwrap();
         // What holds back secrets until there is something to deploy is no deployment.
         if upload.metadata["main_module"] == "index.js" {
@@ -194,9 +192,7 @@ async fn answer(
     }
 }
 
-async fn read(headers: &HeaderMap, body: Bytes) -> Upload {
-    let mut request = Request::new(body.into());
-    *request.headers_mut() = headers.clone();
+async fn read(request: Request) -> Upload {
     let mut form = Multipart::from_request(request, &()).await.unwrap();
     let mut upload = Upload {
         metadata: Value::Null,

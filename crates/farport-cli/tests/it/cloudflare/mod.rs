@@ -1,8 +1,10 @@
 //! From a template to Cloudflare, with the real worker-build, wrangler and workerd. What is left out is
 //! Cloudflare itself: a stand-in of its API looks at what arrives.
 //!
-//! These tests compile a worker for each template. They run when `FARPORT_WORKER_TESTS` is 1, with the
-//! tools that `WORKER_BUILD`, `WRANGLER` and the like name.
+//! These tests compile a worker for each template. `cargo xtask worker` runs them: they are wanted when
+//! `FARPORT_WORKER_TESTS` is 1, and what stands behind `FARPORT_TO_WORKER_` in a variable's name is set
+//! for `farport`, so that it finds the tools (`WORKER_BUILD`, `WRANGLER` and the like) and nothing else
+//! is compiled with them.
 
 mod api;
 
@@ -15,10 +17,10 @@ use serde_json::{Value, json};
 
 use crate::generated::cargo;
 use crate::support::{
-    BUILD, Running, SOON, build_folder, call, eventually, farport, generate_from, one_at_a_time,
-    run, succeed, write,
+    BUILD, Running, SOON, call, document, eventually, farport, generate_from, one_at_a_time, run,
+    succeed, write,
 };
-use api::Api;
+use api::{Api, Received};
 
 /// Values that may arrive as secrets alone.
 const SEEDED: [&str; 3] = [
@@ -26,6 +28,9 @@ const SEEDED: [&str; 3] = [
     "seeded-in-prod-vars",
     "seeded-by-hand",
 ];
+
+/// What the names of variables begin with that are for `farport` alone.
+const FOR_WORKERS: &str = "FARPORT_TO_WORKER_";
 
 /// A worker of a template, and the way to call `farport` in it.
 struct Worker {
@@ -35,6 +40,11 @@ struct Worker {
 impl Worker {
     fn of(template: &str, folder: &Path) -> Self {
         let made = generate_from(template, folder, &format!("edge-{template}"));
+        // The Workers of tests/worker are compiled in the same folder, and of the same crates.
+        write(
+            made.join("Cargo.lock"),
+            &document("tests/worker/Cargo.lock"),
+        );
         write(
             made.join(".dev.vars"),
             &format!("GITHUB_CLIENT_ID={}\n", SEEDED[0]),
@@ -49,8 +59,19 @@ impl Worker {
     fn farport(&self, args: &[&str]) -> Command {
         let mut command = farport(&self.made, args);
         command
-            .env("CARGO_TARGET_DIR", build_folder().join("workers"))
+            .env(
+                "CARGO_TARGET_DIR",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("../worker"),
+            )
             .env("NO_COLOR", "1");
+        for (name, value) in std::env::vars_os() {
+            if let Some(name) = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(FOR_WORKERS))
+            {
+                command.env(name, value);
+            }
+        }
         for name in ["API_TOKEN", "ACCOUNT_ID", "API_BASE_URL"] {
             command.env_remove(format!("CLOUDFLARE_{name}"));
         }
@@ -79,8 +100,78 @@ fn bindings(metadata: &Value) -> Vec<Value> {
     bindings
 }
 
+fn log() -> Value {
+    json!({ "name": "FARPORT_LOG", "type": "plain_text", "text": "info" })
+}
+
 fn object(name: &str, class: &str) -> Value {
     json!({ "name": name, "type": "durable_object_namespace", "class_name": class })
+}
+
+/// What Cloudflare is to be told of a worker.
+struct Told {
+    /// How large it may be, compressed.
+    most: u64,
+    bindings: Vec<Value>,
+    classes: Value,
+    /// What it is not deployed without.
+    secrets: &'static [&'static str],
+}
+
+/// Deploys a worker, and looks at what has arrived: what was told, and no value that is secret.
+fn deploy(worker: &Worker, template: &str, told: &Told) {
+    let said = succeed(&mut worker.farport(&["deploy", "--dry-run", "--json"])).stdout;
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["deployed"], false, "{said}");
+    let size = said["size"]["gzip"].as_u64().unwrap();
+    eprintln!("{template}: {size} bytes compressed, of {}", told.most);
+    assert!(size <= told.most, "{template}: {size} bytes compressed");
+
+    let api = Api::start();
+    if !told.secrets.is_empty() {
+        // It is not deployed without its secrets, which can be set before it is.
+        let refused = run(&mut worker.at(&api, &["deploy"]));
+        assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+        for part in told.secrets.iter().chain(&["farport secret put NAME"]) {
+            assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+        }
+        assert!(api.uploads().is_empty());
+        for name in told.secrets {
+            let mut put = worker.at(&api, &["secret", "put", name]);
+            let value = worker.made.join("value");
+            write(&value, SEEDED[2]);
+            succeed(put.stdin(fs::File::open(&value).unwrap()));
+            fs::remove_file(value).unwrap();
+        }
+        let listed = succeed(&mut worker.at(&api, &["secret", "list"])).stdout;
+        assert_eq!(listed.lines().collect::<Vec<_>>(), told.secrets);
+    }
+    let before = api.received().len();
+    let said = succeed(&mut worker.at(&api, &["deploy"])).stdout;
+    let address = format!("https://edge-{template}.me.workers.dev/mcp");
+    assert!(said.contains(&address), "{said}");
+
+    let [upload]: [_; 1] = api.uploads().try_into().unwrap();
+    assert_eq!(bindings(&upload.metadata), told.bindings);
+    let migration = json!({ "new_tag": "v1", "steps": [{ "new_sqlite_classes": told.classes }] });
+    assert_eq!(upload.metadata["migrations"], migration);
+    // Those that are set stay.
+    assert_eq!(upload.metadata["keep_bindings"][0], "secret_text");
+    let main = upload.modules.iter().find(|(name, ..)| name == "index.js");
+    assert_eq!(main.unwrap().1, "application/javascript+module");
+    let wasm = upload
+        .modules
+        .iter()
+        .filter(|(_, kind, bytes)| kind == "application/wasm" && bytes.starts_with(b"\0asm"));
+    assert_eq!(wasm.count(), 1);
+
+    for received in &api.received()[before..] {
+        let body = String::from_utf8_lossy(&received.body);
+        for seeded in SEEDED {
+            let Received { method, path, .. } = received;
+            assert!(!body.contains(seeded), "{method} {path}");
+        }
+    }
 }
 
 #[test]
@@ -88,104 +179,46 @@ fn what_arrives_at_cloudflare_is_the_worker_and_no_secret() {
     let Some(_wanted) = wanted("what_arrives_at_cloudflare_is_the_worker_and_no_secret") else {
         return;
     };
-    let session = object("FARPORT_SESSION", "FarportSession");
-    let store = object("FARPORT_STORE", "FarportStore");
-    let log = json!({ "name": "FARPORT_LOG", "type": "plain_text", "text": "info" });
-    let secrets = [
-        "FARPORT_MASTER_KEY",
-        "GITHUB_CLIENT_ID",
-        "GITHUB_CLIENT_SECRET",
-    ];
-    let inherited = secrets.map(|name| json!({ "name": name, "type": "inherit" }));
-    let with_sign_in = [
-        &[log.clone()][..],
-        &inherited[..1],
-        &[session.clone(), store],
-        &inherited[1..],
-    ];
-    for (template, most, bound, classes) in [
-        (
-            "worker",
-            700 * 1024,
-            vec![log, session],
-            json!(["FarportSession"]),
-        ),
-        (
-            "github-worker",
-            1200 * 1024,
-            with_sign_in.concat(),
-            json!(["FarportSession", "FarportStore"]),
-        ),
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        let worker = Worker::of(template, folder.path());
-        let said = succeed(&mut worker.farport(&["deploy", "--dry-run", "--json"])).stdout;
-        let said: Value = serde_json::from_str(&said).unwrap();
-        assert_eq!(said["deployed"], false, "{template}: {said}");
-        let size = said["size"]["gzip"].as_u64().unwrap();
-        assert!(size <= most, "{template}: {size} bytes compressed");
-        eprintln!("{template}: {} KiB compressed", size.div_ceil(1024));
-
-        let api = Api::start();
-        if template == "github-worker" {
-            // It is not deployed without its secrets, which can be set before it is.
-            let refused = run(&mut worker.at(&api, &["deploy"]));
-            assert_eq!(refused.code, Some(1), "{}", refused.stderr);
-            for part in secrets.iter().chain(&["farport secret put NAME"]) {
-                assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
-            }
-            assert!(api.uploads().is_empty());
-            for name in secrets {
-                let mut put = worker.at(&api, &["secret", "put", name]);
-                let value = folder.path().join("value");
-                write(&value, SEEDED[2]);
-                succeed(put.stdin(fs::File::open(value).unwrap()));
-            }
-            let listed = succeed(&mut worker.at(&api, &["secret", "list"])).stdout;
-            assert_eq!(listed.lines().collect::<Vec<_>>(), secrets);
-        }
-        let before = api.received().len();
-        let said = succeed(&mut worker.at(&api, &["deploy"])).stdout;
-        let address = format!("https://edge-{template}.me.workers.dev/mcp");
-        assert!(said.contains(&address), "{template}: {said}");
-
-        let [upload]: [_; 1] = api.uploads().try_into().unwrap();
-        assert_eq!(bindings(&upload.metadata), bound, "{template}");
-        let migration = json!({ "new_tag": "v1", "steps": [{ "new_sqlite_classes": classes }] });
-        assert_eq!(upload.metadata["migrations"], migration, "{template}");
-        // Those that are set stay.
-        assert_eq!(upload.metadata["keep_bindings"][0], "secret_text");
-        let main = upload.modules.iter().find(|(name, ..)| name == "index.js");
-        let kind = "application/javascript+module";
-        assert_eq!(main.unwrap().1, kind, "{template}");
-        let wasm: Vec<_> = upload
-            .modules
-            .iter()
-            .filter(|(_, kind, bytes)| kind == "application/wasm" && bytes.starts_with(b"\0asm"))
-            .collect();
-        assert_eq!(wasm.len(), 1, "{template}");
-
-        for received in &api.received()[before..] {
-            let body = String::from_utf8_lossy(&received.body);
-            for seeded in SEEDED {
-                assert!(
-                    !body.contains(seeded),
-                    "{} {}",
-                    received.method,
-                    received.path
-                );
-            }
-        }
-    }
+    let folder = tempfile::tempdir().unwrap();
+    let worker = Worker::of("github-worker", folder.path());
+    let inherited = |name| json!({ "name": name, "type": "inherit" });
+    let told = Told {
+        most: 1_200_000,
+        bindings: vec![
+            log(),
+            inherited("FARPORT_MASTER_KEY"),
+            object("FARPORT_SESSION", "FarportSession"),
+            object("FARPORT_STORE", "FarportStore"),
+            inherited("GITHUB_CLIENT_ID"),
+            inherited("GITHUB_CLIENT_SECRET"),
+        ],
+        classes: json!(["FarportSession", "FarportStore"]),
+        secrets: &[
+            "FARPORT_MASTER_KEY",
+            "GITHUB_CLIENT_ID",
+            "GITHUB_CLIENT_SECRET",
+        ],
+    };
+    deploy(&worker, "github-worker", &told);
 }
 
 #[test]
-fn dev_serves_the_worker_in_workerd_and_takes_every_change() {
-    let Some(_wanted) = wanted("dev_serves_the_worker_in_workerd_and_takes_every_change") else {
+fn what_was_deployed_is_served_by_dev_in_workerd_which_takes_every_change() {
+    let Some(_wanted) =
+        wanted("what_was_deployed_is_served_by_dev_in_workerd_which_takes_every_change")
+    else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let worker = Worker::of("worker", folder.path());
+    let told = Told {
+        most: 700_000,
+        bindings: vec![log(), object("FARPORT_SESSION", "FarportSession")],
+        classes: json!(["FarportSession"]),
+        secrets: &[],
+    };
+    deploy(&worker, "worker", &told);
+
     // Optimised, since that is what has been compiled for deploying.
     let args = ["dev", "--worker", "--release", "--port", "0"];
     let mut dev = Running::start(&mut worker.farport(&args));
@@ -206,7 +239,7 @@ fn dev_serves_the_worker_in_workerd_and_takes_every_change() {
     let told = dev
         .seen
         .iter()
-        .filter(|line| line.contains("expected expression"));
+        .filter(|line| line.contains("error: expected expression"));
     assert_eq!(told.count(), 1, "{:#?}", dev.seen);
 
     write(

@@ -1,0 +1,51 @@
+//! The Workers that `farport` makes of its templates.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use super::super::test::nextest;
+use super::tools::Tools;
+use crate::process::{self, TESTS};
+use crate::project;
+use crate::setup::Node;
+use crate::steps::Outcome;
+
+/// The tests of `farport deploy` and `farport dev --worker`: each of the two templates is deployed
+/// to a stand-in of Cloudflare's API, and one is served by workerd.
+///
+/// # Errors
+/// When one failed.
+pub(super) fn run(node: &Node, tools: &Tools, compiler: Option<&Path>) -> Result<Outcome> {
+    let mut told = Command::new("farport");
+    let options = tools.tell(&mut told, node, compiler)?;
+    told.env("WORKER_BUILD", tools.worker_build())
+        .env("WRANGLER", node.folder.join("node_modules/.bin/wrangler"));
+    if let Some(crates) = options
+        .iter()
+        .find_map(|word| word.strip_prefix("-Zbuild-std="))
+    {
+        told.env("CARGO_UNSTABLE_BUILD_STD", crates);
+    }
+    let mut command = match nextest() {
+        Some(mut command) => {
+            command.args(["--no-capture", "--filterset"]);
+            command.arg("package(farport-cli) and binary(it) and test(/^cloudflare::/)");
+            command
+        }
+        None => {
+            let mut command = project::cargo();
+            command.args(["test", "--package", "farport-cli", "--test", "it"]);
+            command.args(["--", "cloudflare::", "--nocapture"]);
+            command
+        }
+    };
+    for (name, value) in told.get_envs() {
+        if let (Some(name), Some(value)) = (name.to_str(), value) {
+            command.env(format!("FARPORT_TO_WORKER_{name}"), value);
+        }
+    }
+    process::run(command.env("FARPORT_WORKER_TESTS", "1"), TESTS)?;
+    Outcome::passed("deployed to a stand-in of Cloudflare's API; served anew after a change")
+}
