@@ -44,10 +44,11 @@ const SCRIPTS: Duration = Duration::from_secs(10 * 60);
 
 /// Builds the Workers of tests/worker, and runs the end-to-end suites against them in workerd.
 ///
-/// Conformance of both eras, the real clients, signing in with a browser, what happens to sessions
-/// and sign-ins when workerd is killed, races for what can be used once, what a Worker asks of
-/// others, and how large the Workers are. What cannot hold on Workers is in conformance/workers.yml
-/// and docs/workers.md, with its reason.
+/// The templates' own, deployed to a stand-in of Cloudflare's API and served by `farport dev`;
+/// conformance of both eras, the real clients, signing in with a browser, what happens to sessions and
+/// sign-ins when workerd is killed, races for what can be used once, what a Worker asks of others, and
+/// how large the Workers are. What cannot hold on Workers is in conformance/workers.yml and
+/// docs/workers.md, with its reason.
 ///
 /// Installs what it needs under target/: worker-build and wasm-bindgen with cargo, wrangler and
 /// binaryen with npm. Where FARPORT_WORKER_TOOLS names a folder with the first two, they are taken
