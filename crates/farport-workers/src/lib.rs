@@ -133,47 +133,24 @@ macro_rules! serve {
                 ::std::result::Result::Ok($crate::fetch(request, &env, || $crate::Made::made($server()), $stateless).await)
             }
 
-            #[doc = "A session."]
-            #[::worker::durable_object(alarm)]
-            pub struct FarportSession($crate::SessionObject);
-
-            impl ::worker::DurableObject for FarportSession {
-                fn new(state: ::worker::State, env: ::worker::Env) -> Self {
-                    Self($crate::SessionObject::new(state, env, || $crate::Made::made($server())))
-                }
-
-                async fn fetch(
-                    &self,
-                    request: ::worker::Request,
-                ) -> ::worker::Result<::worker::Response> {
-                    ::std::result::Result::Ok(self.0.fetch(request).await)
-                }
-
-                async fn alarm(&self) -> ::worker::Result<::worker::Response> {
-                    self.0.alarm().await
-                }
-            }
-
+            $crate::object_class!(FarportSession, $crate::SessionObject, "A session.", $server);
             $crate::store_class!($server);
         }
     };
 }
 
-/// The class of the store.
-#[cfg(feature = "sign-in")]
+/// A class of objects.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! store_class {
-    ($server:path) => {
-        #[doc = "What OAuth has to remember."]
+macro_rules! object_class {
+    ($class:ident, $object:ty, $doc:literal, $server:path) => {
+        #[doc = $doc]
         #[::worker::durable_object(alarm)]
-        pub struct FarportStore($crate::StoreObject);
+        pub struct $class($object);
 
-        impl ::worker::DurableObject for FarportStore {
+        impl ::worker::DurableObject for $class {
             fn new(state: ::worker::State, env: ::worker::Env) -> Self {
-                Self($crate::StoreObject::new(state, env, || {
-                    $crate::Made::made($server())
-                }))
+                Self(<$object>::new(state, env, || $crate::Made::made($server())))
             }
 
             async fn fetch(
@@ -187,6 +164,21 @@ macro_rules! store_class {
                 self.0.alarm().await
             }
         }
+    };
+}
+
+/// The class of the store.
+#[cfg(feature = "sign-in")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_class {
+    ($server:path) => {
+        $crate::object_class!(
+            FarportStore,
+            $crate::StoreObject,
+            "What OAuth has to remember.",
+            $server
+        );
     };
 }
 
