@@ -12,16 +12,16 @@ impl Random for Same {
     }
 }
 
-/// Nobody may be asked for anything.
-pub struct Unasked;
+/// Fails the run if the server sends a request.
+pub struct NoFetch;
 
-impl Fetcher for Unasked {
+impl Fetcher for NoFetch {
     fn fetch(&self, _: Fetch) -> BoxFuture<'_, Result<http::Response<bytes::Bytes>, FetchError>> {
-        panic!("nobody is to be asked")
+        panic!("unexpected request")
     }
 }
 
-/// What a future comes to that waits for nothing.
+/// Polls a future that must be ready at once.
 pub fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("nothing here waits")
 }

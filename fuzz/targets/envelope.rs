@@ -18,11 +18,15 @@ fuzz_target!(|body: &[u8]| {
     }
     // JSON by its grammar, and passed through unread, is more than a `Value` has room for: lone
     // surrogates and numbers of any size.
-    let Ok(value) = serde_json::from_slice(&body) else { return };
+    let Ok(value) = serde_json::from_slice(&body) else {
+        return;
+    };
     match parsed {
         Ok(Body::Single(message)) => agrees(&message, &value),
         Ok(Body::Batch(entries)) => {
-            let Value::Array(values) = value else { panic!("a batch is an array") };
+            let Value::Array(values) = value else {
+                panic!("a batch is an array")
+            };
             assert_eq!(entries.len(), values.len());
             for (entry, value) in entries.iter().zip(&values) {
                 match entry {
@@ -39,7 +43,7 @@ fn read(json: &[u8]) -> Value {
     serde_json::from_slice(json).expect("what was accepted is JSON")
 }
 
-/// The message holds what stands in the JSON, and nothing else.
+/// The message contains exactly the members of the JSON.
 fn agrees(message: &Message, value: &Value) {
     assert_eq!(value["jsonrpc"], "2.0");
     match message {
@@ -49,7 +53,8 @@ fn agrees(message: &Message, value: &Value) {
             is_params(request.params.as_ref(), value);
             // Any outcome is fine here, as long as there is one.
             let _ = RequestMeta::read(&request.method, request.params.as_ref());
-            let answer = frame::response(&request.id, &value["params"], None).expect("a response is written");
+            let answer = frame::response(&request.id, &value["params"], None)
+                .expect("a response is written");
             let answer = read(&answer);
             is_id(&request.id, &answer["id"]);
             assert_eq!(answer["result"], value["params"]);

@@ -7,7 +7,9 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 fuzz_target!(|input: &[u8]| {
-    let Ok(keys) = KeySet::parse(input) else { return };
+    let Ok(keys) = KeySet::parse(input) else {
+        return;
+    };
     assert!(keys.len() <= KeySet::MOST);
     let written = serde_json::to_vec(&keys).unwrap();
     let again = KeySet::parse(&written).unwrap();

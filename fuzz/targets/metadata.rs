@@ -1,7 +1,7 @@
-//! Any answers of other servers: nobody is sent where the metadata of somebody else say, and
-//! nobody signs in without an id token or a description.
+//! Any responses of other servers: metadata of another issuer is not used, and no user signs in without
+//! a valid id token or user info.
 //!
-//! The input is the metadata, the token endpoint's answer and everything else's, a line each.
+//! The input has one line each for the metadata, the token response and all other responses.
 
 #![no_main]
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use farport_oauth::{
     BoxFuture, ExternalServer, Fetch, FetchError, Fetcher, UnixTime,
-    provider::{Begin, Finish, GitHub, Oidc, Provider, Slack, World},
+    provider::{Begin, FetchContext, Finish, GitHub, Oidc, Provider, Slack},
 };
 use futures_util::FutureExt;
 use libfuzzer_sys::fuzz_target;
@@ -35,14 +35,16 @@ impl Fetcher for Answers {
 }
 
 fuzz_target!(|input: &[u8]| {
-    let mut lines = input.splitn(3, |byte| *byte == b'\n').map(Bytes::copy_from_slice);
+    let mut lines = input
+        .splitn(3, |byte| *byte == b'\n')
+        .map(Bytes::copy_from_slice);
     let metadata = lines.next().unwrap_or_default();
     let fetcher: Arc<dyn Fetcher> = Arc::new(Answers {
         metadata: metadata.clone(),
         token: lines.next().unwrap_or_default(),
         other: lines.next().unwrap_or_default(),
     });
-    let world = World {
+    let world = FetchContext {
         now: UnixTime(1_800_000_000),
         fetcher: &fetcher,
     };
@@ -53,14 +55,21 @@ fuzz_target!(|input: &[u8]| {
         assert_eq!(url.scheme(), "https");
         let values = |name: &str| {
             let found = url.query_pairs().filter(|(found, _)| found == name);
-            found.map(|(_, value)| value.into_owned()).collect::<Vec<_>>()
+            found
+                .map(|(_, value)| value.into_owned())
+                .collect::<Vec<_>>()
         };
         assert_eq!(values("state"), ["state"]);
         assert_eq!(values("redirect_uri"), ["https://mcp.example/callback"]);
         assert_eq!(values("code_challenge_method"), ["S256"]);
     }
-    // No input holds a token that is signed with a key that it holds too.
-    assert!(oidc.finish(finish(), world).now_or_never().unwrap().is_err());
+    // No input contains both a key and a token signed with it.
+    assert!(
+        oidc.finish(finish(), world)
+            .now_or_never()
+            .unwrap()
+            .is_err()
+    );
     let slack = Slack::new("client", "secret".to_owned()).user_scopes(["chat:write"]);
     if let Ok(properties) = slack.finish(finish(), world).now_or_never().unwrap() {
         assert!(properties.identity.user.subject.contains('/'));
@@ -68,7 +77,11 @@ fuzz_target!(|input: &[u8]| {
     let github = GitHub::new("client", "secret".to_owned()).scopes(["read:user"]);
     if let Ok(properties) = github.finish(finish(), world).now_or_never().unwrap() {
         let subject = &properties.identity.user.subject;
-        assert!(subject.parse::<u64>().is_ok_and(|number| number.to_string() == **subject));
+        assert!(
+            subject
+                .parse::<u64>()
+                .is_ok_and(|number| number.to_string() == **subject)
+        );
     }
     let asked = ExternalServer::introspection("https://i.example", "client", "secret".to_owned());
     let asked = asked.unwrap();

@@ -1,14 +1,14 @@
-//! A redirect URI that is registered, and one that is presented: they match where they lead to the
-//! same place, and nothing else is told there that somebody has come.
+//! A registered redirect URI and a presented one: they match if they lead to the same place, and no
+//! other URI receives a response.
 
 #![no_main]
 
 use std::sync::{Arc, LazyLock};
 
-use farport_fuzz::{Same, Unasked, now};
+use farport_fuzz::{NoFetch, Same, now};
 use farport_oauth::{
-    AuthorizationServer, Config, Cookies, Keys, MemoryStore, Next, RedirectPolicy, SignInMethod,
-    Site, Stopped, Surroundings, UnixTime, Visit,
+    AuthorizationServer, Config, Cookies, Environment, ErrorLink, Keys, MemoryStore, Next,
+    PageRequest, RedirectPolicy, SignInMethod, Site, UnixTime,
 };
 use libfuzzer_sys::fuzz_target;
 use url::{Url, form_urlencoded};
@@ -17,8 +17,22 @@ const NOW: UnixTime = UnixTime(1_800_000_000);
 
 /// What edits put in, besides single characters.
 const PIECES: [&str; 16] = [
-    "https://", "http://", "127.0.0.1", "[::1]", "localhost", "client.example", "evil.example", "@",
-    ":8080", ":", "/", "/..", "//", "\\", "%2e", "cursor://",
+    "https://",
+    "http://",
+    "127.0.0.1",
+    "[::1]",
+    "localhost",
+    "client.example",
+    "evil.example",
+    "@",
+    ":8080",
+    ":",
+    "/",
+    "/..",
+    "//",
+    "\\",
+    "%2e",
+    "cursor://",
 ];
 
 /// `uri` with pieces put in, or parts taken out.
@@ -49,20 +63,25 @@ fn edited(uri: &str, edits: &[(u8, u8, u8)]) -> String {
     text.into_iter().collect()
 }
 
-/// Where a URI leads, but for its port.
+/// The destination of a URI, without its port.
 fn place(uri: &str) -> (String, Option<String>, String, Option<String>) {
     let url = Url::parse(uri).expect("it was accepted");
     assert!(url.username().is_empty() && url.password().is_none() && url.fragment().is_none());
     let host = url.host_str().map(str::to_owned);
-    (url.scheme().into(), host, url.path().into(), url.query().map(str::to_owned))
+    (
+        url.scheme().into(),
+        host,
+        url.path().into(),
+        url.query().map(str::to_owned),
+    )
 }
 
 /// Made once, since that is slow; with these random bytes, each client takes the last one's place.
 static SERVER: LazyLock<AuthorizationServer> = LazyLock::new(|| {
-    let world = Surroundings {
+    let world = Environment {
         store: Arc::new(MemoryStore::default()),
         random: Arc::new(Same),
-        fetcher: Arc::new(Unasked),
+        fetcher: Arc::new(NoFetch),
     };
     let keys = Keys::new([1; 32], []);
     AuthorizationServer::new(Config::default(), keys, SignInMethod::Development, world)
@@ -78,25 +97,31 @@ fuzz_target!(|input: (String, bool, Vec<(u8, u8, u8)>, String)| {
     let metadata = serde_json::json!({
         "redirect_uris": [registered], "token_endpoint_auth_method": "none",
     });
-    let Ok(client) = now(server.register(metadata.to_string().as_bytes(), None, NOW)) else { return };
+    let Ok(client) = now(server.registration().register(metadata.to_string().as_bytes(), None, NOW)) else {
+        return;
+    };
     assert_eq!(RedirectPolicy::default().check(&registered), Ok(()));
     let client = serde_json::to_value(client).expect("JSON");
     let client = client["client_id"].as_str().expect("an id");
 
-    // The error is told to whom the redirect URI is believed to lead.
+    // If the redirect URI is valid, the error goes there.
     let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("client_id", client), ("redirect_uri", &presented), ("response_type", "x")])
+        .extend_pairs([
+            ("client_id", client),
+            ("redirect_uri", &presented),
+            ("response_type", "x"),
+        ])
         .finish();
     let site = Site::new("https://mcp.example", ["/mcp"]).expect("a site");
-    let visit = Visit {
+    let visit = PageRequest {
         site: &site,
         parameters: query.as_bytes(),
         cookies: &Cookies::default(),
         address: None,
         now: NOW,
     };
-    let url = match now(server.authorize(visit)).next {
-        Next::Refused(_) => {
+    let url = match now(server.interaction().authorize(visit)).next {
+        Next::ErrorPage(_) => {
             assert_ne!(registered, presented, "what was registered is refused");
             return;
         }
@@ -104,22 +129,32 @@ fuzz_target!(|input: (String, bool, Vec<(u8, u8, u8)>, String)| {
             assert!(!granted && !presented.starts_with("https:"));
             url
         }
-        Next::Stopped(Stopped { url, .. }) => {
+        Next::ErrorLink(ErrorLink { url, .. }) => {
             assert!(presented.starts_with("https:"));
             url
         }
         next => panic!("a request of this type is not served: {next:?}"),
     };
     // One that is empty was not sent, and there is only one that is meant.
-    let presented = if presented.is_empty() { &registered } else { &presented };
+    let presented = if presented.is_empty() {
+        &registered
+    } else {
+        &presented
+    };
     assert_eq!(RedirectPolicy::default().check(presented), Ok(()));
     assert_eq!(place(presented), place(&registered));
     if registered != *presented {
         let (scheme, host, ..) = place(presented);
         let host = host.unwrap_or_default();
         assert_eq!(scheme, "http");
-        assert!(["127.0.0.1", "[::1]", "localhost"].contains(&&*host), "{host}");
+        assert!(
+            ["127.0.0.1", "[::1]", "localhost"].contains(&&*host),
+            "{host}"
+        );
     }
     let (answer, asked) = (place(&url), place(presented));
-    assert_eq!((&answer.0, &answer.1, &answer.2), (&asked.0, &asked.1, &asked.2));
+    assert_eq!(
+        (&answer.0, &answer.1, &answer.2),
+        (&asked.0, &asked.1, &asked.2)
+    );
 });

@@ -12,8 +12,15 @@ fuzz_target!(|input: (u64, u64, bool, Vec<u8>)| {
     let id = EventId { stream, seq };
     let text = format!("{stream}-{seq}");
     assert_eq!(EventId::parse(&text), Some(id));
-    if std::str::from_utf8(&data).ok().and_then(EventId::parse).is_some() {
-        assert!(data.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-'));
+    if std::str::from_utf8(&data)
+        .ok()
+        .and_then(EventId::parse)
+        .is_some()
+    {
+        assert!(
+            data.iter()
+                .all(|byte| byte.is_ascii_digit() || *byte == b'-')
+        );
     }
 
     let mut buffer = Vec::new();
@@ -26,7 +33,10 @@ fuzz_target!(|input: (u64, u64, bool, Vec<u8>)| {
     let (priming, rest) = buffer.split_at(primed);
     let events = read(priming);
     assert_eq!(events.len(), 1, "a priming event is one event");
-    assert_eq!((&events[0].id[..], &events[0].data[..]), (text.as_bytes(), &b""[..]));
+    assert_eq!(
+        (&events[0].id[..], &events[0].data[..]),
+        (text.as_bytes(), &b""[..])
+    );
 
     let events = read(rest);
     assert_eq!(events.len(), 2, "data cannot end an event or begin another");
@@ -56,7 +66,10 @@ fn read(stream: &[u8]) -> Vec<Event> {
             (event, has_data) = (Event::default(), false);
             continue;
         }
-        let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
+        let colon = line
+            .iter()
+            .position(|&byte| byte == b':')
+            .unwrap_or(line.len());
         let value = line.get(colon + 1..).unwrap_or_default();
         let value = value.strip_prefix(b" ").unwrap_or(value);
         match &line[..colon] {

@@ -44,8 +44,8 @@ export async function startBrowser() {
 }
 
 /**
- * Somebody with a browser profile of their own. It runs no script at all: the pages have to do
- * without. What the browser complains of, such as a breach of a content security policy, is kept.
+ * A user with a separate browser profile that runs no scripts, because pages must work without them. It
+ * records complaints of the browser, such as violations of the content security policy.
  */
 export class Person {
   /** What the browser complained of, by the page it was on. */
@@ -74,7 +74,7 @@ export class Person {
   async authorize(url, callback, { name = 'alice', decision = 'allow' } = {}) {
     let over = false;
     const arrived = callback.next().finally(() => { over = true; });
-    // Whoever awaits it below hears of a failure; before that, nobody has to.
+    // The caller handles a rejection below. Until then, it must not count as unhandled.
     arrived.catch(() => {});
     const either = (way) => Promise.race([way, arrived]);
     await either(this.page.goto(String(url)).catch(passing));

@@ -39,7 +39,7 @@ for (const [name, url, ...flags] of [
 
 const manifest = createRequire(import.meta.url).resolve('@modelcontextprotocol/server-everything/package.json');
 
-/** Waits until somebody answers on a port, which `server` is to do. */
+/** Waits until `server` accepts connections on a port. */
 async function serves(server, port) {
   for (;;) {
     assert.equal(server.exitCode, null, 'the server runs');

@@ -50,7 +50,7 @@ describe('farport signs in', { skip }, () => {
   within('connect: signs in, renews, is revoked, signs in again', connectLives);
   within('login, status, connect, logout: the token is dead afterwards', loginLives);
   within('the keyring of a desktop keeps the tokens', keptInKeyring, noKeyring());
-  within('connect says that the person said no', saysNo);
+  within('connect reports that the user denied access', saysNo);
   within('a sign-in of mcp-remote is taken over, and renewed', takesOver);
   test('nothing that the server prints has a secret in it', () => {
     const printed = server.printed.join('\n');
@@ -59,7 +59,7 @@ describe('farport signs in', { skip }, () => {
   });
 });
 
-/** A machine with settings of its own, on which pages are opened by noting their address. */
+/** A machine with its own settings, which logs the URLs of pages instead of opening them. */
 class Machine {
   folder = mkdtempSync(join(tmpdir(), 'farport-machine-'));
   said = [];
@@ -179,7 +179,7 @@ async function connectLives(machine, person, server) {
   const first = remember(server, machine.kept().record);
   assert.equal((await knock(server.url, first.access)).status, 200);
 
-  // The server takes the access token back: another is had, and the person hears nothing.
+  // The server revokes the access token: farport gets another one without the user.
   await revoke(server, machine.kept().record, first.access);
   assert.equal((await knock(server.url, first.access)).status, 401);
   await calculates(client);
@@ -187,7 +187,7 @@ async function connectLives(machine, person, server) {
   assert.notEqual(second.access, first.access);
   assert.notEqual(second.refresh, first.refresh);
 
-  // It is about to run out: whoever starts next renews it before it is used.
+  // The token expires soon: the next process refreshes it before its first request.
   await client.close();
   machine.change(({ tokens }) => {
     const now = Math.floor(Date.now() / 1000);
@@ -200,7 +200,7 @@ async function connectLives(machine, person, server) {
   assert.notEqual(third.access, second.access);
   assert.equal((await knock(server.url, third.access)).status, 200);
 
-  // Nothing of the grant is left: the person is asked again, and the client hears nothing of that.
+  // The grant is revoked: the user signs in again, and the client does not notice.
   await revoke(server, machine.kept().record, third.refresh);
   const calling = calculates(next.client);
   calling.catch(() => {});
@@ -226,7 +226,7 @@ async function loginLives(machine, person, server) {
     [server.url, server.origin, true, true, false],
   );
   const shown = (await machine.run('status')).printed;
-  assert.match(shown, /signed in, token good for .*, renews by itself/);
+  assert.match(shown, /signed in, token valid for .*, refreshed automatically/);
   for (const secret of [access, refresh]) assert.ok(!shown.includes(secret));
 
   const { client, connected } = machine.connect(server.url);
@@ -236,7 +236,7 @@ async function loginLives(machine, person, server) {
   assert.ok(!existsSync(machine.page), 'nobody is asked again');
 
   const ended = await machine.run('logout', server.url);
-  assert.match(ended.printed, /signed out: the server took the tokens back/);
+  assert.match(ended.printed, /signed out; the server revoked the tokens/);
   assert.equal((await knock(server.url, access)).status, 401);
   const renewed = await fetch(`${server.origin}/token`, {
     method: 'POST',
@@ -250,7 +250,7 @@ async function saysNo(machine, person, server) {
   const { connected } = machine.connect(server.url);
   const answer = await authorize(machine, person, { decision: 'deny' });
   assert.equal(answer.get('error'), 'access_denied');
-  await assert.rejects(connected, /was refused: .*access_denied.*farport login/s);
+  await assert.rejects(connected, /refused the sign-in: .*access_denied.*farport login/s);
   assert.ok(machine.said.some((line) => line.includes('access_denied')), machine.said.join('\n'));
 }
 
@@ -295,7 +295,7 @@ async function session(machine) {
   machine.env = {
     ...machine.env, DBUS_SESSION_BUS_ADDRESS: address, HOME: machine.folder, XDG_RUNTIME_DIR: machine.folder,
   };
-  // It goes on in the background once it is there, and ends with the bus.
+  // The keyring then runs in the background, and ends with the bus.
   const keyring = spawn('gnome-keyring-daemon', ['--unlock', '--components=secrets'], {
     env: machine.env, stdio: ['pipe', 'ignore', 'ignore'],
   });
@@ -326,7 +326,7 @@ async function keptInKeyring(machine, person, server) {
     // Without the keyring there is nothing to present, and that is said.
     await desktop.stop();
     const lost = machine.connect(server.url);
-    await assert.rejects(lost.connected, /keyring of this system cannot be used/);
+    await assert.rejects(lost.connected, /cannot use the keyring of this system/);
     assert.equal(readFileSync(path, 'utf8').includes(record.client.id), true, 'the record stays');
   } finally {
     await desktop.stop();

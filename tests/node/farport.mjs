@@ -27,7 +27,7 @@ export async function inWorkerd(variables) {
     url: server.url,
     origin: server.origin,
     printed: server.printed,
-    prints: /DEBUG[^\n]* answered status=200/,
+    prints: /INFO[^\n]* responded status=200/,
     secrets: [key],
     // Sessions and isolates look a token up in the store, and again after ten seconds.
     believes: 12_000,

@@ -24,7 +24,7 @@ export class Bridge {
     this.transport = new StdioClientTransport({
       command: process.execPath,
       args: [bridge, farport.url, '--allow-http', '--transport', 'http-only'],
-      // No desktop, and a browser that does nothing: the person takes the address from the terminal.
+      // No desktop, and a browser that does nothing: the user copies the URL from the terminal.
       env: { ...getDefaultEnvironment(), BROWSER: opener, MCP_REMOTE_CONFIG_DIR: folder },
       stderr: 'pipe',
     });
@@ -37,7 +37,7 @@ export class Bridge {
       if (url && line.includes('Waiting for authorization')) asked.resolve(url);
     });
     this.asked = asked.promise;
-    // Nobody asks for it where there is a token already.
+    // Without a sign-in, no test awaits this promise.
     this.asked.catch(() => {});
     this.client = new Client({ name: 'farport-tests', version: '1.0.0' });
     this.connected = this.client.connect(this.transport, { timeout: 50_000 });
@@ -52,7 +52,7 @@ export function kept(folder, ending) {
   return JSON.parse(readFileSync(join(folder, files[0]), 'utf8'));
 }
 
-/** The browser goes to the callback of `mcp-remote` itself; what is told here is that it was there. */
+/** The browser opens the callback of `mcp-remote` itself. The result only says that it did. */
 export function callbackOf(url, page) {
   const redirect = new URL(url.searchParams.get('redirect_uri'));
   return {

@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline';
 import { later } from './support.mjs';
 
 /**
- * `farport demo` with these arguments, on a port of its own. `environment` is added to a small one.
+ * `farport demo` with these arguments, on a free port. `environment` is added to a small one.
  * With `settings`, it runs in a folder where they are its farport.toml. What it prints is kept, with its
  * whole log, for the tests that look for secrets in it.
  */
@@ -44,9 +44,9 @@ export async function demo(args, environment = {}, settings = undefined) {
     url,
     origin: new URL(url).origin,
     printed,
-    prints: /DEBUG[^\n]* answered status=200/,
+    prints: /INFO[^\n]* responded status=200/,
     secrets: [],
-    // Whoever revokes a token is in the process that knows of it.
+    // The process that revokes a token rejects it at once.
     believes: 0,
     async stop() {
       child.kill('SIGTERM');
@@ -91,7 +91,7 @@ export async function callbackServer() {
   };
 }
 
-/** Registers a client with this metadata; gives what it is told of itself. */
+/** Registers a client with this metadata, and returns the registration. */
 export async function register(origin, metadata) {
   const response = await fetch(`${origin}/register`, {
     method: 'POST',

@@ -1,5 +1,5 @@
-// The providers that farport knows by name, as far as can be had here: npm `oidc-provider` with the
-// addresses and the claims of each, and stand-ins of what is not OpenID.
+// The providers that farport has presets for: npm `oidc-provider` with the URLs and claims of each, and
+// stand-ins for those without OpenID.
 //
 // Access tokens are short, so that farport renews them each time a tool asks for one, and refresh
 // tokens are spent when they are used.
@@ -183,7 +183,7 @@ function ready(farport, server, rest) {
   };
 }
 
-/** Farport, told in this way, before `oidc-provider` in the guise of the provider of this name. */
+/** Farport, configured in this way, with `oidc-provider` in place of the provider of this name. */
 async function openid(name, way) {
   const preset = PRESETS[name];
   const mount = (preset.suffix ?? '').replace(/\/$/, '');
@@ -257,7 +257,7 @@ async function openid(name, way) {
   });
 }
 
-/** A stand-in whose endpoints answer JSON, and whose page lets whoever comes go on. */
+/** A stand-in whose endpoints return JSON, and whose page signs in every user. */
 async function standIn(endpoints) {
   const server = await listen(async (request, response) => {
     let body = '';
@@ -404,8 +404,8 @@ async function slackApi(way) {
 }
 
 /**
- * Every provider by its name, how farport is told of it, whether some may not sign in, and whether it is
- * tested in workerd: of those that variables suffice for, the ones that differ most.
+ * Each provider: its name, how farport is configured, whether it rejects some users, and whether it is
+ * tested in workerd, as are the most different ones that only need variables.
  */
 const ALL = [
   { name: 'Google', way: 'file', workerd: true, strangers: true, start: (way) => openid('google', way) },
@@ -419,7 +419,7 @@ const ALL = [
   { name: 'GitHub, with an app', way: 'environment', workerd: true, start: githubApp },
 ];
 
-/** Those that can be had here. */
+/** The providers to test in this environment. */
 export const PROVIDERS = IN_WORKERD
   ? ALL.filter(({ workerd }) => workerd).map((one) => ({ ...one, way: 'variables' }))
   : ALL;

@@ -15,7 +15,7 @@ import { text } from './support.mjs';
 const transport = (farport, keeper) => new StreamableHTTPClientTransport(new URL(farport.url), { authProvider: keeper });
 const client = () => new Client({ name: 'farport-tests', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } });
 
-/** Is sent to sign in, and has somebody do so. Answers what the callback is told, and the transport. */
+/** Starts a sign-in and completes it. Returns the parameters of the callback, and the transport. */
 async function askedToSignIn(browser, farport, keeper, callback, upstream) {
   const asked = transport(farport, keeper);
   await assert.rejects(client().connect(asked), UnauthorizedError);
@@ -54,7 +54,7 @@ describe('providers', { skip }, () => {
         await farport?.stop();
       });
 
-      test('tools answer as the person who signed in, and tokens are renewed', async () => {
+      test('tools act for the signed-in user, and tokens are refreshed', async () => {
         const keeper = new Keeper(callback.url, `Tests of ${name}`, 'client_secret_post');
         const { asked, answer } = await askedToSignIn(browser, farport, keeper, callback, farport.upstream);
         assert.equal(answer.get('error'), null, answer.get('error_description'));

@@ -87,7 +87,7 @@ describe('sign-in', { skip }, () => {
   }
 });
 
-/** Runs `scenario` with a callback of its own. */
+/** Runs `scenario` with its own callback server. */
 async function called(scenario, library, browser, farport, ...rest) {
   const callback = await callbackServer();
   try {
@@ -97,7 +97,7 @@ async function called(scenario, library, browser, farport, ...rest) {
   }
 }
 
-/** A connection that is refused, and the address that the person is to go to. */
+/** Opens a connection that requires a sign-in. Returns it with the URL for the user. */
 async function refusedAt(library, farport, keeper) {
   const transport = library.transport(new URL(farport.url), keeper);
   const before = keeper.authorizationUrls.length;
@@ -134,10 +134,10 @@ async function libraryLives(library, browser, farport, callback, pages) {
   const first = keeper.tokens();
   const described = await (await post('/introspect', { token: first.access_token })).json();
   assert.equal(described.active, true);
-  assert.equal(described.sub, farport.subject, 'the token is for the person who signed in');
+  assert.equal(described.sub, farport.subject, 'the token belongs to the signed-in user');
   assert.equal(described.aud, farport.url);
 
-  // The access token is no more: the client gets a new one by itself, and the person hears nothing.
+  // The access token is revoked: the client gets a new one without the user.
   assert.equal((await post('/revoke', { token: first.access_token })).status, 200);
   assert.equal((await knock(farport.url, first.access_token)).status, 401);
   await soon(farport, async () => {

@@ -21,7 +21,7 @@ export function later(what, ms = 10_000) {
   return { promise: promise.finally(() => clearTimeout(timer)), resolve };
 }
 
-/** A port of loopback that nobody listens on. */
+/** A free port on loopback. */
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -99,7 +99,7 @@ export async function github() {
       const challenge = createHash('sha256').update(form.get('code_verifier') ?? '').digest('base64url');
       const fits = form.get('client_id') === CLIENT.id && form.get('client_secret') === CLIENT.secret
         && asked?.get('redirect_uri') === form.get('redirect_uri') && asked?.get('code_challenge') === challenge;
-      // GitHub says so with a status of 200.
+      // GitHub returns this error with status 200.
       if (!fits) return json(response, 200, { error: 'bad_verification_code' });
       json(response, 200, { access_token: token, token_type: 'bearer', scope: asked.get('scope').replaceAll(' ', ',') });
     },
@@ -107,11 +107,21 @@ export async function github() {
     'GET /api/v3/user/emails': (_, __, response, authorized) => (
       json(response, authorized ? 200 : 401, authorized ? emails : {})),
   };
+  // Ends a token (GitHub's REST API, "Delete an app token"). farport calls it after it has responded, so
+  // it may come after the last test.
+  const revocation = `DELETE /api/v3/applications/${CLIENT.id}/token`;
+  const revoke = (request, body, response) => {
+    const basic = `Basic ${Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString('base64')}`;
+    assert.equal(request.headers.authorization, basic, 'the app authenticates');
+    assert.equal(JSON.parse(body).access_token, token, 'the token is the user\'s');
+    response.writeHead(204).end();
+  };
   const server = await listen(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
     const url = new URL(request.url, 'http://localhost');
     const asked = `${request.method} ${url.pathname}`;
+    if (asked === revocation) return revoke(request, body, response);
     const endpoint = endpoints[asked];
     served.push(asked);
     if (!endpoint) return json(response, 404, { message: 'Not Found' });

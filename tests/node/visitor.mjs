@@ -5,7 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 
 import { register } from './oauth.mjs';
 
-/** Where clients want the browser to come back to. Nobody listens there. */
+/** The redirect URI of the clients. No server listens there. */
 export const REDIRECT = 'http://localhost:39999/callback';
 
 const base64url = (bytes) => Buffer.from(bytes).toString('base64url');
@@ -72,8 +72,8 @@ export function request(origin, client_id) {
 }
 
 /**
- * Signs `login` in at `origin`, as far as the authorization code, for a `client` or else a new one.
- * `provider` says for a URL elsewhere where the browser goes on from there. `send` is used as `fetch` is.
+ * Signs in as `login` at `origin`, up to the authorization code, for `client` or a new client.
+ * `provider` returns the next URL for a URL at another origin. `send` replaces `fetch`.
  */
 export async function authorize(origin, login, { client, provider, send = fetch } = {}) {
   client ??= await register(origin, {

@@ -1,5 +1,5 @@
-// What a Worker keeps, in real workerd: sessions and sign-ins outlive it, one-time things are used
-// once, and nobody gets into another's session.
+// The state of a Worker in real workerd: sessions and sign-ins outlive workerd, one-time values work
+// once, and no client can use the session of another.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -16,6 +16,11 @@ import { worker } from './wrangler.mjs';
 
 const WORKERS = process.env.FARPORT_WORKERS;
 const RACERS = 100;
+const INITIALIZE = {
+  protocolVersion: '2025-11-25',
+  capabilities: {},
+  clientInfo: { name: 'test', version: '1' },
+};
 
 /** Asks the server at `origin`; gives the response, with its JSON. */
 async function ask(origin, method, params, { session, token, id = 1 } = {}) {
@@ -34,11 +39,7 @@ async function ask(origin, method, params, { session, token, id = 1 } = {}) {
 }
 
 async function open(origin, token) {
-  const opened = await ask(origin, 'initialize', {
-    protocolVersion: '2025-11-25',
-    capabilities: {},
-    clientInfo: { name: 'test', version: '1' },
-  }, { token });
+  const opened = await ask(origin, 'initialize', INITIALIZE, { token });
   assert.equal(opened.status, 200, JSON.stringify(opened.json));
   const session = opened.headers.get('mcp-session-id');
   assert.match(session, /^[0-9a-f]{32}$/);
@@ -48,7 +49,7 @@ async function open(origin, token) {
 const add = (origin, a, b, how) => ask(origin, 'tools/call', { name: 'add', arguments: { a, b } }, how);
 const said = ({ json }) => json.result?.content[0].text;
 
-/** Whether `text` stands in a file below `folder`. */
+/** Returns whether a file below `folder` contains `text`. */
 function isIn(folder, text) {
   const { status, stderr } = spawnSync('grep', ['-rqaF', '--', text, folder], { encoding: 'utf8' });
   assert.ok(status === 0 || status === 1, stderr);
@@ -74,7 +75,7 @@ describe('a public Worker', () => {
     rmSync(persist, { recursive: true, force: true });
   });
 
-  test('a session goes on after workerd was killed', async () => {
+  test('a session continues after workerd was killed', async () => {
     const session = await open(server.origin);
     assert.equal(said(await add(server.origin, 1, 2, { session })), '3');
     await server.kill();
@@ -82,7 +83,7 @@ describe('a public Worker', () => {
     assert.equal(said(await add(server.origin, 3, 4, { session })), '7');
   });
 
-  test('a session that nobody opened is unknown, and asking leaves nothing behind', async () => {
+  test('a session that was never opened is unknown, and the request stores nothing', async () => {
     const session = '00112233445566778899aabbccddeeff';
     for (let again = 0; again < 2; again += 1) {
       assert.equal((await add(server.origin, 1, 2, { session })).status, 404);
@@ -106,6 +107,27 @@ describe('a public Worker', () => {
     } finally {
       await brief.kill();
       rmSync(place, { recursive: true, force: true });
+    }
+  });
+
+  test('a network opens so many sessions a minute, and a refused one creates no object', async () => {
+    const variables = { FARPORT_SESSIONS_PER_MINUTE: '3' };
+    const folder = mkdtempSync(join(tmpdir(), 'farport-worker-'));
+    const limited = await worker(join(WORKERS, 'calculator'), folder, { variables });
+    try {
+      for (let opened = 0; opened < 3; opened += 1) await open(limited.origin);
+      const refused = await ask(limited.origin, 'initialize', INITIALIZE);
+      assert.equal(refused.status, 429, JSON.stringify(refused.json));
+      assert.ok(Number(refused.headers.get('retry-after')) > 0);
+      const streamed = await fetch(`${limited.origin}/sse`, { headers: { accept: 'text/event-stream' } });
+      assert.equal(streamed.status, 429);
+      await streamed.body?.cancel();
+      const objects = readdirSync(folder, { recursive: true }).filter((file) => (
+        file.includes('-FarportSession/') && file.endsWith('.sqlite') && !file.endsWith('/metadata.sqlite')));
+      assert.equal(objects.length, 3, `${objects}`);
+    } finally {
+      await limited.kill();
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 
@@ -156,7 +178,7 @@ describe('a Worker whose tools remember', () => {
     rmSync(persist, { recursive: true, force: true });
   });
 
-  test('what a session was told outlives workerd, is its own, and goes with it', async () => {
+  test('the data of a session outlives workerd, is isolated, and is deleted with it', async () => {
     const [mine, other] = [await open(server.origin), await open(server.origin)];
     assert.equal(said(await note('anemone', mine)), 'anemone');
     assert.equal(said(await note('begonia', mine)), 'anemone, begonia');
@@ -171,7 +193,7 @@ describe('a Worker whose tools remember', () => {
     assert.equal(said(await note('erica', other)), 'camellia, erica');
     const end = Date.now() + 20_000;
     while (isIn(persist, 'anemone')) {
-      assert.ok(Date.now() < end, 'what the session was told is still there');
+      assert.ok(Date.now() < end, 'the data of the session still exists');
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
     assert.ok(isIn(persist, 'camellia'));
@@ -195,7 +217,7 @@ describe('a Worker with sign-in', () => {
     rmSync(persist, { recursive: true, force: true });
   });
 
-  test('lets in who has signed in, and nobody else', async () => {
+  test('only signed-in users can call tools', async () => {
     const bare = await add(server.origin, 1, 2);
     assert.equal(bare.status, 401);
     assert.match(bare.headers.get('www-authenticate'), /resource_metadata="http:\/\/localhost/);
@@ -226,7 +248,7 @@ describe('a Worker with sign-in', () => {
     const fields = { grant_type: 'refresh_token', client_id: code.client.client_id, refresh_token: first.json.refresh_token };
     const began = Date.now();
     const all = await Promise.all(Array.from({ length: RACERS }, () => token(server.origin, fields)));
-    // Two seconds after the last one who was served, whoever comes with the same token has lost that answer.
+    // Two seconds after the last success, a request with the same token repeats a response that was lost.
     const most = 1 + Math.floor((Date.now() - began) / 2000);
     const served = all.filter(({ status }) => status === 200).length;
     assert.ok(served >= 1 && served <= most, `${served} were served, at most ${most} may be`);

@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import { freePort, later } from './support.mjs';
 
 /**
- * The Worker in `folder`, built before, with what it keeps in `persist`. `variables` are added to
- * those of its wrangler.jsonc. On a port of its own, unless one is given.
+ * The Worker in `folder`, already built, with its state in `persist`. `variables` are added to
+ * those of its wrangler.jsonc. It listens on `port`, or else on a free port.
  */
 export async function worker(folder, persist, { variables = {}, port } = {}) {
   const wrangler = process.env.FARPORT_WRANGLER;
@@ -21,7 +21,7 @@ export async function worker(folder, persist, { variables = {}, port } = {}) {
   ];
   for (const [name, value] of Object.entries(variables)) args.push('--var', `${name}:${value}`);
   const env = { ...process.env, CI: '1', NO_COLOR: '1', WRANGLER_SEND_METRICS: 'false' };
-  // In a group of its own, so that workerd goes with it.
+  // In a separate process group, so that workerd ends with it.
   const child = spawn(process.execPath, args, {
     cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true,
   });

@@ -14,7 +14,10 @@ mod steps;
 
 use std::process::ExitCode;
 
-use chores::{bench, clients, conformance, fuzz, lint, schemas, test, wasm, worker};
+use chores::{
+    api, bench, clients, conformance, docs, fuzz, lint, methods, mutants, schemas, test, ui, wasm,
+    words, worker,
+};
 use clap::{Parser, Subcommand};
 
 /// farport's chores.
@@ -46,6 +49,8 @@ enum Chore {
     Conformance(conformance::Args),
     /// Runs real MCP clients from npm against the fixture server.
     Clients(clients::Args),
+    /// Tests the page of `farport inspect`: its modules, and the page in a browser.
+    Ui(ui::Args),
     /// Validates recorded wire messages of every revision against the official schemas.
     Schemas(schemas::Args),
     /// Compiles the portable crates for WebAssembly and checks that they import nothing from `env`.
@@ -54,6 +59,16 @@ enum Chore {
     Worker(worker::Args),
     /// Builds the fuzz targets and runs each for a bounded time.
     Fuzz(fuzz::Args),
+    /// Changes the code that decides, one place at a time, and checks that the tests catch it.
+    Mutants(mutants::Args),
+    /// Lists the public API of each library in api/, so that every change of it is visible.
+    Api(api::Args),
+    /// Checks the documents and builds them as a book, with search, in target/book.
+    Docs(docs::Args),
+    /// Finds phrases that are hard to read, by the list in xtask/words.toml.
+    Words(words::Args),
+    /// Checks that no type has methods in more than four files.
+    Methods(methods::Args),
     /// Measures throughput, latency and memory, and writes docs/performance.md.
     Bench(bench::Args),
 }
@@ -64,10 +79,16 @@ fn main() -> ExitCode {
         Chore::Lint(args) => lint::run(&args),
         Chore::Conformance(args) => conformance::run(&args),
         Chore::Clients(args) => clients::run(&args),
+        Chore::Ui(args) => ui::run(&args),
         Chore::Schemas(args) => schemas::run(&args),
         Chore::Wasm(args) => wasm::run(&args),
         Chore::Worker(args) => worker::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
+        Chore::Mutants(args) => mutants::run(&args),
+        Chore::Api(args) => api::run(&args),
+        Chore::Docs(args) => docs::run(&args),
+        Chore::Words(args) => words::run(&args),
+        Chore::Methods(args) => methods::run(&args),
         Chore::Bench(args) => bench::run(&args),
     };
     match outcome {
@@ -84,12 +105,35 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
-    use super::Cli;
+    use super::{Cli, project};
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_chore_in_the_documents_exists() {
+        let mut seen = 0;
+        for document in [
+            "README.md",
+            "CONTRIBUTING.md",
+            "SECURITY.md",
+            "docs/performance.md",
+        ] {
+            let text = std::fs::read_to_string(project::root().join(document)).unwrap();
+            let commands = text.split(['`', '\n']);
+            for command in commands.filter(|line| line.starts_with("cargo xtask ")) {
+                let words = command.split('#').next().unwrap_or_default();
+                let words = words.split_whitespace().skip(1);
+                if let Err(error) = Cli::try_parse_from(words) {
+                    assert!(!error.use_stderr(), "{document}: {command}: {error}");
+                }
+                seen += 1;
+            }
+        }
+        assert!(seen > 5, "only {seen} commands were found");
     }
 }

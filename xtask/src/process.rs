@@ -118,7 +118,7 @@ impl Child {
         self.0.stdin.as_mut()
     }
 
-    /// Its standard output, where it is a pipe and nobody has taken it yet.
+    /// Its standard output, if it is a pipe. `None` after the first call.
     pub(crate) fn stdout(&mut self) -> Option<process::ChildStdout> {
         self.0.stdout.take()
     }
@@ -156,7 +156,7 @@ impl Server {
                 if let Some(url) =
                     words.find(|word| word.starts_with("http://") && word.ends_with("/mcp"))
                 {
-                    // Nobody listens any more once the first such line is there.
+                    // This fails after the first line was found.
                     let _ = found.send(url.to_owned());
                 }
             }

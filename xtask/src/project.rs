@@ -20,9 +20,18 @@ pub(crate) fn target() -> PathBuf {
 }
 
 /// The cargo that started this chore.
+///
+/// It does not inherit the variables that cargo sets for xtask itself. Some build scripts, such as
+/// ring's, depend on them, and would run again whenever a chore follows a plain `cargo build`.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     command.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&*name);
+        }
+    }
     command
 }
 

@@ -148,7 +148,7 @@ fn npm(command: &mut Command) -> Result<()> {
         .context("npm could not install what the tests need (is npm itself installed?)")
 }
 
-/// A Python with the packages of `tests/python/requirements.txt`, in a folder of its own.
+/// A Python with the packages in `tests/python/requirements.txt`, in a virtual environment.
 ///
 /// # Errors
 /// When there is no Python, or it cannot install a package.
@@ -162,7 +162,7 @@ pub(crate) fn python() -> Result<PathBuf> {
         return Ok(python);
     }
     let mut check = Command::new("python3");
-    // Debian has it in a package of its own.
+    // On Debian, it is in a separate package.
     if process::output(check.args(["-c", "import ensurepip"])).is_err() {
         apt(&["python3-venv"])?;
     }
@@ -185,8 +185,8 @@ pub(crate) fn python() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// A Chromium for the tests with a browser: the one that `FARPORT_CHROMIUM` names, the first on the
-/// path, or else Debian's. `None`, after a word about it, where there is none to be had.
+/// A Chromium for the tests with a browser: the one in `FARPORT_CHROMIUM`, the first in
+/// `PATH`, or else Debian's. Returns `None` and prints a notice if none is available.
 pub(crate) fn chromium() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("FARPORT_CHROMIUM") {
         return Some(named.into());
@@ -222,7 +222,7 @@ pub(crate) fn apt(packages: &[&str]) -> Result<()> {
     console::note(&format!("Installing what this machine lacks: {names}"));
     let by_hand = || format!("install by hand what is missing: apt-get install {names}");
     let root = process::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    // Nothing may be removed: a user's own rustc, for one, stands in the way of rustc-web.
+    // apt-get must not remove packages: a user's rustc, for example, conflicts with rustc-web.
     for args in [
         &["update", "--quiet"][..],
         &[

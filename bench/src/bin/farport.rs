@@ -23,7 +23,7 @@ struct Flags {
     /// Port to listen on, on loopback; 0 lets the system pick one.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Where the stand-in of GitHub is; without it, nobody has to sign in.
+    /// The stand-in for GitHub. Without it, the server needs no sign-in.
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! A stand-in of GitHub that answers at once: a token for any code, and somebody new behind it
-//! whenever it is asked who that is.
+//! A stand-in for GitHub that responds at once: it accepts any code, and returns a new user for each
+//! token.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,5 +1,5 @@
-//! The arguments of every command, declared. What they mean together with the environment and
-//! `farport.toml` is settled in [`crate::settings`].
+//! The arguments of every command. [`crate::settings`] combines them with the environment and
+//! `farport.toml`.
 
 use std::path::PathBuf;
 
@@ -8,42 +8,52 @@ use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand
 use farport::ProviderName;
 
 use crate::deploy::args::DeployArgs;
+use crate::mcp::args::{
+    CallArgs, PromptArgs, PromptsArgs, ReadArgs, ResourcesArgs, RpcArgs, ToolsArgs,
+};
 use crate::operator::args::{GrantsArgs, TokensArgs};
 use crate::remote::args::{AddArgs, ConnectArgs, LoginArgs, LogoutArgs, RemoveArgs, StatusArgs};
+use crate::remote::inspect::InspectArgs;
 use crate::worker::args::{SecretArgs, TailArgs};
 use crate::{env_vars, scaffold, terminal};
 
 const EXAMPLES: &str = "\
 Examples:
-  farport demo                   A calculator server, live in a second
-  farport new my-mcp-server      Generate a server of your own
+  farport demo                   Start an example server
+  farport new my-mcp-server      Create a server crate
   cd my-mcp-server
-  farport dev                    Build it, serve it, reload it on every change
-  farport deploy                 Build it for Cloudflare Workers and deploy it; or --target docker
-  farport connect URL            Reach a remote server from a client that only speaks stdio
-  farport add claude NAME URL    Write it into a client's configuration
+  farport dev                    Build and serve it, and reload it when a file changes
+  farport deploy                 Deploy it to Cloudflare Workers
+  farport inspect URL            Inspect a remote server in the browser
+  farport call URL add a=2 b=3   Call a tool of a remote server
+  farport add claude NAME URL    Add a server to Claude Desktop
+  farport connect URL            Connect a stdio client to a remote server
+  farport help COMMAND           Show the options and examples of a command
 
 Exit codes:
-  0  done
-  1  it could not be done; the message says why
-  2  the command was not understood
+  0  Success, or stopped by Ctrl-C
+  1  The command failed; the message says why
+  2  Invalid command line
+  3  to 6, for commands that send a request: see `farport help call`
 
-Environment:
-  NO_COLOR                     No colour, whatever the terminal
-  FARPORT_HOST, FARPORT_PORT   Where `demo` and `dev` listen, unless --host or --port is given
-  FARPORT_AUTH_PROVIDER        How users of `demo` sign in, unless --auth is given
-  FARPORT_ALLOWED_HOSTS        Names other machines may call the server by
-  FARPORT_CONFIG_DIR           Where sign-ins are kept";
+Environment variables:
+  FARPORT_HOST            Default of --host for `demo` and `dev`
+  FARPORT_PORT            Default of --port for `demo` and `dev`
+  FARPORT_AUTH_PROVIDER   Default of --auth for `demo`
+  FARPORT_ALLOWED_HOSTS   Host names that a server accepts besides localhost
+  FARPORT_STORE           Database of the server, for `tokens` and `grants`
+  FARPORT_CONFIG_DIR      Folder of the sign-ins to remote servers
+  NO_COLOR                Disable color";
 
-/// Remote MCP servers in Rust: generate one, run it, reach it from every MCP client.
+/// Create, run and deploy remote MCP servers in Rust, and connect any MCP client to them
 #[derive(Debug, Parser)]
 #[command(name = "farport", version, after_help = EXAMPLES, styles = terminal::HELP)]
-#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// When to use colour. `auto` means: on a terminal, unless NO_COLOR is set.
+    /// When to use color; `auto` uses it on a terminal unless NO_COLOR is set
     #[arg(
         long,
         global = true,
@@ -55,17 +65,16 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// Reads the process's arguments. The error is also how `--help` and `--version` arrive.
+    /// Parses the process's arguments. clap reports `--help` and `--version` as errors, too.
     pub(crate) fn read() -> Result<Self, clap::Error> {
-        // clap words its own messages while it parses, before `--color` is known to us.
-        let command = Self::command().color(wanted_colour(std::env::args_os()));
+        // clap writes its messages while it parses, before `--color` is known here.
+        let command = Self::command().color(requested_color(std::env::args_os()));
         Self::from_arg_matches(&command.try_get_matches()?)
     }
 }
 
-/// The value of `--color`, as far as it can be told without parsing. A value that is not
-/// understood is left to the parser to refuse.
-fn wanted_colour(args: impl IntoIterator<Item = std::ffi::OsString>) -> ColorChoice {
+/// Finds the value of `--color` without parsing the other arguments. clap rejects an invalid value.
+fn requested_color(args: impl IntoIterator<Item = std::ffi::OsString>) -> ColorChoice {
     let mut args = args.into_iter().take_while(|arg| arg != "--");
     while let Some(arg) = args.next() {
         let value = match arg.to_str() {
@@ -80,6 +89,30 @@ fn wanted_colour(args: impl IntoIterator<Item = std::ffi::OsString>) -> ColorCho
     ColorChoice::Auto
 }
 
+/// Checks the arguments that `farport add` received for `farport connect`, before it writes them to a
+/// file. The client may set variables that a header refers to later.
+pub(crate) fn check_connect(url: &str, args: &[String]) -> Result<(), crate::error::Error> {
+    let words = ["farport", "connect", url].into_iter();
+    let words = words.chain(args.iter().map(String::as_str));
+    let parsed = Cli::command()
+        .color(ColorChoice::Never)
+        .try_get_matches_from(words);
+    let invalid = |error: &clap::Error| {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        crate::remote::Error::ConnectArguments(match error.use_stderr() {
+            true => first.trim_start_matches("error: ").to_owned(),
+            false => "--help does not connect to a server".to_owned(),
+        })
+    };
+    let parsed = parsed.map_err(|error| invalid(&error))?;
+    let cli = Cli::from_arg_matches(&parsed).map_err(|error| invalid(&error))?;
+    if let Command::Connect(connect) = cli.command {
+        connect.settle(crate::remote::Variables::Later)?;
+    }
+    Ok(())
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Demo(DemoArgs),
@@ -91,7 +124,15 @@ pub(crate) enum Command {
     Deploy(DeployArgs),
     Secret(SecretArgs),
     Tail(TailArgs),
+    Tools(Box<ToolsArgs>),
+    Call(Box<CallArgs>),
+    Resources(Box<ResourcesArgs>),
+    Read(Box<ReadArgs>),
+    Prompts(Box<PromptsArgs>),
+    Prompt(Box<PromptArgs>),
+    Rpc(Box<RpcArgs>),
     Connect(Box<ConnectArgs>),
+    Inspect(InspectArgs),
     Add(AddArgs),
     Remove(RemoveArgs),
     Login(Box<LoginArgs>),
@@ -102,118 +143,121 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
 }
 
-/// Where to listen.
+/// The address to listen on.
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {
-    /// Port to listen on; 0 takes a free one and prints it [default: 8787]
+    /// Port to listen on; 0 picks a free one [default: 8787]
     #[arg(long, value_name = "PORT", env = env_vars::FARPORT_PORT, hide_env_values = true)]
     pub(crate) port: Option<u16>,
 
-    /// Name or address to listen on; with 0.0.0.0, clients on other machines are served that call
-    /// it by a name in FARPORT_ALLOWED_HOSTS [default: localhost]
+    /// Host name or IP address to listen on; use 0.0.0.0 with FARPORT_ALLOWED_HOSTS to serve other
+    /// machines [default: localhost]
     #[arg(long, value_name = "HOST", env = env_vars::FARPORT_HOST, hide_env_values = true)]
     #[arg(value_hint = ValueHint::Hostname)]
     pub(crate) host: Option<String>,
 }
 
-/// Serve the calculator of the `authless` template, without generating anything
+/// Serve an example server: a calculator, with or without sign-in
+///
+/// The demo creates no files and keeps everything in memory.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   farport demo
-  farport demo --port 0       On a free port
-  farport demo --auth dev-login
-                              Behind a sign-in that takes any name
+  farport demo --port 0                     Listen on a free port
+  farport demo --auth dev-login             Require a sign-in that accepts any name
   GITHUB_CLIENT_ID=.. GITHUB_CLIENT_SECRET=.. farport demo --auth github
-  OIDC_CLIENT_ID=.. OIDC_CLIENT_SECRET=.. farport demo --auth oidc --issuer https://id.example
-                              Behind a real one; its callback is http://localhost:8787/callback
+                                            Require a sign-in with GitHub
 
-Behind a sign-in, the calculator has one more tool: `whoami`. The variables of each provider are in
-docs/providers.md. Unless --auth is given, `[auth] provider` of a farport.toml here says where users
-sign in.")]
+With a sign-in, the calculator also has the tool `whoami`. Register the redirect URI
+http://localhost:8787/callback at the provider. docs/providers.md lists the variables of each
+provider.")]
 pub(crate) struct DemoArgs {
-    /// Put a sign-in before it
-    #[arg(long, value_name = "HOW", env = env_vars::FARPORT_AUTH_PROVIDER, hide_env_values = true)]
+    /// Sign-in provider [default: `[auth] provider` in farport.toml, else no sign-in]
+    #[arg(long, value_name = "PROVIDER", env = env_vars::FARPORT_AUTH_PROVIDER, hide_env_values = true)]
     pub(crate) auth: Option<ProviderName>,
-    /// The OpenID provider where users sign in, for `--auth oidc` [env: OIDC_ISSUER]
+    /// Issuer URL of the OpenID provider, for `--auth oidc` [env: OIDC_ISSUER]
     #[arg(long, value_name = "URL", requires = "auth")]
     pub(crate) issuer: Option<String>,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
 }
 
-/// Generate a server crate from a template
+/// Create a server crate from a template
+///
+/// farport runs no code from a template, and never overwrites existing files.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   farport new my-mcp-server
-  farport new servers/weather --no-git
   farport new my-mcp-server --template github
   farport new my-mcp-server --target worker --ci github
-  farport new weather --template ../templates/weather
   farport new weather --template https://example.com/templates.git#main:rust/weather
 
 Built-in templates:
-  authless    A calculator that anyone may call
-  worker      The same for Cloudflare Workers; github-worker likewise
-  dev-login   Sign-in under any name, for development: needs no account anywhere
-  api-token   API tokens alone, for scripts and clients without a browser
+  authless       A public calculator, without sign-in
+  dev-login      Sign-in with any name, for development; no account needed
+  api-token      API tokens, for scripts and clients without a browser
   github, google, slack, auth0, workos, stytch
-              Sign-in there, and tools that act for the user or are permitted to some
-  oidc        Sign-in at any other OpenID provider
-
-Nothing of a template is executed. What is there already is never written over.")]
+                 Sign-in with this provider, and tools that use the user's account or permissions
+  oidc           Sign-in with any other OpenID provider
+  worker         `authless` for Cloudflare Workers
+  github-worker  `github` for Cloudflare Workers")]
 pub(crate) struct NewArgs {
-    /// Name of the crate, or a path whose last part is the name; `.` for the current folder
+    /// Name or path of the new crate; `.` for the current folder
     #[arg(value_name = "NAME", value_hint = ValueHint::DirPath)]
     pub(crate) path: PathBuf,
 
-    /// Built-in template (see below), folder, or git address as URL#branch:subfolder
+    /// Built-in template (listed below), folder, or git URL as URL#branch:subfolder
     #[arg(long, short, value_name = "TEMPLATE", default_value = "authless")]
     pub(crate) template: String,
 
-    /// Where the server is to run; `worker` takes the form that `authless` and `github` have for it
+    /// Where the server will run; `worker` is available for `authless` and `github`
     #[arg(long, value_name = "TARGET", default_value = "native")]
     pub(crate) target: scaffold::Target,
 
-    /// Add a workflow that tests and deploys it on each push
-    #[arg(long, value_name = "WHERE")]
+    /// CI service to add a workflow for, which tests and deploys the server on each push
+    #[arg(long, value_name = "SERVICE")]
     pub(crate) ci: Option<scaffold::Ci>,
 
-    /// Do not make a git repository of it
+    /// Do not create a git repository
     #[arg(long)]
     pub(crate) no_git: bool,
 
-    /// Depend on the checkout of farport that this command was built from, by path
+    /// Use the farport checkout that this command was built from [default if it exists]
     #[arg(long)]
     pub(crate) path_deps: bool,
 
-    /// Print what was generated as one line of JSON
+    /// Use the released version of farport
+    #[arg(long, conflicts_with = "path_deps")]
+    pub(crate) registry_deps: bool,
+
+    /// Print the result as one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Build this crate's server, serve it, and reload it on every change
+/// Build and serve the crate in this folder, and reload it when a file changes
 ///
-/// The listening socket stays open throughout: while a change is built the server from before
-/// goes on answering, and after a build error too. Variables of `.dev.vars` are set for the
-/// server, except those the environment has already.
+/// The port stays open: while farport builds a change, and after a build fails, the previous version
+/// keeps serving. farport logs one line for each request. The server gets the variables in
+/// `.dev.vars`, unless the environment already sets them.
 #[cfg(unix)]
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   farport dev
-  farport dev --port 0            On a free port
+  farport dev --port 0       Listen on a free port
+  farport dev --worker       Serve it as a Cloudflare Worker
   FARPORT_ALLOWED_HOSTS=box.lan farport dev --host 0.0.0.0
-                                  Served to other machines, as http://box.lan:8787/mcp
-  farport dev --worker            As a Cloudflare Worker, in the runtime it will run in
+                             Serve other machines, at http://box.lan:8787/mcp
 
-Ctrl-c stops it and everything it started.")]
+Press Ctrl-C to stop. To log more or less, set FARPORT_LOG, for example to `debug` or `warn`.")]
 pub(crate) struct DevArgs {
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
 
-    /// Serve it as a Cloudflare Worker, in workerd, through `wrangler dev`
+    /// Serve the crate as a Cloudflare Worker, with `wrangler dev`
     #[arg(long, conflicts_with = "bin")]
     pub(crate) worker: bool,
 
@@ -221,32 +265,32 @@ pub(crate) struct DevArgs {
     #[arg(long, short)]
     pub(crate) release: bool,
 
-    /// Binary to run, in a crate that has several
+    /// Binary to run [default: the only one, or `default-run` in Cargo.toml]
     #[arg(long, value_name = "NAME")]
     pub(crate) bin: Option<String>,
 }
 
-/// Start a program that ends when this process's parent does
+/// Run a program that ends together with this process's parent
 ///
-/// How `dev` starts the builds and servers it answers for. Not for users.
+/// `farport dev` starts builds and servers this way. It is not for users.
 #[cfg(unix)]
 #[derive(Debug, Args)]
 #[command(name = "guarded", hide = true)]
 pub(crate) struct GuardedArgs {
-    /// Process id of the parent, to notice when it is gone already
+    /// Process id of the parent, to detect that it has already exited
     #[arg(long)]
     pub(crate) parent: u32,
 
-    /// Set LISTEN_PID to the program's process id
+    /// Set LISTEN_PID to the process id of the program
     #[arg(long)]
     pub(crate) listen_pid: bool,
 
-    /// The program and its arguments
+    /// Program to run, with its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) program: Vec<std::ffi::OsString>,
 }
 
-/// Print completions for a shell
+/// Print a completion script for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -254,7 +298,7 @@ Examples:
   farport completions zsh > \"${fpath[1]}/_farport\"
   farport completions fish > ~/.config/fish/completions/farport.fish")]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell to print the script for
     pub(crate) shell: clap_complete::Shell,
 }
 
@@ -263,12 +307,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_declaration_is_sound() {
+    fn the_declaration_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn colour_is_known_before_parsing() {
+    fn the_color_is_known_before_parsing() {
         for (args, expected) in [
             ("farport --help", ColorChoice::Auto),
             ("farport --color never --help", ColorChoice::Never),
@@ -278,7 +322,7 @@ mod tests {
             ("farport -- --color=never", ColorChoice::Auto),
         ] {
             let args = args.split(' ').map(Into::into);
-            assert_eq!(wanted_colour(args), expected);
+            assert_eq!(requested_color(args), expected);
         }
     }
 

@@ -1,58 +1,68 @@
-//! Every environment variable the `farport` command reads or sets, in one place.
+//! Every environment variable that the `farport` command reads or sets.
 
-/// Port to listen on, when no `--port` is given. Read by `demo` and `dev`.
+/// Default of `--port`. Read by `demo` and `dev`.
 pub(crate) const FARPORT_PORT: &str = "FARPORT_PORT";
 
-/// Address to listen on, when no `--host` is given. Read by `demo` and `dev`.
+/// Default of `--host`. Read by `demo` and `dev`.
 pub(crate) const FARPORT_HOST: &str = "FARPORT_HOST";
 
-/// How users sign in, when no `--auth` is given. Read by `demo`.
+/// Default of `--auth`. Read by `demo`.
 pub(crate) const FARPORT_AUTH_PROVIDER: &str = "FARPORT_AUTH_PROVIDER";
 
-/// File that a server creates, empty, once it accepts connections. Set by `dev` for its servers.
+/// Empty file that a server creates when it accepts connections. Set by `dev` for its servers.
 #[cfg(unix)]
 pub(crate) const FARPORT_READY_FILE: &str = "FARPORT_READY_FILE";
 
-/// Where a server keeps sessions and sign-ins. Set by `dev` for its servers, unless it is set.
+/// Database of a server. Set by `dev` for its servers, unless the user has set it.
 #[cfg(unix)]
 pub(crate) const FARPORT_STORE: &str = "FARPORT_STORE";
 
-/// How many listening sockets were handed over, from descriptor 3 on (systemd's socket
+/// Log filter of a server. Set by `dev` for its servers, unless the user has set a filter.
+#[cfg(unix)]
+pub(crate) const FARPORT_LOG: &str = "FARPORT_LOG";
+
+/// Set by `dev` for a server that replaces another one: the server does not print its URLs again.
+#[cfg(unix)]
+pub(crate) const FARPORT_RELOAD: &str = "FARPORT_RELOAD";
+
+/// Number of listening sockets that a server inherits, from file descriptor 3 on (systemd's socket
 /// activation). Set by `dev` for its servers.
 #[cfg(unix)]
 pub(crate) const LISTEN_FDS: &str = "LISTEN_FDS";
 
-/// The process the sockets of `LISTEN_FDS` are meant for. Set by `dev` for its servers.
+/// Process id of the server that the sockets of `LISTEN_FDS` are for. Set by `dev` for its servers.
 #[cfg(unix)]
 pub(crate) const LISTEN_PID: &str = "LISTEN_PID";
 
-/// The cargo to build with, when not `cargo` from `PATH`. Cargo itself sets it. Read by `dev`.
-#[cfg(unix)]
+/// Cargo to build with, instead of `cargo` in `PATH`. Cargo sets it for its subcommands. Read by `dev` and
+/// `deploy`.
 pub(crate) const CARGO: &str = "CARGO";
 
-/// The compiler to look for the target of workers with; cargo itself honours it. Read by `deploy`
-/// and `dev --worker`.
+/// Compiler to search for the Workers target; cargo uses it, too. Read by `deploy` and
+/// `dev --worker`.
 pub(crate) const RUSTC: &str = "RUSTC";
 
-/// Crates of the standard library that cargo compiles along, where no target is installed. Read by
-/// `deploy` and `dev --worker`, and by cargo.
+/// Crates of the standard library that cargo builds from source. Then no target has to be installed.
+/// Read by `deploy`, `dev --worker` and cargo.
 pub(crate) const BUILD_STD: &str = "CARGO_UNSTABLE_BUILD_STD";
 
-/// The worker-build to run, when not the first in `PATH`. Read by `deploy` and `dev --worker`.
-pub(crate) const WORKER_BUILD: &str = "WORKER_BUILD";
+/// wasm-bindgen to run, instead of the one that farport finds or builds. Read by `deploy` and
+/// `dev --worker`.
+pub(crate) const WASM_BINDGEN_BIN: &str = "WASM_BINDGEN_BIN";
 
-/// The wrangler to run, when neither the project's nor the first in `PATH`. Read by `deploy`,
-/// `secret`, `tail` and `dev --worker`.
+/// wrangler to run, instead of the project's or the first in `PATH`. Read by `deploy`, `secret`,
+/// `tail` and `dev --worker`.
 pub(crate) const WRANGLER: &str = "WRANGLER";
 
-/// A token of Cloudflare's API: wrangler takes it, and nobody has to have signed in.
+/// Token for Cloudflare's API. With it, wrangler needs no sign-in.
 pub(crate) const CLOUDFLARE_API_TOKEN: &str = "CLOUDFLARE_API_TOKEN";
 
-/// Where wrangler writes what it has done. Set by `deploy`.
+/// File that wrangler writes a report of the deployment to. Set by `deploy`.
 pub(crate) const WRANGLER_OUTPUT_FILE_PATH: &str = "WRANGLER_OUTPUT_FILE_PATH";
 
-/// Whether wrangler tells its makers how it is used. Set to no unless it is set.
+/// Whether wrangler sends usage data to Cloudflare. farport sets it to `false` unless the user has
+/// set it.
 pub(crate) const WRANGLER_SEND_METRICS: &str = "WRANGLER_SEND_METRICS";
 
-/// Where programs are looked for.
+/// Folders to search for programs.
 pub(crate) const PATH: &str = "PATH";

@@ -1,20 +1,21 @@
-//! What a failed command tells its user: what happened, why, and what to do next.
+//! The error of every command. All commands report errors in one form: `error:` with what failed,
+//! `because:` with each cause, and `hint:` with what to do next.
 
 use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::terminal::{ERROR, HINT};
+use crate::terminal::{ERROR, HINT, Plain, PlainLines};
 use crate::{listen, scaffold};
 
-/// Exit code of a command that did what it was asked.
+/// Exit code of a command that succeeded.
 pub(crate) const SUCCESS: u8 = 0;
-/// Exit code of a command that could not do what it was asked.
+/// Exit code of a command that failed.
 pub(crate) const FAILURE: u8 = 1;
-/// Exit code of a command that was not understood.
+/// Exit code of an invalid command line.
 pub(crate) const USAGE: u8 = 2;
 
-/// Why a command failed. Each part words its own message and its own hint.
+/// Why a command failed. Each module has its own error type with its messages and hints.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
@@ -33,7 +34,13 @@ pub(crate) enum Error {
     #[error(transparent)]
     Client(#[from] crate::clients::Error),
     #[error(transparent)]
-    Remote(#[from] farport_bridge::Error),
+    Remote(#[from] crate::remote::Error),
+    #[error(transparent)]
+    Connection(#[from] farport_client::Error),
+    #[error(transparent)]
+    Inspect(farport_ui::Error),
+    #[error(transparent)]
+    Mcp(#[from] crate::mcp::Error),
     #[error(transparent)]
     Operator(#[from] crate::operator::Error),
     #[error(transparent)]
@@ -46,7 +53,7 @@ pub(crate) enum Error {
     Output(#[source] io::Error),
 }
 
-/// What the system said when something was to be done to a file or a folder.
+/// A failed operation on a file or folder.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} `{}`", .path.display())]
 pub(crate) struct FileError {
@@ -56,7 +63,7 @@ pub(crate) struct FileError {
 }
 
 impl FileError {
-    /// Makes an error of what the system said about a path. `action` completes "cannot ...".
+    /// Creates an error from the system's error for a path. `action` completes "cannot ...".
     pub(crate) fn of(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self {
             action,
@@ -67,7 +74,7 @@ impl FileError {
 }
 
 impl Error {
-    /// What the user can do about it, when there is something to do.
+    /// What the user can do about the error, if anything.
     fn hint(&self) -> Option<String> {
         match self {
             Self::Listen(error) => error.hint(),
@@ -78,9 +85,21 @@ impl Error {
             Self::Worker(error) => error.hint(),
             Self::Deploy(error) => error.hint(),
             Self::Client(error) => error.hint(),
+            Self::Mcp(error) => error.hint(),
             Self::Operator(error) => error.hint(),
-            Self::Demo(error) => Some(error.hint().to_owned()),
-            Self::Remote(_) | Self::Serve(_) | Self::Runtime(_) | Self::Output(_) => None,
+            Self::Demo(error) => Some(error.hint()),
+            Self::Remote(error) => error.hint(),
+            Self::Connection(error) => error.hint(),
+            Self::Serve(error) => error.hint(),
+            Self::Inspect(_) | Self::Runtime(_) | Self::Output(_) => None,
+        }
+    }
+
+    /// The exit code of a command that failed with it.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Mcp(error) => error.code(),
+            _ => FAILURE,
         }
     }
 
@@ -89,17 +108,23 @@ impl Error {
         if let Self::Output(error) = self
             && error.kind() == io::ErrorKind::BrokenPipe
         {
-            // The reader has left, as in `farport --help | head -1`: nobody is there to tell.
+            // The reader has closed the pipe, as in `farport --help | head -1`.
             return;
         }
-        anstream::eprintln!("{ERROR}error{ERROR:#}: {self}");
+        // A message that quotes a remote server stays on one line; others may quote lines of a file.
+        let text = match self {
+            Self::Connection(error) => Plain(error).to_string(),
+            Self::Mcp(crate::mcp::Error::Client(error)) => Plain(error).to_string(),
+            error => PlainLines(error).to_string(),
+        };
+        anstream::eprintln!("{ERROR}error{ERROR:#}: {text}");
         let mut cause = self.source();
         while let Some(error) = cause {
-            anstream::eprintln!("  because: {error}");
+            anstream::eprintln!("  because: {}", PlainLines(error));
             cause = error.source();
         }
         if let Some(hint) = self.hint() {
-            anstream::eprintln!("{HINT}hint{HINT:#}: {hint}");
+            anstream::eprintln!("{HINT}hint{HINT:#}: {}", PlainLines(hint));
         }
     }
 }

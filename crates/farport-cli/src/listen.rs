@@ -1,18 +1,18 @@
-//! The listening sockets, and who holds the port when it is taken.
+//! The listening sockets, and the process that uses a port when it is not free.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 
-/// Why a socket could not be opened.
+/// Why a listening socket could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// Somebody listens there already.
-    #[error("port {port} is taken{}", by(.holder.as_ref()))]
-    Taken { port: u16, holder: Option<Holder> },
-    /// The system refused the port to this user.
-    #[error("this user may not listen on port {port}")]
+    /// Another process listens on the port.
+    #[error("cannot listen on port {port}: in use{}", by(.holder.as_ref()))]
+    InUse { port: u16, holder: Option<Holder> },
+    /// The system does not permit this user to listen on the port.
+    #[error("cannot listen on port {port}: permission denied")]
     NotAllowed { port: u16 },
-    /// The host is not an address of this machine, or no address at all.
+    /// The host is not an address of this machine.
     #[error("cannot listen on `{host}`")]
     Host {
         host: String,
@@ -21,7 +21,7 @@ pub(crate) enum Error {
     },
 }
 
-/// The process that holds a port.
+/// The process that uses a port.
 #[derive(Debug)]
 pub(crate) struct Holder {
     pub(crate) name: String,
@@ -30,36 +30,32 @@ pub(crate) struct Holder {
 
 fn by(holder: Option<&Holder>) -> String {
     holder.map_or_else(String::new, |Holder { name, pid }| {
-        format!(" by `{name}` (process {pid})")
+        format!(" by `{name}` (pid {pid})")
     })
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Taken { port, holder } => {
-                let other = match port.checked_add(1) {
-                    Some(next) => format!("choose another port with `--port {next}`, or "),
+            Self::InUse { holder, .. } => {
+                let stop = match holder {
+                    Some(Holder { pid, .. }) => format!(", or stop that process with `kill {pid}`"),
                     None => String::new(),
                 };
-                let end = match holder {
-                    Some(Holder { pid, .. }) => format!(", or end that process with `kill {pid}`"),
-                    None => String::new(),
-                };
-                format!("{other}take a free one with `--port 0`{end}")
+                format!("use `--port 0` to pick a free port{stop}")
             }
-            Self::NotAllowed { .. } => "choose a port above 1023, as in `--port 8787`".to_owned(),
-            Self::Host { .. } => "use `--host localhost` for this machine alone, or \
-                                  `--host 0.0.0.0` for all its addresses"
+            Self::NotAllowed { .. } => "use a port above 1023, such as `--port 8787`".to_owned(),
+            Self::Host { .. } => "use `--host localhost` to serve this machine only, or \
+                                  `--host 0.0.0.0` to serve other machines"
                 .to_owned(),
         })
     }
 
-    /// Words why listening on `host` and `port` failed.
+    /// Creates the error for a failed attempt to listen on `host` and `port`.
     pub(crate) fn new(host: &str, port: u16, source: io::Error) -> Self {
         match source.kind() {
-            ErrorKind::AddrInUse => Self::taken(port),
+            ErrorKind::AddrInUse => Self::in_use(port),
             ErrorKind::PermissionDenied => Self::NotAllowed { port },
             _ => Self::Host {
                 host: host.to_owned(),
@@ -68,17 +64,17 @@ impl Error {
         }
     }
 
-    /// Somebody listens on `port`.
-    pub(crate) fn taken(port: u16) -> Self {
-        Self::Taken {
+    /// Creates the error for a port that another process uses.
+    pub(crate) fn in_use(port: u16) -> Self {
+        Self::InUse {
             port,
             holder: holder_of(port),
         }
     }
 }
 
-/// Opens the listening sockets, as the server itself would: for `localhost` one for each
-/// loopback address.
+/// Opens the listening sockets as a server does: `localhost` means one socket for each loopback
+/// address.
 #[cfg(unix)]
 pub(crate) fn bind(host: &str, port: u16) -> Result<Vec<TcpListener>, Error> {
     let failed = |source| Error::new(host, port, source);
@@ -90,14 +86,14 @@ pub(crate) fn bind(host: &str, port: u16) -> Result<Vec<TcpListener>, Error> {
     match TcpListener::bind((Ipv6Addr::LOCALHOST, taken)) {
         Ok(second) => Ok(vec![first, second]),
         Err(error) if error.kind() == ErrorKind::AddrInUse && port != 0 => Err(failed(error)),
-        // Without IPv6, or with a free port that is free for IPv4 alone.
+        // The system has no IPv6, or the port that it picked is only free for IPv4.
         Err(_) => Ok(vec![first]),
     }
 }
 
-/// The process that listens on a port, as far as this user may know.
+/// Returns the process that listens on a port, if this user may see it.
 fn holder_of(port: u16) -> Option<Holder> {
-    // Not being told is no error: the message is then less precise.
+    // Without the list, the message names no process.
     let listeners = listeners::get_all().ok()?;
     let holder = listeners.into_iter().find(|listener| {
         listener.socket.port() == port
@@ -120,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_port_names_its_holder_and_the_way_out() {
+    fn the_error_for_a_used_port_names_its_process_and_a_fix() {
         for (holding, wanted) in [
             ("127.0.0.1", "localhost"),
             ("::1", "localhost"),
@@ -133,10 +129,10 @@ mod tests {
             let error = bind(wanted, port).unwrap_err();
 
             let pid = std::process::id();
-            let is_us = |error: &Error| matches!(error, Error::Taken { holder: Some(holder), .. } if holder.pid == pid);
+            let is_us = |error: &Error| matches!(error, Error::InUse { holder: Some(holder), .. } if holder.pid == pid);
             assert!(is_us(&error), "{holding} {wanted} {error:?}");
             assert!(
-                error.to_string().ends_with(&format!("(process {pid})")),
+                error.to_string().ends_with(&format!("(pid {pid})")),
                 "{error}"
             );
             let hint = error.hint().unwrap();
@@ -148,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn localhost_is_both_loopback_addresses_on_one_port() {
+    fn localhost_means_both_loopback_addresses_on_one_port() {
         let sockets = bind("localhost", 0).unwrap();
         let port = port_of(&sockets[0]);
         assert!(sockets.iter().all(|socket| port_of(socket) == port));
@@ -160,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_of_another_machine_is_refused_with_a_hint() {
+    fn the_address_of_another_machine_fails_with_a_hint() {
         for host in ["192.0.2.1", "no such host"] {
             let error = bind(host, 0).unwrap_err();
             assert!(matches!(error, Error::Host { .. }), "{error:?}");

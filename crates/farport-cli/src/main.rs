@@ -1,5 +1,10 @@
-//! The `farport` command: a declaration of its arguments ([`cli`]), what they and the
-//! environment settle on ([`settings`]), and a file for each command ([`commands`]).
+//! The `farport` command: its arguments ([`cli`]), the settings that result from them and the
+//! environment ([`settings`]), and a file for each command ([`commands`]).
+
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests choose their URLs")
+)]
 
 mod cli;
 mod clients;
@@ -10,6 +15,7 @@ mod dev;
 mod env_vars;
 mod error;
 mod listen;
+mod mcp;
 mod operator;
 mod project;
 mod remote;
@@ -26,22 +32,18 @@ use error::{Error, FAILURE, SUCCESS, USAGE};
 fn main() -> ExitCode {
     let cli = match Cli::read() {
         Ok(cli) => cli,
-        Err(notice) => {
-            // Help and version are asked for; everything else is misuse.
-            let code = if notice.use_stderr() { USAGE } else { SUCCESS };
-            return ExitCode::from(if notice.print().is_ok() {
-                code
-            } else {
-                FAILURE
-            });
+        Err(error) => {
+            // clap also reports `--help` and `--version` this way.
+            let code = if error.use_stderr() { USAGE } else { SUCCESS };
+            return ExitCode::from(if error.print().is_ok() { code } else { FAILURE });
         }
     };
-    terminal::use_colour(cli.color);
+    terminal::use_color(cli.color);
     match run(cli) {
         Ok(()) => ExitCode::from(SUCCESS),
         Err(error) => {
             error.report();
-            ExitCode::from(FAILURE)
+            ExitCode::from(error.code())
         }
     }
 }
@@ -57,7 +59,15 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Dev(args) => commands::dev::run(args, cli.color),
         #[cfg(unix)]
         Command::Guarded(args) => commands::guarded::run(args),
+        Command::Tools(args) => commands::tools::run(*args),
+        Command::Call(args) => commands::call::run(*args),
+        Command::Resources(args) => commands::resources::resources(*args),
+        Command::Read(args) => commands::read::run(*args),
+        Command::Prompts(args) => commands::resources::prompts(*args),
+        Command::Prompt(args) => commands::prompt::run(*args),
+        Command::Rpc(args) => commands::rpc::run(*args),
         Command::Connect(args) => commands::connect::run(*args),
+        Command::Inspect(args) => commands::inspect::run(args),
         Command::Add(args) => commands::add::add(args),
         Command::Remove(args) => commands::add::remove(args),
         Command::Login(args) => commands::login::run(*args),

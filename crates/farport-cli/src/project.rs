@@ -1,4 +1,4 @@
-//! The crate that is served or deployed: what to build, what to watch.
+//! The crate to serve or deploy: its binary and its source folders.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId, TargetKind};
 /// Why a crate cannot be served or deployed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("there is no crate here: neither `{}` nor a folder above it has a `Cargo.toml`", .folder.display())]
+    #[error("no crate found: neither `{}` nor its parent folders contain a `Cargo.toml`", .folder.display())]
     NoCrate { folder: PathBuf },
-    #[error("this is a workspace, not one of its crates")]
+    #[error("this folder is a workspace, not a crate")]
     Workspace { members: Vec<String> },
-    #[error("cargo could not read this crate")]
+    #[error("cargo cannot read this crate")]
     Metadata {
         #[source]
         source: Box<cargo_metadata::Error>,
@@ -35,48 +35,49 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoCrate { .. } => {
-                "go into a crate first, or make one: `farport new my-mcp-server && cd my-mcp-server`".to_owned()
+                "run this in the folder of a crate, or create one: `farport new my-mcp-server && cd my-mcp-server`".to_owned()
             }
-            Self::Workspace { members } if members.is_empty() => "go into a crate first".to_owned(),
+            Self::Workspace { members } if members.is_empty() => {
+                "run this in the folder of a crate".to_owned()
+            }
             Self::Workspace { members } => {
-                format!("go into a crate with a server first: {}", members.join(", "))
+                format!("run this in the folder of one of these crates: {}", members.join(", "))
             }
             Self::NoBinary { .. } => {
-                "a server is a binary: give the crate a `src/main.rs` that runs `farport::Server`".to_owned()
+                "add a `src/main.rs` that runs `farport::Server`".to_owned()
             }
             Self::WrongBinary { binaries, .. } | Self::ManyBinaries { binaries, .. } => {
-                format!("choose one with `--bin`: {}", binaries.join(", "))
+                format!("select one with `--bin`: {}", binaries.join(", "))
             }
             Self::NoServer { .. } => {
-                "`cargo add farport`, and let `main` run `farport::Server`".to_owned()
+                "run `cargo add farport`, and run a `farport::Server` in `main`".to_owned()
             }
             Self::Metadata { .. } => return None,
         })
     }
 }
 
-/// The crate that is served.
+/// The crate to serve or deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Project {
-    /// The package's name.
+    /// The name of the package.
     pub(crate) name: String,
-    /// The package's folder.
+    /// The folder of the package.
     pub(crate) root: PathBuf,
     /// The binary to build and run.
     pub(crate) binary: String,
-    /// Folders of all packages that are built from files here: this one and those it depends
-    /// on by path.
+    /// The folders of this package and of its path dependencies.
     pub(crate) sources: Vec<PathBuf>,
     /// The folder of `Cargo.lock`.
     pub(crate) workspace: PathBuf,
 }
 
 impl Project {
-    /// The folder of the crate another folder is in.
+    /// Finds the folder of the crate that contains `folder`.
     pub(crate) fn root(folder: &Path) -> Result<&Path, Error> {
         folder
             .ancestors()
@@ -86,8 +87,7 @@ impl Project {
             })
     }
 
-    /// Asks cargo about the crate in a folder. What cargo complains about it writes to standard
-    /// error itself.
+    /// Loads the crate in a folder from cargo's metadata. Cargo writes its own errors to standard error.
     pub(crate) fn load(folder: &Path, binary: Option<&str>) -> Result<Self, Error> {
         let metadata = MetadataCommand::new()
             .current_dir(folder)
@@ -167,7 +167,7 @@ fn choose(package: &Package, wanted: Option<&str>) -> Result<String, Error> {
     }
 }
 
-/// A package and everything it is built with.
+/// Returns a package and all its dependencies.
 fn dependencies<'a>(metadata: &'a Metadata, root: &'a PackageId) -> Vec<&'a Package> {
     let mut seen = HashSet::from([root]);
     let mut waiting = vec![root];

@@ -1,4 +1,5 @@
-//! What arguments, environment and `farport.toml` settle on, each overriding the one after it.
+//! Settings from arguments, environment and `farport.toml`. Arguments override the environment, which
+//! overrides the file.
 
 use std::path::Path;
 
@@ -6,7 +7,7 @@ use farport::Settings;
 
 use crate::cli::ListenArgs;
 
-/// Where to listen.
+/// The address to listen on.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Listen {
     /// Host name or address.
@@ -16,7 +17,7 @@ pub(crate) struct Listen {
 }
 
 impl Listen {
-    /// Settles where a project's server listens. `args` has the environment in it already.
+    /// The address for the server of a project. `args` already includes the environment.
     pub(crate) fn of_project(args: ListenArgs, root: &Path) -> Result<Self, farport::Error> {
         let settings = Settings::load(&root.join("farport.toml"))?;
         Ok(Self {
@@ -25,7 +26,7 @@ impl Listen {
         })
     }
 
-    /// Settles where a server without a project listens.
+    /// The address for a server without a project.
     pub(crate) fn of_demo(args: ListenArgs) -> Self {
         let settings = Settings::default();
         Self {

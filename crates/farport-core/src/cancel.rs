@@ -1,25 +1,37 @@
-//! What a handler may do with the stream its call is answered on.
+//! A handler's control of its call's response stream.
 
 use std::sync::Arc;
 
 use crate::EventStream;
 
-/// Lets a handler end the HTTP response of its own call while it goes on working: the client comes
-/// back for the result with GET and `Last-Event-ID` (2025-11-25, "Resumability and Redelivery";
-/// SSE polling).
+/// Ends the HTTP response of a call while the handler continues. The client resumes the stream with
+/// GET and `Last-Event-ID` to receive the result (2025-11-25, "Resumability and Redelivery", SSE
+/// polling).
 ///
-/// A handler finds it among the extensions of its request context. It is there only for calls
-/// whose stream can be resumed.
+/// A handler finds it in the extensions of its request context, but only for calls whose stream can
+/// be resumed.
+///
+/// ```
+/// use farport_core::StreamControl;
+///
+/// /// Lets go of the connection before a long job.
+/// fn long_job(control: Option<&StreamControl>) {
+///     if let Some(control) = control {
+///         control.close();
+///     }
+///     // The client reconnects, and receives the result when the job has finished.
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct StreamControl(Arc<EventStream>);
 
 impl StreamControl {
-    /// Controls `stream`.
+    /// Creates a control of `stream`.
     pub fn new(stream: Arc<EventStream>) -> Self {
         Self(stream)
     }
 
-    /// Ends the present response. The client returns after the server's `retry` interval.
+    /// Ends the current response. The client reconnects after the server's `retry` interval.
     pub fn close(&self) {
         self.0.detach();
     }

@@ -1,8 +1,8 @@
-//! The dispatch seam: how a message reaches whoever serves it.
+//! The dispatch seam between transports and servers.
 //!
-//! On one side are the transports; on the other an implementation of [`Dispatch`], such as the
-//! adapter that serves an rmcp handler. A message crosses once, as a [`Call`] or a
-//! [`Notified`], and what the server sends in return crosses back through an [`Outbox`].
+//! On one side are the transports, on the other an implementation of [`Dispatch`], such as the
+//! adapter for rmcp handlers. A message crosses once, as a [`Call`] or a [`Notified`]. Messages from
+//! the server cross back through an [`Outbox`].
 
 mod context;
 mod outbox;
@@ -20,51 +20,53 @@ use crate::{
     BoxFuture, ProtocolVersion, RawJson, Request, RpcError, standard_headers::ParamHeader,
 };
 
-/// What a server declares, read once at start.
+/// The declarations of a server, read once at start.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// The revisions it serves, oldest first.
+    /// The supported revisions, oldest first.
     pub versions: Vec<ProtocolVersion>,
-    /// Its `Implementation`, as JSON.
+    /// The server's `Implementation`, as JSON.
     pub server_info: RawJson,
-    /// Whether it declares the logging capability.
+    /// Whether the server declares the logging capability.
     pub logging: bool,
-    /// Whether it declares `listChanged`, `subscribe` or logging: it may send without being asked.
-    pub speaks_unasked: bool,
+    /// Whether the server declares `listChanged`, `subscribe` or logging, and so may send messages
+    /// outside of calls.
+    pub sends_unprompted: bool,
 }
 
-/// A request on its way to the server.
+/// A request for the server.
 #[derive(Debug)]
 pub struct Call {
     /// The request.
     pub request: Request,
-    /// Who asks, in which revision, and where to what the server sends meanwhile goes.
+    /// The caller, the revision, and the sink for messages that the server sends during the call.
     pub context: CallContext,
 }
 
-/// The answer to a [`Call`]: a whole response frame, or the error that the transport frames.
+/// The outcome of a [`Call`]: a complete response frame, or an error for the transport to frame.
 pub type Reply = Result<Bytes, RpcError>;
 
-/// A server that can be asked for instances of itself.
+/// A server that creates instances of itself.
 pub trait Dispatch: Send + Sync + 'static {
-    /// What the server declares.
+    /// Returns the server's declarations.
     fn profile(&self) -> &Profile;
 
-    /// A new instance: one for each session, and one for each modern request.
+    /// Creates an instance: one for each session, and one for each modern request.
     ///
     /// # Errors
-    /// When the server cannot make one; the reason is in its log.
+    /// If the server cannot create one. The log has the cause.
     fn open(&self, context: &InstanceContext) -> Result<Arc<dyn Instance>, RpcError>;
 }
 
-/// The server as one session, or one modern request, sees it.
+/// An instance of the server, for one session or one modern request.
 pub trait Instance: Send + Sync + 'static {
-    /// Serves a request. The future may be dropped, or run on after the client has gone.
+    /// Handles a request. The transport may drop the future, or run it to completion after the client
+    /// has disconnected.
     fn call(self: Arc<Self>, call: Call) -> BoxFuture<'static, Reply>;
 
-    /// Takes a notification of the client. Ready once the server is done with it.
+    /// Handles a notification from the client. The future is ready when the server has finished.
     fn notify(self: Arc<Self>, notified: Notified) -> BoxFuture<'static, ()>;
 
-    /// The arguments of `tool` that have to be repeated in headers.
+    /// Returns the arguments of `tool` that clients must repeat in headers.
     fn param_headers(&self, tool: &str) -> Arc<[ParamHeader]>;
 }

@@ -1,7 +1,7 @@
-//! The JSON-RPC envelope: a body in, messages out.
+//! Parses JSON-RPC envelopes.
 //!
-//! Only the envelope is read here. `params`, `result` and `error` stay the text they were
-//! ([`RawJson`]), shared with the body they came in.
+//! This module parses only the envelope. `params`, `result` and `error` stay text ([`RawJson`]) that
+//! shares the memory of the body.
 
 mod scan;
 
@@ -19,10 +19,10 @@ use crate::{
 
 pub use scan::{MAX_DEPTH, MAX_MEMBERS};
 
-/// The most messages a batch may hold.
+/// The maximum number of messages in a batch.
 pub const MAX_BATCH: usize = 100;
 
-/// The longest string that is taken as a request id, in bytes.
+/// The maximum length of a request id, in bytes.
 pub const MAX_ID_BYTES: usize = 512;
 
 /// A JSON-RPC request id: a string or an integer, never null (MCP, "Requests").
@@ -44,27 +44,27 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// A request: it is owed a response.
+/// A request, which requires a response.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The id that the response carries.
+    /// The id, which the response repeats.
     pub id: RequestId,
-    /// What is asked for.
+    /// The method.
     pub method: Method,
-    /// The parameters, an object when there are any.
+    /// The parameters: an object, if present.
     pub params: Option<RawJson>,
 }
 
-/// A notification: nothing is owed.
+/// A notification, which has no response.
 #[derive(Clone, Debug)]
 pub struct Notification {
-    /// What is told.
+    /// The method.
     pub method: Method,
-    /// The parameters, an object when there are any.
+    /// The parameters: an object, if present.
     pub params: Option<RawJson>,
 }
 
-/// What a response says.
+/// The outcome of a request.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// The `result` member.
@@ -73,12 +73,12 @@ pub enum Outcome {
     Error(RawJson),
 }
 
-/// The client's answer to a request of the server.
+/// A response to a request.
 #[derive(Clone, Debug)]
 pub struct Response {
-    /// The id of the request that it answers; `None` for an error about no request in particular.
+    /// The id of the request; `None` for an error about no particular request.
     pub id: Option<RequestId>,
-    /// The answer.
+    /// The result or the error.
     pub outcome: Outcome,
 }
 
@@ -93,21 +93,21 @@ pub enum Message {
     Response(Response),
 }
 
-/// What a body holds.
+/// The content of a body.
 #[derive(Clone, Debug)]
 pub enum Body {
     /// One message.
     Single(Message),
-    /// A batch, in its order. An entry that is no message is the error that answers it.
+    /// A batch, in order. An invalid entry is the error to respond with.
     Batch(Vec<Result<Message, Rejected>>),
 }
 
-/// Why a body, or an entry of a batch, is no message, and the id to say so with.
+/// The error for an invalid body or batch entry, and the id of its response.
 #[derive(Clone, Debug)]
 pub struct Rejected {
-    /// The id of the request, where it could be read.
+    /// The id of the request, if it was valid.
     pub id: Option<RequestId>,
-    /// What the peer is told.
+    /// The error for the peer.
     pub error: RpcError,
 }
 
@@ -133,7 +133,7 @@ struct Wire<'a> {
     error: Present<'a>,
 }
 
-/// A member that may be absent; unlike `Option`, null counts as present.
+/// A member that may be absent. Unlike with `Option`, null counts as present.
 #[derive(Default)]
 struct Present<'a>(Option<&'a RawValue>);
 
@@ -143,14 +143,21 @@ impl<'de: 'a, 'a> Deserialize<'de> for Present<'a> {
     }
 }
 
-/// Reads a request body.
+/// Parses a request body.
+///
+/// ```
+/// use farport_core::{Message, envelope::{self, Body}};
+///
+/// let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#.into();
+/// assert!(matches!(envelope::parse(&body), Ok(Body::Single(Message::Request(_)))));
+/// ```
 ///
 /// # Errors
-/// - -32700 for what is not JSON, or nests deeper than [`MAX_DEPTH`], or has more than
+/// - -32700 if the body is not JSON, nests deeper than [`MAX_DEPTH`], or has more than
 ///   [`MAX_MEMBERS`] members.
-/// - -32600 for JSON that is no JSON-RPC 2.0 message, an id that is neither string nor integer, a
-///   member that stands twice, an empty batch or one of more than [`MAX_BATCH`] entries.
-/// - -32602 for parameters that are no object.
+/// - -32600 if the JSON is not a JSON-RPC 2.0 message, the id is neither a string nor an integer, a
+///   member is repeated, or a batch is empty or has more than [`MAX_BATCH`] entries.
+/// - -32602 if the parameters are not an object.
 pub fn parse(body: &Bytes) -> Result<Body, Rejected> {
     scan::check(body)?;
     let Ok(body) = ByteString::try_from(body.clone()) else {
@@ -185,14 +192,14 @@ fn not_json(error: serde_json::Error) -> Rejected {
 }
 
 fn message(body: &ByteString, text: &str) -> Result<Message, Rejected> {
-    // An array would be taken for the members in their order.
+    // The derived reader would accept an array as the members in order.
     if text.trim_ascii_start().starts_with('[') {
         return Err(RpcError::invalid_request("Not a JSON-RPC 2.0 message").into());
     }
     let wire: Wire<'_> = serde_json::from_str(text).map_err(not_json)?;
     let id = match wire.id.0.map(read_id) {
         Some(Ok(id)) => Some(id),
-        // An error response may carry a null id: the peer could not read ours.
+        // An error response may have a null id, if the peer could not read ours.
         Some(Err(IdProblem::Null)) if wire.error.0.is_some() => None,
         Some(Err(_)) => {
             let error = RpcError::invalid_request("The id must be a string or an integer");
@@ -218,7 +225,7 @@ fn message(body: &ByteString, text: &str) -> Result<Message, Rejected> {
     if answers != 0 {
         return Err(reject(
             ErrorCode::INVALID_REQUEST,
-            "A message is a request or a response",
+            "A message must be a request or a response",
         ));
     }
     let Some(name) = json::text(method) else {
@@ -256,7 +263,7 @@ fn response(body: &ByteString, wire: &Wire<'_>, id: Option<RequestId>) -> Option
 
 enum IdProblem {
     Null,
-    Unusable,
+    Invalid,
 }
 
 fn read_id(raw: &RawValue) -> Result<RequestId, IdProblem> {
@@ -264,13 +271,13 @@ fn read_id(raw: &RawValue) -> Result<RequestId, IdProblem> {
         return Err(IdProblem::Null);
     }
     if raw.get().len() > MAX_ID_BYTES {
-        return Err(IdProblem::Unusable);
+        return Err(IdProblem::Invalid);
     }
     if let Some(id) = json::text(raw) {
         return Ok(RequestId::String(id.into()));
     }
-    // JSON has fewer ways to write a number than this takes; they were ruled out before.
-    let id = raw.get().parse().map_err(|_| IdProblem::Unusable)?;
+    // This accepts more than JSON numbers, but the JSON parser has already rejected those.
+    let id = raw.get().parse().map_err(|_| IdProblem::Invalid)?;
     Ok(RequestId::Integer(id))
 }
 
@@ -283,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_told_by_its_members() {
+    fn the_members_decide_the_kind_of_message() {
         for (text, expect) in [
             (
                 r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
@@ -338,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_refused_with_its_code() {
+    fn an_invalid_message_is_rejected_with_its_code() {
         for (text, code) in [
             ("", -32700),
             ("{", -32700),
@@ -418,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_no_message() {
+    fn an_array_is_not_a_message() {
         let Ok(Body::Batch(entries)) = parse_text(r#"[["2.0",1,"ping",{},null,null]]"#) else {
             panic!("not a batch")
         };
@@ -454,12 +461,12 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_body_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..512)) {
+        fn parse_never_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..512)) {
             let _ = parse(&Bytes::from(bytes));
         }
 
         #[test]
-        fn ids_and_params_come_back_as_sent(id in proptest::num::i64::ANY, key in "[a-z]{1,8}", value in proptest::num::f64::NORMAL) {
+        fn ids_and_params_stay_as_sent(id in proptest::num::i64::ANY, key in "[a-z]{1,8}", value in proptest::num::f64::NORMAL) {
             let params = format!("{{ \"{key}\" : {value:e} }}");
             let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"m","params":{params}}}"#);
             let Ok(Body::Single(Message::Request(request))) = parse_text(&text) else { panic!("{text}") };

@@ -1,4 +1,4 @@
-//! Requests from the server that wait for the client's answer.
+//! Requests from the server that wait for the client's response.
 
 use std::{
     collections::HashMap,
@@ -10,10 +10,11 @@ use serde::Deserialize;
 
 use crate::{Outcome, RawJson, ReplyTo, RequestId, Response, Undeliverable};
 
-/// The unanswered requests that a server sent within one session.
+/// The pending requests that a server sent in one session.
 ///
-/// Every call numbers its requests from zero, so on the wire a request is named
-/// `<replica>.<call>.<n>`: unique in the session, and telling which replica waits for the answer.
+/// Each call numbers its requests from zero. On the wire, a request has the id
+/// `<replica>.<call>.<n>`, which is unique in the session and names the replica that waits for the
+/// response.
 pub struct Exchange {
     replica: Arc<str>,
     pending: Mutex<HashMap<(u64, i64), Arc<dyn ReplyTo>>>,
@@ -34,10 +35,11 @@ struct Token {
 }
 
 impl Exchange {
-    /// The most unanswered requests of one session.
+    /// The maximum number of pending requests in one session.
     pub const MOST: usize = 64;
 
-    /// No requests yet; `replica` names this process among those that share the sessions.
+    /// Creates an exchange without requests. `replica` names this process among those that share
+    /// the sessions.
     pub fn new(replica: Arc<str>) -> Self {
         Self {
             replica,
@@ -45,10 +47,11 @@ impl Exchange {
         }
     }
 
-    /// Announces request `local` of call number `call`, and names it.
+    /// Registers request `local` of call number `call`, and returns its id on the wire. The response
+    /// goes to `to`.
     ///
     /// # Errors
-    /// When the client owes [`Exchange::MOST`] answers already.
+    /// [`Undeliverable::TooManyRequests`] if [`Exchange::MOST`] requests are pending.
     pub fn expect(
         &self,
         call: u64,
@@ -63,7 +66,7 @@ impl Exchange {
         Ok(format!("{}.{call}.{local}", self.replica))
     }
 
-    /// Hands the client's answer to whoever waits for it. False when nobody does.
+    /// Passes the client's response to the call that waits for it. Returns false if no call does.
     pub fn resolve(&self, response: Response) -> bool {
         let Some(RequestId::String(id)) = response.id else {
             return false;
@@ -77,7 +80,8 @@ impl Exchange {
         true
     }
 
-    /// Hands the client's progress notification to whoever waits for the answer.
+    /// Passes the client's progress notification to the call that waits for the response. Returns
+    /// false if no call does.
     pub fn progress(&self, params: &RawJson) -> bool {
         let Ok(Token { token }) = params.parse() else {
             return false;
@@ -91,22 +95,23 @@ impl Exchange {
         true
     }
 
-    /// Forgets request `local` of call number `call`.
+    /// Removes request `local` of call number `call`.
     pub fn retract(&self, call: u64, local: i64) {
         self.lock().remove(&(call, local));
     }
 
-    /// Forgets what call number `call` still waits for.
+    /// Removes all requests of call number `call`.
     pub fn forget(&self, call: u64) {
         self.lock().retain(|(owner, _), _| *owner != call);
     }
 
-    /// Tells everybody who waits that no answer will come.
+    /// Fails all pending requests, because the session has ended.
     pub fn close(&self) {
         let pending = std::mem::take(&mut *self.lock());
-        let gone = RawJson::from(r#"{"code":-32603,"message":"The session has ended"}"#.to_owned());
+        let error =
+            RawJson::from(r#"{"code":-32603,"message":"The session has ended"}"#.to_owned());
         for ((_, local), to) in pending {
-            to.reply(local, Outcome::Error(gone.clone()));
+            to.reply(local, Outcome::Error(error.clone()));
         }
     }
 
@@ -126,9 +131,9 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Seen(Mutex<Vec<String>>);
+    struct Recorder(Mutex<Vec<String>>);
 
-    impl ReplyTo for Seen {
+    impl ReplyTo for Recorder {
         fn reply(&self, local: i64, outcome: Outcome) {
             self.0.lock().unwrap().push(format!("{local} {outcome:?}"));
         }
@@ -137,7 +142,7 @@ mod tests {
         }
     }
 
-    fn answer(id: &str) -> Response {
+    fn response(id: &str) -> Response {
         let outcome = Outcome::Result(RawJson::from("{}".to_owned()));
         Response {
             id: Some(RequestId::String(id.into())),
@@ -146,29 +151,29 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_finds_the_one_request_it_answers_once() {
+    fn a_response_resolves_its_request_once() {
         let exchange = Exchange::new("r1".into());
-        let (a, b) = (Arc::new(Seen::default()), Arc::new(Seen::default()));
+        let (a, b) = (Arc::new(Recorder::default()), Arc::new(Recorder::default()));
         let first = exchange.expect(1, 0, a.clone()).unwrap();
         let second = exchange.expect(2, 0, b.clone()).unwrap();
         assert_ne!(first, second);
         let progress = RawJson::from(format!(r#"{{"progressToken":"{second}","progress":1}}"#));
         assert!(exchange.progress(&progress));
-        assert!(exchange.resolve(answer(&second)));
-        assert!(!exchange.resolve(answer(&second)));
+        assert!(exchange.resolve(response(&second)));
+        assert!(!exchange.resolve(response(&second)));
         for id in ["", "0", "r1", "r1.1", "r2.1.0", "r1.1.0.0", "r1.1.1"] {
-            assert!(!exchange.resolve(answer(id)), "{id}");
+            assert!(!exchange.resolve(response(id)), "{id}");
         }
         assert!(a.0.lock().unwrap().is_empty());
         assert_eq!(b.0.lock().unwrap().len(), 2);
         exchange.forget(1);
-        assert!(!exchange.resolve(answer(&first)));
+        assert!(!exchange.resolve(response(&first)));
     }
 
     #[test]
-    fn a_client_that_never_answers_is_not_asked_for_ever() {
+    fn a_client_that_never_responds_has_a_bounded_number_of_requests() {
         let exchange = Exchange::new("r".into());
-        let seen = Arc::new(Seen::default());
+        let seen = Arc::new(Recorder::default());
         for local in 0..Exchange::MOST as i64 {
             assert!(exchange.expect(1, local, seen.clone()).is_ok());
         }

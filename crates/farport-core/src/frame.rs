@@ -1,4 +1,4 @@
-//! Messages that go out, as bytes.
+//! Encodes outgoing JSON-RPC messages.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -7,23 +7,22 @@ use crate::{RawJson, RequestId, RpcError};
 
 const OPEN: &[u8] = br#"{"jsonrpc":"2.0","id":"#;
 
-/// What a modern result says of the server that gave it.
+/// The server information for the `_meta` of a modern result.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerInfo<'a> {
-    /// The JSON of an `Implementation`.
+    /// An `Implementation`, as JSON.
     pub json: &'a RawJson,
-    /// Whether the result is known to have no `_meta` of its own, which then need not be looked
-    /// for.
+    /// Whether the caller knows that the result has no `_meta`. This saves a search for it.
     pub alone: bool,
 }
 
-/// A response with `result`, which is serialised straight into the frame.
+/// Encodes a response with `result`, which is serialized directly into the frame.
 ///
-/// `server_info` stands in the result's `_meta` (2026-07-28, "Result metadata"); a `serverInfo`
-/// that the result already carries stays.
+/// Adds `server_info` to the result's `_meta` (2026-07-28, "Result metadata"), unless the result
+/// already has a `serverInfo` there.
 ///
 /// # Errors
-/// When `result` does not serialise.
+/// If `result` cannot be serialized.
 pub fn response<T: Serialize + ?Sized>(
     id: &RequestId,
     result: &T,
@@ -42,7 +41,7 @@ pub fn response<T: Serialize + ?Sized>(
     Ok(Bytes::from(frame))
 }
 
-/// Writes `_meta`, then the members of a result that has none.
+/// Writes `_meta`, then the members of a result without `_meta`.
 fn with_meta_before<T: Serialize + ?Sized>(
     frame: &mut Vec<u8>,
     result: &T,
@@ -60,7 +59,7 @@ fn with_meta_before<T: Serialize + ?Sized>(
             *open = b',';
             return Ok(());
         }
-        // A result that is no object has no place for metadata.
+        // Only an object can have metadata.
         _ => {
             frame.drain(whole..start);
             return Ok(());
@@ -70,7 +69,7 @@ fn with_meta_before<T: Serialize + ?Sized>(
     Ok(())
 }
 
-/// Adds the server to the `_meta` of a result that may have one.
+/// Adds the server information to a result that may have a `_meta`.
 fn with_meta_among<T: Serialize + ?Sized>(
     frame: &mut Vec<u8>,
     result: &T,
@@ -112,8 +111,8 @@ struct IdlessErrorFrame<'a> {
     error: ErrorBody<'a>,
 }
 
-/// An error response. Without an `id` the member is left out, as the revisions since 2025-11-25
-/// have it; `null_id` writes `"id":null` instead, which JSON-RPC itself and batches want.
+/// Encodes an error response. Without an `id`, it omits the member, as revisions since 2025-11-25
+/// require. With `null_id`, it writes `"id":null` instead, as JSON-RPC and batches require.
 pub fn error(id: Option<&RequestId>, error: &RpcError, null_id: bool) -> Bytes {
     let body = ErrorBody {
         code: error.code.0,
@@ -132,14 +131,14 @@ pub fn error(id: Option<&RequestId>, error: &RpcError, null_id: bool) -> Bytes {
             error: body,
         })
     };
-    // Only a `data` that is not JSON can fail, and then the error goes without it.
+    // This can only fail if `data` is not valid JSON.
     Bytes::from(frame.unwrap_or_else(|_| {
         br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"Internal error"}}"#
             .to_vec()
     }))
 }
 
-/// The frames of a batch as one JSON array.
+/// Encodes the frames of a batch as a JSON array.
 pub fn batch(frames: &[Bytes]) -> Bytes {
     let length: usize = frames.iter().map(|frame| frame.len() + 1).sum();
     let mut array = Vec::with_capacity(length + 2);
@@ -161,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn server_info_joins_the_meta_of_a_result() {
+    fn server_info_is_added_to_the_meta_of_a_result() {
         let info = RawJson::from(r#"{"name":"s","version":"1"}"#.to_owned());
         let stamped = json!({"name": "s", "version": "1"});
         for (result, meta) in [
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_an_id_leaves_it_out_or_says_null() {
+    fn an_error_without_an_id_omits_it_or_has_null() {
         let parse = RpcError::parse("no");
         assert!(
             !error(None, &parse, false)

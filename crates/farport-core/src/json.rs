@@ -1,4 +1,4 @@
-//! JSON that passes through unread.
+//! JSON text that farport passes on without parsing it.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,8 +7,8 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-/// The text of a JSON string; `None` for anything else. Most strings are written as they are, and
-/// need no second parser.
+/// Returns the value of a JSON string, or `None` for any other JSON. Most strings have no escapes and
+/// need no parser.
 pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
     match memchr(b'\\', inner.as_bytes()) {
@@ -17,44 +17,44 @@ pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-/// A piece of JSON text, shared and never re-serialised: whatever the sender wrote, unknown
-/// members and number formats included, is what the receiver reads.
+/// JSON text, shared and never serialized again: the receiver reads exactly what the sender wrote,
+/// including unknown members and number formats.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawJson(ByteString);
 
 impl RawJson {
-    /// The part of `body` that `raw` borrows from it.
+    /// Returns the part of `body` that `raw` borrows.
     pub(crate) fn slice(body: &ByteString, raw: &RawValue) -> Self {
         Self(body.slice_ref(raw.get()))
     }
 
-    /// The part of this text that `raw` borrows from it.
+    /// Returns the part of this text that `raw` borrows.
     pub(crate) fn part(&self, raw: &RawValue) -> Self {
         Self::slice(&self.0, raw)
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// Reads the text as a `T` that borrows from it.
+    /// Parses the text as a `T` that borrows from it.
     ///
     /// # Errors
-    /// When the text is not a `T`.
+    /// If the text is not a `T`.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.0)
     }
 
-    /// Reads the text as an owned `T`.
+    /// Parses the text as an owned `T`.
     ///
     /// # Errors
-    /// When the text is not a `T`.
+    /// If the text is not a `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(&self.0)
     }
 
-    /// A copy that shares no memory with the message it came from.
+    /// Returns a copy that shares no memory with the message it came from.
     pub fn detached(&self) -> Self {
         Self(ByteString::from(&*self.0))
     }

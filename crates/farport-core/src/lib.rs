@@ -1,21 +1,20 @@
 //! MCP rules without I/O.
 //!
-//! This crate knows what a Model Context Protocol message is, which rules each of the five
-//! protocol revisions sets for it, and what a server has to remember between messages. It opens no
-//! socket, reads no clock and spawns no task: time, randomness and stores come in through
-//! [`Runtime`] and [`SessionStore`], and whoever serves the messages comes in through [`Dispatch`].
+//! This crate defines Model Context Protocol messages, the rules of the five protocol revisions for
+//! them, and the state that a server stores between messages. It opens no socket, reads no clock and
+//! spawns no task. Hosts pass in time, randomness and stores through [`Runtime`] and
+//! [`SessionStore`], and the server through [`Dispatch`].
 //!
-//! A message's way through the crate:
+//! The path of a message:
 //!
-//! 1. [`envelope::parse`] turns a request body into [`Message`]s, refusing what JSON-RPC or MCP
-//!    refuse.
-//! 2. [`RequestMeta`] reads what a modern request says of itself; [`standard_headers`] holds the
-//!    HTTP headers against it.
-//! 3. A [`Call`] carries the request and its [`CallContext`] over the dispatch seam to an
-//!    [`Instance`] of the server, which answers with a [`Reply`].
-//! 4. [`policy`] says who may use what.
-//! 5. What the server sends meanwhile goes to the call's [`Outbox`], usually an [`EventStream`]
-//!    that [`sse`] writes out.
+//! 1. [`envelope::parse`] turns a request body into [`Message`]s and rejects invalid JSON-RPC.
+//! 2. [`RequestMeta`] reads the metadata of a request. [`standard_headers`] compares the HTTP headers
+//!    with it.
+//! 3. [`policy`] decides whether the caller is permitted to make the request.
+//! 4. A [`Call`] carries the request and its [`CallContext`] over the dispatch seam to an
+//!    [`Instance`] of the server, which returns a [`Reply`].
+//! 5. Messages that the server sends during the call go to the call's [`Outbox`], usually an
+//!    [`EventStream`], which [`sse`] encodes.
 
 mod cancel;
 mod dispatch;
@@ -26,10 +25,12 @@ pub mod frame;
 mod json;
 mod meta;
 mod method;
+mod plain;
 pub mod policy;
 mod principal;
 mod runtime;
 mod session;
+mod share;
 pub mod sse;
 pub mod standard_headers;
 mod stream;
@@ -46,11 +47,17 @@ pub use exchange::Exchange;
 pub use json::RawJson;
 pub use meta::{RequestMeta, SubjectField};
 pub use method::Method;
+pub use plain::{Plain, PlainJson, PlainLines, alters_display};
 pub use principal::{Principal, UpstreamToken, UpstreamTokenError, User};
 pub use runtime::{BoxFuture, Runtime, Timestamp};
 pub use session::{
-    BySessionId, EventLog, KeptStream, MemorySessions, SessionId, SessionIdHasher, SessionLimits,
-    SessionRecord, SessionState, SessionStore, StateError, StoreError, Stored,
+    BySessionId, EventLog, InUse, LONGEST_TASK, MOST_TASKS, MemorySessions, SessionId,
+    SessionIdHasher, SessionLimits, SessionRecord, SessionState, SessionStore, StateError,
+    StoreError, Stored, StoredStream, TaskOwners, TaskReply, nothing_in_use,
 };
-pub use stream::{Event, EventStream, First, Reader, StreamLimits, Unkept};
+pub use share::{Share, largest_holder};
+pub use stream::{
+    Event, EventAccount, EventBudget, EventStream, Reader, ResponseShape, StreamLimits,
+    UnstoredEvents,
+};
 pub use version::{Era, ProtocolVersion};

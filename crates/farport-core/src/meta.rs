@@ -1,4 +1,4 @@
-//! What a request says of itself in `params._meta`.
+//! Request metadata from `params` and `params._meta`.
 
 use std::fmt;
 
@@ -13,28 +13,28 @@ use crate::{
     json::{self, RawJson},
 };
 
-/// The parts of a request's parameters that decide how it is served, read without touching the
-/// rest.
+/// The members of a request's parameters that decide how the server handles it. The other members are
+/// not parsed.
 #[derive(Debug, Default)]
 pub struct RequestMeta {
-    /// `io.modelcontextprotocol/protocolVersion`, as sent. Its presence makes a request modern.
+    /// `io.modelcontextprotocol/protocolVersion`. A request that has it is modern.
     pub protocol_version: Option<Box<str>>,
     /// Whether `io.modelcontextprotocol/clientCapabilities` is an object.
     pub has_client_capabilities: bool,
-    /// Whether a `progressToken` asks for progress notifications.
+    /// Whether a `progressToken` requests progress notifications.
     pub wants_progress: bool,
-    /// Whether `io.modelcontextprotocol/logLevel` asks for log messages, and from which level.
+    /// `io.modelcontextprotocol/logLevel`: the minimum severity of log messages, if the client wants
+    /// any.
     pub log_level: Option<crate::LogLevel>,
-    /// The value that `Mcp-Name` has to repeat, for the methods that have one.
+    /// The value that `Mcp-Name` must repeat, for methods that have a [`SubjectField`].
     pub subject: Option<Box<str>>,
-    /// Whether the parameters name a `protocolVersion` of their own, as those of a real
-    /// `initialize` do.
+    /// Whether the parameters have a `protocolVersion` member, as in `initialize`.
     pub negotiates: bool,
     /// The `arguments` of `tools/call`.
     pub arguments: Option<RawJson>,
 }
 
-/// The parameter that names what a request is about (2026-07-28, "Standard Request Headers").
+/// The parameter that names the subject of a request (2026-07-28, "Standard Request Headers").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectField {
     /// `params.name`
@@ -46,7 +46,7 @@ pub enum SubjectField {
 }
 
 impl SubjectField {
-    /// The field that `method` is about, if it has one.
+    /// Returns the field of `method`, if it has one.
     pub fn of(method: &Method) -> Option<Self> {
         Some(match method {
             Method::ToolsCall | Method::PromptsGet => Self::Name,
@@ -97,7 +97,7 @@ enum MetaKey {
     Other,
 }
 
-/// An object and nothing else: a derived implementation would take an array too.
+/// Accepts only an object. A derived implementation would also accept an array.
 impl<'de: 'a, 'a> Deserialize<'de> for Meta<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(MetaVisitor)
@@ -127,7 +127,7 @@ impl<'de> Visitor<'de> for MetaVisitor {
                 }
             };
             if slot.replace(map.next_value()?).is_some() {
-                return Err(A::Error::custom("a member stands twice"));
+                return Err(A::Error::custom("a member is repeated"));
             }
         }
         Ok(meta)
@@ -138,7 +138,7 @@ impl RequestMeta {
     /// Reads the metadata of a request or notification.
     ///
     /// # Errors
-    /// -32602 when a member that is read here stands twice or has the wrong type.
+    /// -32602 if a member that this reads is repeated or has the wrong type.
     pub fn read(method: &Method, params: Option<&RawJson>) -> Result<Self, RpcError> {
         let Some(raw) = params else {
             return Ok(Self::default());
@@ -175,23 +175,23 @@ impl RequestMeta {
             None => None,
             Some(raw) => Some(
                 serde_json::from_str(raw.get())
-                    .map_err(|_| RpcError::invalid_params("logLevel is not a log level"))?,
+                    .map_err(|_| RpcError::invalid_params("logLevel is not a valid log level"))?,
             ),
         };
         Ok(read)
     }
 
-    /// The modern revision that the request names, checked against those `supported`.
+    /// Returns the modern revision that the request names.
     ///
     /// # Errors
-    /// -32022 for a revision that is not served; -32602 when the required metadata is missing.
+    /// -32022 if the revision is not in `supported`, -32602 if required metadata is missing.
     pub fn modern_version(
         &self,
         supported: &[ProtocolVersion],
     ) -> Result<ProtocolVersion, RpcError> {
         let Some(requested) = self.protocol_version.as_deref() else {
             return Err(RpcError::invalid_params(
-                "_meta must hold io.modelcontextprotocol/protocolVersion",
+                "_meta must contain io.modelcontextprotocol/protocolVersion",
             ));
         };
         let version = ProtocolVersion::parse(requested)
@@ -199,7 +199,7 @@ impl RequestMeta {
             .ok_or_else(|| RpcError::unsupported_version(requested, supported))?;
         if !self.has_client_capabilities {
             return Err(RpcError::invalid_params(
-                "_meta must hold io.modelcontextprotocol/clientCapabilities",
+                "_meta must contain io.modelcontextprotocol/clientCapabilities",
             ));
         }
         Ok(version)
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_members_that_matter_are_read() {
+    fn only_the_needed_members_are_read() {
         let meta = read(
             Method::ToolsCall,
             r#"{"name":"a\u0062","arguments":{"x":[1]},"_meta":{"progressToken":0,
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn repetitions_and_wrong_types_are_refused() {
+    fn repeated_members_and_wrong_types_are_rejected() {
         for params in [
             r#"{"name":"a","name":"b"}"#,
             r#"{"_meta":{},"_meta":{}}"#,
@@ -249,12 +249,12 @@ mod tests {
     }
 
     #[test]
-    fn a_custom_method_may_use_the_same_names_for_other_things() {
+    fn a_custom_method_may_use_the_same_names_with_other_types() {
         assert!(read(Method::Other("x".into()), r#"{"name":{"a":1},"uri":3}"#).is_ok());
     }
 
     #[test]
-    fn an_unknown_revision_is_answered_with_those_that_are_served() {
+    fn the_error_for_an_unknown_revision_lists_the_supported_ones() {
         let meta = read(
             Method::ToolsList,
             r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"1900-01-01",

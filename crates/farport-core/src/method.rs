@@ -4,7 +4,7 @@ macro_rules! methods {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
         /// A method or notification name.
         ///
-        /// The names that any revision defines are variants, so that routing compares no strings.
+        /// Each name that a revision defines is a variant, so routing compares no strings.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum Method {
             $($(#[$doc])* $variant,)+
@@ -13,7 +13,7 @@ macro_rules! methods {
         }
 
         impl Method {
-            /// The method of this name.
+            /// Parses a method name.
             pub fn parse(name: &str) -> Self {
                 match name {
                     $($name => Self::$variant,)+
@@ -21,7 +21,7 @@ macro_rules! methods {
                 }
             }
 
-            /// The name on the wire.
+            /// Returns the name on the wire.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $name,)+
@@ -35,9 +35,9 @@ macro_rules! methods {
 methods! {
     /// Opens a session.
     Initialize = "initialize",
-    /// Asks whether the peer is alive.
+    /// Checks that the peer is alive.
     Ping = "ping",
-    /// 2026-07-28: what the server is and can do.
+    /// 2026-07-28: describes the server and its capabilities.
     Discover = "server/discover",
     /// Lists the tools.
     ToolsList = "tools/list",
@@ -49,44 +49,48 @@ methods! {
     ResourceTemplatesList = "resources/templates/list",
     /// Reads a resource.
     ResourcesRead = "resources/read",
-    /// Session era: asks for updates of a resource.
+    /// Session era: subscribes to updates of a resource.
     ResourcesSubscribe = "resources/subscribe",
-    /// Session era: ends `resources/subscribe`.
+    /// Session era: ends a subscription to a resource.
     ResourcesUnsubscribe = "resources/unsubscribe",
-    /// Skills: reads a directory resource.
+    /// Skills: lists a directory resource.
     ResourcesDirectoryRead = "resources/directory/read",
     /// Lists the prompts.
     PromptsList = "prompts/list",
     /// Gets a prompt.
     PromptsGet = "prompts/get",
-    /// Completes an argument.
+    /// Completes an argument of a prompt or a resource template.
     Complete = "completion/complete",
     /// Session era: sets the log level.
     SetLevel = "logging/setLevel",
-    /// 2026-07-28: a stream of change notifications.
+    /// 2026-07-28: opens a stream of change notifications.
     SubscriptionsListen = "subscriptions/listen",
-    /// Tasks: the state of a task.
+    /// Tasks: gets the state of a task.
     TasksGet = "tasks/get",
-    /// Tasks: answers what a task asked for.
+    /// Tasks: sends the input that a task requested.
     TasksUpdate = "tasks/update",
     /// Tasks: cancels a task.
     TasksCancel = "tasks/cancel",
-    /// Skills: lists them.
+    /// 2025-11-25: gets the result of a task.
+    TasksResult = "tasks/result",
+    /// 2025-11-25: lists the tasks.
+    TasksList = "tasks/list",
+    /// Skills: lists the skills.
     SkillsList = "skills/list",
-    /// Skills: one of them.
+    /// Skills: gets a skill.
     SkillsGet = "skills/get",
-    /// The session is open.
+    /// Notification: the client is ready.
     Initialized = "notifications/initialized",
-    /// A request is no longer wanted.
+    /// Notification: cancels a request.
     Cancelled = "notifications/cancelled",
-    /// How far a request has come.
+    /// Notification: the progress of a request.
     Progress = "notifications/progress",
-    /// The client's roots have changed.
+    /// Notification: the client's roots have changed.
     RootsListChanged = "notifications/roots/list_changed",
 }
 
 impl Method {
-    /// Whether the method went with the session era: 2026-07-28 does not have it.
+    /// Reports whether only the session era has the method: 2026-07-28 removed it.
     pub const fn is_session_only(&self) -> bool {
         matches!(
             self,

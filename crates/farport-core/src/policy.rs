@@ -1,4 +1,4 @@
-//! Who may use what.
+//! Permissions: which principals may use which tools, prompts, resources and methods.
 
 mod filter;
 mod permitted;
@@ -6,57 +6,78 @@ mod rule;
 
 use std::{collections::BTreeSet, sync::Arc};
 
+pub use filter::plain_uri;
 pub use permitted::Permitted;
 pub use rule::{Permission, anyone, claim, login_in, scope, signed_in, when};
 
 use crate::{Method, Principal, RequestMeta};
 
-/// What a server lets whom do: a rule for each tool, prompt and resource that is not simply for
-/// everybody who has signed in.
+/// The permission rules of a server for its tools, prompts, resources and methods.
+///
+/// On a protected server, every signed-in user may use what no rule matches, unless the policy
+/// [denies by default](Policy::deny_by_default).
+///
+/// ```
+/// use farport_core::{Principal, policy::{Kind, Policy, Verdict, anyone, scope}};
+///
+/// let mut policy = Policy::protected();
+/// policy.permit(Kind::Tool, "search", anyone());
+/// policy.permit(Kind::Tool, "admin_*", scope("admin"));
+///
+/// let user = Principal::user("https://id.example", "ann");
+/// assert_eq!(policy.of(&Principal::Anonymous, Kind::Tool, "search"), Verdict::Allowed);
+/// assert!(matches!(policy.of(&user, Kind::Tool, "admin_reset"), Verdict::Scopes(_)));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     tools: Vec<(Pattern, Permission)>,
     prompts: Vec<(Pattern, Permission)>,
     resources: Vec<(Pattern, Permission)>,
-    /// Whether somebody has to sign in for what no rule is about.
+    methods: Vec<(Pattern, Permission)>,
+    /// Whether users must sign in for what no rule matches.
     protected: bool,
+    /// Whether to refuse what no rule matches.
+    denies: bool,
 }
 
-/// What a rule is about.
+/// The kind of thing that a rule applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// A tool, by its name.
     Tool,
     /// A prompt, by its name.
     Prompt,
-    /// A resource or a template, by its URI.
+    /// A resource, a template or a skill, by its URI.
     Resource,
+    /// A method that no revision of MCP defines, by its name.
+    Method,
 }
 
-/// A name, or the beginning of one, with `*` for the rest.
+/// A name, or a prefix followed by `*`.
 #[derive(Clone, Debug)]
 struct Pattern(Box<str>);
 
-/// Whether a principal may do something.
+/// The decision about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Yes.
+    /// The caller is permitted.
     Allowed,
-    /// Not without signing in; these scopes would be needed as well.
+    /// The user must sign in and grant these scopes.
     SignIn(BTreeSet<Arc<str>>),
-    /// Not without these scopes, which are all that it takes.
+    /// The client needs these scopes, some of which it does not have.
     Scopes(BTreeSet<Arc<str>>),
-    /// No, and no scope would help.
+    /// The caller is not permitted, whatever its scopes.
     Denied,
 }
 
 impl Policy {
-    /// A policy under which everybody may do everything.
+    /// Creates a policy that permits everything to every caller.
     pub fn open() -> Self {
         Self::default()
     }
 
-    /// A policy under which everybody may do everything who has signed in.
+    /// Creates a policy that permits everything to every signed-in user.
     pub fn protected() -> Self {
         Self {
             protected: true,
@@ -64,44 +85,55 @@ impl Policy {
         }
     }
 
-    /// Adds a rule for what is called `pattern`, which may end in `*`. Where several fit, all
-    /// count.
+    /// Denies every tool, prompt, resource and custom method that no rule matches.
+    pub fn deny_by_default(&mut self) {
+        self.denies = true;
+    }
+
+    /// Adds a rule for the names that match `pattern`, which may end in `*`. If several rules match,
+    /// all of them must permit the caller.
     pub fn permit(&mut self, kind: Kind, pattern: &str, permission: Permission) {
         let rules = match kind {
             Kind::Tool => &mut self.tools,
             Kind::Prompt => &mut self.prompts,
             Kind::Resource => &mut self.resources,
+            Kind::Method => &mut self.methods,
         };
         rules.push((Pattern(pattern.into()), permission));
     }
 
-    /// Whether somebody who has not signed in may do anything at all.
+    /// Reports whether anonymous callers may do anything.
     pub fn has_public_parts(&self) -> bool {
-        let mut all = self
-            .tools
-            .iter()
-            .chain(&self.prompts)
-            .chain(&self.resources);
-        !self.protected || all.any(|(_, permission)| permission.is_for_anyone())
+        !self.protected || self.all().any(|(_, rule)| rule.is_for_anyone())
     }
 
-    /// Whether everybody who is let in may do everything.
+    /// Reports whether every authenticated caller may do everything.
     pub fn is_flat(&self) -> bool {
-        self.tools.is_empty() && self.prompts.is_empty() && self.resources.is_empty()
+        !self.denies && self.all().next().is_none()
     }
 
-    /// Every scope that a rule names.
+    /// Returns the scopes that rules name.
     pub fn scopes(&self) -> BTreeSet<Arc<str>> {
-        let all = self
-            .tools
-            .iter()
-            .chain(&self.prompts)
-            .chain(&self.resources);
-        all.flat_map(|(_, permission)| permission.scopes())
-            .collect()
+        self.all().flat_map(|(_, rule)| rule.scopes()).collect()
     }
 
-    /// Whether `principal` may send a request.
+    fn all(&self) -> impl Iterator<Item = &(Pattern, Permission)> {
+        let named = self.tools.iter().chain(&self.prompts);
+        named.chain(&self.resources).chain(&self.methods)
+    }
+
+    fn rules(&self, kind: Kind) -> &[(Pattern, Permission)] {
+        match kind {
+            Kind::Tool => &self.tools,
+            Kind::Prompt => &self.prompts,
+            Kind::Resource => &self.resources,
+            Kind::Method => &self.methods,
+        }
+    }
+
+    /// Checks whether `principal` may send a request.
+    ///
+    /// The match lists every method by name, so a new method does not compile without a decision.
     pub fn check(
         &self,
         principal: &Principal,
@@ -119,23 +151,24 @@ impl Policy {
             Method::ResourcesRead | Method::ResourcesSubscribe | Method::ResourcesUnsubscribe => {
                 self.named(principal, Kind::Resource, subject)
             }
-            Method::ResourcesDirectoryRead => {
+            Method::ResourcesDirectoryRead | Method::SkillsGet => {
                 let uri = filter::text(params, "uri");
                 self.named(principal, Kind::Resource, uri.as_deref())
             }
             Method::Complete => match filter::reference(params) {
                 Some((kind, name)) => self.named(principal, kind, Some(&name)),
-                // The handler might make something of it that may not be used.
+                // The handler might parse the parameters in another way than this policy.
                 None => Verdict::Denied,
             },
             Method::SubscriptionsListen => match filter::subscribed(params) {
                 Some(uris) => {
                     let uris = uris.iter();
-                    Verdict::all(uris.map(|uri| self.of(principal, Kind::Resource, uri)))
+                    let verdicts = uris.map(|uri| self.of(principal, Kind::Resource, uri));
+                    Verdict::all(verdicts)
                 }
                 None => Verdict::Denied,
             },
-            // What everybody needs who comes to see what there is.
+            // Every client needs these to discover the server. Lists are filtered.
             Method::Initialize
             | Method::Ping
             | Method::Discover
@@ -144,54 +177,72 @@ impl Policy {
             | Method::PromptsList
             | Method::ResourcesList
             | Method::ResourceTemplatesList
-                if self.has_public_parts() =>
-            {
-                Verdict::Allowed
-            }
-            _ => self.general(principal),
+            | Method::SkillsList => match self.has_public_parts() {
+                true => Verdict::Allowed,
+                false => self.signed_in(principal),
+            },
+            // A task belongs to its creator, which `TaskOwners` checks.
+            Method::TasksGet
+            | Method::TasksUpdate
+            | Method::TasksCancel
+            | Method::TasksResult
+            | Method::TasksList => self.signed_in(principal),
+            // Notifications, which are not valid as requests.
+            Method::Initialized
+            | Method::Cancelled
+            | Method::Progress
+            | Method::RootsListChanged => self.signed_in(principal),
+            Method::Other(name) => self.of(principal, Kind::Method, name),
         }
     }
 
-    /// Whether `principal` may use the thing of this kind and name.
+    /// Checks whether `principal` may use the thing of this kind and name.
     pub fn of(&self, principal: &Principal, kind: Kind, name: &str) -> Verdict {
-        let rules = match kind {
-            Kind::Tool => &self.tools,
-            Kind::Prompt => &self.prompts,
-            Kind::Resource => &self.resources,
-        };
         let fits = |pattern: &Pattern| match kind {
             Kind::Resource => pattern.fits_uri(name),
-            Kind::Tool | Kind::Prompt => pattern.fits(name),
+            Kind::Tool | Kind::Prompt | Kind::Method => pattern.fits(name),
         };
-        let mut fitting = rules.iter().filter(|(pattern, _)| fits(pattern)).peekable();
+        let rules = self.rules(kind).iter();
+        let mut fitting = rules.filter(|(pattern, _)| fits(pattern)).peekable();
         if fitting.peek().is_none() {
-            return self.general(principal);
+            return self.general(principal, kind);
         }
         Verdict::all(fitting.map(|(_, permission)| permission.check(principal)))
     }
 
-    /// Whether `principal` is told that there is such a thing.
+    /// Reports whether lists for `principal` contain the thing of this kind and name.
     pub(crate) fn lists(&self, principal: &Principal, kind: Kind, name: &str) -> bool {
-        let rules = match kind {
-            Kind::Tool => &self.tools,
-            Kind::Prompt => &self.prompts,
-            Kind::Resource => &self.resources,
-        };
         let listed = |(pattern, permission): &(Pattern, Permission)| {
             pattern.fits(name) && permission.is_listed()
         };
-        self.of(principal, kind, name) == Verdict::Allowed || rules.iter().any(listed)
+        self.of(principal, kind, name) == Verdict::Allowed || self.rules(kind).iter().any(listed)
     }
 
     fn named(&self, principal: &Principal, kind: Kind, name: Option<&str>) -> Verdict {
         match name {
             Some(name) => self.of(principal, kind, name),
-            // The handler will say what is missing, to whoever may know.
-            None => self.general(principal),
+            // The handler reports the missing name.
+            None => self.general(principal, kind),
         }
     }
 
-    fn general(&self, principal: &Principal) -> Verdict {
+    /// Decides about what no rule matches.
+    fn general(&self, principal: &Principal, kind: Kind) -> Verdict {
+        match self.signed_in(principal) {
+            // A custom method could do what the rules forbid.
+            Verdict::Allowed if self.denies || (kind == Kind::Method && self.guards()) => {
+                Verdict::Denied
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// Reports whether the server is protected and has rules.
+    fn guards(&self) -> bool {
+        self.protected && !self.is_flat()
+    }
+
+    fn signed_in(&self, principal: &Principal) -> Verdict {
         match self.protected && *principal == Principal::Anonymous {
             true => Verdict::SignIn(BTreeSet::new()),
             false => Verdict::Allowed,
@@ -207,8 +258,8 @@ impl Pattern {
         }
     }
 
-    /// A URI fits in whatever way it is spelled: a handler may well take another spelling for the
-    /// same thing.
+    /// Matches a URI in any spelling, because a handler may treat several spellings as the same
+    /// resource.
     fn fits_uri(&self, uri: &str) -> bool {
         if self.fits(uri) {
             return true;
@@ -219,7 +270,7 @@ impl Pattern {
 }
 
 impl Verdict {
-    /// All of several rules: whatever one of them forbids is forbidden.
+    /// Combines rules that must all permit the caller.
     fn all(verdicts: impl Iterator<Item = Self>) -> Self {
         verdicts.fold(Self::Allowed, |sum, one| match (sum, one) {
             (Self::Denied, _) | (_, Self::Denied) => Self::Denied,
@@ -230,7 +281,7 @@ impl Verdict {
         })
     }
 
-    /// One of several rules: the first that is met, or else the one that is nearest to it.
+    /// Combines rules of which one must permit the caller. Returns the most permissive verdict.
     fn any(verdicts: impl Iterator<Item = Self>) -> Self {
         let distance = |verdict: &Self| match verdict {
             Self::Allowed => 0,

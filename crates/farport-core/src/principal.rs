@@ -1,4 +1,4 @@
-//! Who a message is from.
+//! The principal of a message: an anonymous client, or a user.
 
 use std::{collections::BTreeSet, fmt, hash::Hash, sync::Arc};
 
@@ -7,24 +7,24 @@ use serde_json::{Map, Value};
 
 use crate::BoxFuture;
 
-/// On whose behalf a message is served. Sessions, streams and state belong to one principal, and
-/// are not found by another.
+/// The party on whose behalf the server handles a message. Each session, stream and state belongs to
+/// one principal, and other principals cannot find it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Principal {
-    /// Nobody has signed in: the server, or this part of it, is public.
+    /// A client without a user: the server, or this part of it, is public.
     #[default]
     Anonymous,
-    /// A user who has signed in.
+    /// A user who signed in.
     User(Arc<User>),
 }
 
 impl Principal {
-    /// A user of whom no more is known than who vouches for them, and by what name.
+    /// Creates a user from the identity provider's issuer and the user's subject there.
     pub fn user(issuer: impl Into<Arc<str>>, subject: impl Into<Arc<str>>) -> Self {
         Self::User(Arc::new(User::new(issuer, subject)))
     }
 
-    /// The user, if somebody has signed in.
+    /// Returns the user, or `None` for an anonymous client.
     pub fn as_user(&self) -> Option<&User> {
         match self {
             Self::Anonymous => None,
@@ -33,33 +33,37 @@ impl Principal {
     }
 }
 
-/// A user who has signed in, as a tool sees them.
+/// A user who signed in, as tools see them.
 ///
-/// Two are the same if the same issuer vouches for the same subject, whatever else is known of
-/// them at the time.
+/// Users are equal if their issuer and subject are equal. The other fields are not compared.
+///
+/// ```
+/// let mut user = farport_core::User::new("https://accounts.example.com", "1234");
+/// user.name = Some("Ann".to_owned());
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct User {
-    /// Who vouches for them: the identity provider's issuer.
+    /// The identity provider's issuer.
     pub issuer: Arc<str>,
-    /// What they are called there. It never changes hands, as an e-mail address may.
+    /// The user's identifier at the issuer. Unlike an email address, it is never reassigned.
     pub subject: Arc<str>,
-    /// What people call them.
+    /// The display name.
     pub name: Option<String>,
-    /// Their e-mail address, where the provider has verified it.
+    /// The email address, if the provider has verified it.
     pub email: Option<String>,
-    /// What they have let the client do.
+    /// The scopes that the user granted to the client.
     pub scopes: BTreeSet<Arc<str>>,
-    /// Whatever else their provider says of them.
+    /// The other claims of the provider.
     pub claims: Map<String, Value>,
-    /// The client that acts for them.
+    /// The client that acts for the user.
     pub client: Option<Arc<str>>,
-    /// The provider's access token, for tools that act for the user there.
+    /// The provider's access token, for tools that call the provider on behalf of the user.
     pub upstream: Option<Arc<dyn UpstreamToken>>,
 }
 
 impl User {
-    /// A user of whom nothing else is known.
+    /// Creates a user without further details.
     pub fn new(issuer: impl Into<Arc<str>>, subject: impl Into<Arc<str>>) -> Self {
         Self {
             issuer: issuer.into(),
@@ -73,20 +77,20 @@ impl User {
         }
     }
 
-    /// Whether they have let the client do this.
+    /// Reports whether the user granted `scope` to the client.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes.contains(scope)
     }
 
-    /// A claim that is text.
+    /// Returns a claim that is a string.
     pub fn claim(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 
-    /// The provider's access token, renewed first if it has expired.
+    /// Returns the provider's access token. Refreshes it first if it has expired.
     ///
     /// # Errors
-    /// When this sign-in has none, or it cannot be renewed.
+    /// If this sign-in has no such token, or it cannot be refreshed.
     pub async fn upstream_token(&self) -> Result<SecretString, UpstreamTokenError> {
         match &self.upstream {
             Some(upstream) => upstream.get().await,
@@ -119,22 +123,45 @@ impl Hash for User {
     }
 }
 
-/// Gives the identity provider's access token of one user.
+/// The identity provider's access token of one user.
+///
+/// ```
+/// use farport_core::{BoxFuture, UpstreamToken, UpstreamTokenError};
+/// use secrecy::SecretString;
+///
+/// /// A token for tests.
+/// struct Fixed;
+///
+/// impl UpstreamToken for Fixed {
+///     fn get(&self) -> BoxFuture<'_, Result<SecretString, UpstreamTokenError>> {
+///         Box::pin(async { Ok("a token".into()) })
+///     }
+/// }
+/// ```
 pub trait UpstreamToken: Send + Sync {
-    /// The token, renewed first if it has expired.
+    /// Returns the token. Refreshes it first if it has expired.
+    ///
+    /// # Errors
+    /// If there is no token, or it cannot be refreshed.
     fn get(&self) -> BoxFuture<'_, Result<SecretString, UpstreamTokenError>>;
 }
 
-/// Why there is no upstream token. The texts are for the user.
+/// The reason why there is no upstream token. The messages are for the user.
+///
+/// ```
+/// let error = farport_core::UpstreamTokenError::SignInAgain;
+/// assert!(error.to_string().ends_with("sign in again"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UpstreamTokenError {
-    /// Nobody signed in at a provider: an API token, a sign-in for development, a public server.
-    #[error("This sign-in has no token of an identity provider")]
+    /// The user did not sign in with a provider, but with an API token or the development sign-in,
+    /// or the server is public.
+    #[error("no identity provider token: this sign-in did not use an identity provider")]
     None,
-    /// The provider no longer honours the sign-in.
-    #[error("The sign-in at the identity provider has ended: sign in again")]
+    /// The provider rejected the refresh token.
+    #[error("the sign-in with the identity provider has expired: sign in again")]
     SignInAgain,
-    /// The provider cannot be reached; the reason is in the log.
-    #[error("The identity provider cannot be reached at the moment: try again later")]
+    /// The provider is unavailable. The log has the cause.
+    #[error("the identity provider is unavailable: try again later")]
     Unavailable,
 }

@@ -1,4 +1,4 @@
-//! What the portable crates need of the world.
+//! The host environment: time, tasks and randomness.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -10,7 +10,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// The time that is `duration` later.
+    /// Returns the time `duration` later. Saturates.
     pub fn after(self, duration: Duration) -> Self {
         Self(
             self.0
@@ -18,26 +18,26 @@ impl Timestamp {
         )
     }
 
-    /// How long ago `earlier` was; zero when it is not earlier.
+    /// Returns the time since `earlier`, or zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// Time, tasks and randomness, given by the host.
+/// Time, tasks and randomness, which the host provides.
 ///
-/// Nothing below the hosts reads a clock, sleeps, spawns or draws random bytes by other means, so
-/// that the same code runs on a virtual clock in tests and in a Worker.
+/// The portable crates read no clock, sleep, spawn or draw random bytes by other means. So the same
+/// code runs on a virtual clock in tests and in a Worker.
 pub trait Runtime: Send + Sync + 'static {
-    /// The present time.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// A future that is ready after `duration`.
+    /// Returns a future that is ready after `duration`.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
-    /// Runs `future` to its end, whoever waits for it.
+    /// Spawns a task that runs `future` to completion.
     fn spawn(&self, future: BoxFuture<'static, ()>);
 
-    /// Fills `buffer` with bytes that an attacker cannot guess.
+    /// Fills `buffer` with bytes from a cryptographically secure generator.
     fn random(&self, buffer: &mut [u8]);
 }

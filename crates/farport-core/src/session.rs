@@ -1,10 +1,11 @@
-//! Sessions as records: what is remembered of a client between its messages.
+//! Session records: the state of a session between messages.
 
 mod id;
 mod log;
 mod memory;
 mod state;
 mod store;
+mod tasks;
 
 use std::{
     collections::BTreeSet,
@@ -15,23 +16,27 @@ use std::{
 };
 
 pub use id::{BySessionId, SessionId, SessionIdHasher};
-pub use log::{EventLog, KeptStream};
+pub use log::{EventLog, StoredStream};
 pub use memory::MemorySessions;
-pub(crate) use state::Kept;
+pub(crate) use state::StateStorage;
 pub use state::{SessionState, StateError};
-pub use store::{SessionLimits, SessionStore, StoreError, Stored};
+pub use store::{InUse, SessionLimits, SessionStore, StoreError, Stored, nothing_in_use};
+pub use tasks::{LONGEST_TASK, MOST_TASKS, TaskOwners, TaskReply};
 
-use crate::{LogLevel, Principal, ProtocolVersion, RawJson};
+use crate::{LogLevel, Principal, ProtocolVersion, RawJson, Share};
 
-/// What is remembered of a session.
+/// A session's record.
 ///
-/// The id finds the record; it does not prove who asks. Every lookup is by principal and id.
+/// The id finds the record, but it does not authenticate the caller. Every lookup uses principal and
+/// id.
 #[derive(Debug)]
 pub struct SessionRecord {
-    /// Its id.
+    /// The id.
     pub id: SessionId,
-    /// Whose it is.
+    /// The principal that the session belongs to.
     pub principal: Principal,
+    /// The party that the session counts for.
+    pub share: Share,
     /// The parameters of `initialize`: the client's name and capabilities.
     pub initialize: RawJson,
     /// Whether the client declared sampling, elicitation or roots.
@@ -44,22 +49,23 @@ pub struct SessionRecord {
 }
 
 impl SessionRecord {
-    /// The longest `initialize` parameters that a session remembers, in bytes.
+    /// The maximum length of the `initialize` parameters, in bytes.
     pub const MAX_INITIALIZE: usize = 16 * 1024;
 
-    /// The most resources that a session is subscribed to.
+    /// The maximum number of resources that a session subscribes to.
     pub const MAX_SUBSCRIPTIONS: usize = 1024;
 
-    /// How long the URIs of all those resources may be together, in bytes.
+    /// The maximum total length of the URIs of these resources, in bytes.
     pub const MAX_SUBSCRIBED_BYTES: usize = 64 * 1024;
 
-    /// How long what a handler remembers of a session may be, as JSON, in bytes.
+    /// The maximum length of the handler's state as JSON, in bytes.
     pub const MAX_STATE: usize = 64 * 1024;
 
-    /// A record of a session that is being opened.
+    /// Creates the record of a session during `initialize`. It counts for its principal.
     pub fn new(id: SessionId, principal: Principal, initialize: &RawJson) -> Self {
         Self {
             id,
+            share: Share::of(&principal, None),
             principal,
             version: OnceLock::new(),
             interactive: is_interactive(initialize),
@@ -71,7 +77,14 @@ impl SessionRecord {
         }
     }
 
-    /// The revision that was negotiated; the newest there is while that is still going on.
+    /// Makes the record count for `share`.
+    #[must_use]
+    pub fn counted_for(mut self, share: Share) -> Self {
+        self.share = share;
+        self
+    }
+
+    /// Returns the negotiated revision, or the newest session revision before the negotiation.
     pub fn version(&self) -> ProtocolVersion {
         self.version
             .get()
@@ -79,38 +92,38 @@ impl SessionRecord {
             .unwrap_or(ProtocolVersion::NEWEST_SESSION)
     }
 
-    /// Remembers what was negotiated. It stays: a session has one revision.
+    /// Records the negotiated revision. Later calls have no effect.
     pub fn negotiate(&self, version: ProtocolVersion) {
         self.version.get_or_init(|| version);
     }
 
-    /// The least severe log messages that the client wants. All, until it says otherwise.
+    /// Returns the minimum severity of log messages for the client. The default is `Debug`.
     pub fn log_level(&self) -> LogLevel {
         let index = usize::from(self.log_level.load(Ordering::Relaxed));
         LogLevel::ALL.get(index).copied().unwrap_or(LogLevel::Debug)
     }
 
-    /// Remembers what the client asked for with `logging/setLevel`.
+    /// Records the level that the client set with `logging/setLevel`.
     pub fn set_log_level(&self, level: LogLevel) {
         self.log_level.store(level as u8, Ordering::Relaxed);
     }
 
-    /// Whether the client has said that it is ready, with `notifications/initialized`.
+    /// Reports whether the client sent `notifications/initialized`.
     pub fn is_initialized(&self) -> bool {
         self.initialized.load(Ordering::Relaxed)
     }
 
-    /// Remembers that the client is ready. Answers whether that is news.
+    /// Records that the client sent `notifications/initialized`. Returns whether it is the first time.
     pub fn set_initialized(&self) -> bool {
         !self.initialized.swap(true, Ordering::Relaxed)
     }
 
-    /// The resources that the client is subscribed to.
+    /// Returns the resources that the client subscribes to.
     pub fn subscriptions(&self) -> Vec<Box<str>> {
         self.subscribed().iter().cloned().collect()
     }
 
-    /// Whether one more subscription is within what a session may have.
+    /// Reports whether a subscription to `uri` is within the limits.
     pub fn may_subscribe(&self, uri: &str) -> bool {
         let subscribed = self.subscribed();
         let bytes: usize = subscribed.iter().map(|uri| uri.len()).sum();
@@ -119,22 +132,22 @@ impl SessionRecord {
                 && bytes + uri.len() <= Self::MAX_SUBSCRIBED_BYTES)
     }
 
-    /// Remembers that the client is subscribed to a resource.
+    /// Records a subscription.
     pub fn subscribe(&self, uri: &str) {
         self.subscribed().insert(uri.into());
     }
 
-    /// Forgets that the client was subscribed to a resource.
+    /// Removes a subscription.
     pub fn unsubscribe(&self, uri: &str) {
         self.subscribed().remove(uri);
     }
 
-    /// What the handler remembers of the session, as JSON; `None` until it does.
+    /// Returns the handler's state as JSON, or `None` if it is not set.
     pub fn state(&self) -> Option<Box<str>> {
         self.state.get()
     }
 
-    /// Has the record hold what a handler remembered, as a store has it.
+    /// Sets the handler's state, when a store loads the record.
     pub fn set_state(&self, state: Option<Box<str>>) {
         self.state.set(state);
     }
@@ -176,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_interactive_when_it_declares_that_it_can_be_asked() {
+    fn a_client_that_declares_sampling_elicitation_or_roots_is_interactive() {
         for (initialize, expect) in [
             ("{}", false),
             (r#"{"capabilities":{}}"#, false),

@@ -1,13 +1,13 @@
-//! Server-sent events, as bytes (WHATWG HTML, "Server-sent events").
+//! Encodes server-sent events (WHATWG HTML, "Server-sent events").
 
 use std::{io::Write, time::Duration};
 
-/// A comment line that keeps proxies from closing a quiet stream.
+/// A comment that keeps proxies from closing an idle stream.
 pub const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 
-/// Names an event of a stream, so that a client can ask for what came after it.
+/// The id of an event, with which a client can resume the stream after it.
 ///
-/// Written `<stream>-<seq>`; both are decimal. Streams are numbered within a session.
+/// The text form is `<stream>-<seq>`, both decimal. Streams are numbered within a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventId {
     /// The stream's number in its session.
@@ -17,7 +17,7 @@ pub struct EventId {
 }
 
 impl EventId {
-    /// Reads the value of a `Last-Event-ID` header.
+    /// Parses the value of a `Last-Event-ID` header.
     pub fn parse(text: &str) -> Option<Self> {
         let (stream, seq) = text.split_once('-')?;
         Some(Self {
@@ -27,28 +27,28 @@ impl EventId {
     }
 }
 
-/// Digits only: `str::parse` would take a plus sign too.
+/// Parses digits only: `str::parse` would accept a plus sign too.
 fn decimal(text: &str) -> Option<u64> {
     text.bytes()
         .all(|byte| byte.is_ascii_digit())
         .then(|| text.parse().ok())?
 }
 
-/// Appends a `message` event with `data`, split into lines as the format demands.
+/// Appends a `message` event with `data`, split into lines as the format requires.
 pub fn message(buffer: &mut Vec<u8>, id: Option<EventId>, data: &[u8]) {
     event(buffer, "message", id, data);
 }
 
-/// Appends the first event of a 2024-11-05 stream: where to post messages to.
+/// Appends the first event of a 2024-11-05 stream: the URI for POST requests.
 pub fn endpoint(buffer: &mut Vec<u8>, uri: &str) {
     event(buffer, "endpoint", None, uri.as_bytes());
 }
 
-/// Appends an event with an id, a reconnection time and empty data: from it a client can resume
-/// a stream that has said nothing yet (2025-11-25, "Sending Messages to the Server").
+/// Appends an event with an id, a reconnection time and empty data. With it, a client can resume a
+/// stream that has no message yet (2025-11-25, "Sending Messages to the Server").
 pub fn priming(buffer: &mut Vec<u8>, id: EventId, retry: Duration) {
     write_id(buffer, id);
-    // Writing to a Vec cannot fail.
+    // Writes to a Vec cannot fail.
     let _ = writeln!(buffer, "retry: {}", retry.as_millis());
     buffer.extend_from_slice(b"data: \n\n");
 }
@@ -87,7 +87,7 @@ fn event(buffer: &mut Vec<u8>, name: &str, id: Option<EventId>, data: &[u8]) {
 mod tests {
     use super::*;
 
-    /// Reads a stream as the standard says, so that what was written can be compared.
+    /// Parses a stream as the standard defines, so that tests can compare the events.
     fn read(stream: &[u8]) -> Vec<(String, String, String)> {
         let text = String::from_utf8(stream.to_vec()).unwrap();
         let mut events = Vec::new();
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_every_kind_stay_one_event() {
+    fn every_kind_of_line_break_stays_in_one_event() {
         for (data, expect) in [
             ("", ""),
             ("{}", "{}"),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn only_ids_we_write_are_read() {
+    fn only_ids_in_our_format_parse() {
         assert_eq!(EventId::parse("12-7"), Some(EventId { stream: 12, seq: 7 }));
         for text in [
             "",

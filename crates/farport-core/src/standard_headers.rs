@@ -1,7 +1,7 @@
-//! The HTTP headers that repeat parts of a 2026-07-28 request, held against its body.
+//! Compares the HTTP headers that repeat parts of a 2026-07-28 request with its body.
 //!
-//! Middleboxes route on these headers; a server that acted on a body that says something else
-//! would be led around them (2026-07-28, "Server Validation").
+//! Proxies route and filter by these headers. If the server acted on a body with other values, a
+//! client could get past such a proxy (2026-07-28, "Server Validation").
 
 mod params;
 
@@ -22,11 +22,11 @@ pub static METHOD: HeaderName = HeaderName::from_static("mcp-method");
 pub static NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// `Mcp-Session-Id`
 pub static SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-/// The start of the headers that repeat a tool's arguments.
+/// The prefix of headers that repeat a tool's arguments.
 pub const PARAM_PREFIX: &str = "mcp-param-";
 
-/// The value that a header carries: itself, or what is within `=?base64?...?=`
-/// (2026-07-28, "Value Encoding"). `None` for an encoding that is broken.
+/// Decodes a header value: `=?base64?...?=` is Base64, any other text is the value itself
+/// (2026-07-28, "Value Encoding"). Returns `None` for invalid Base64 or UTF-8.
 pub fn decode(value: &str) -> Option<Cow<'_, str>> {
     let encoded = value
         .strip_prefix("=?base64?")
@@ -40,11 +40,11 @@ pub fn decode(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The only value of a header, as visible ASCII.
+/// Returns the value of a header that occurs at most once, as visible ASCII.
 ///
 /// # Errors
-/// -32020 when the header stands twice (two readers could each take another one) or holds bytes
-/// that no client may send.
+/// -32020 if the header is repeated, because two readers could each use a different value, or if it
+/// contains other bytes.
 pub fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, RpcError> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
@@ -52,24 +52,24 @@ pub fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'
     };
     if values.next().is_some() {
         return Err(RpcError::header_mismatch(format_args!(
-            "{name} stands more than once"
+            "{name} is repeated"
         )));
     }
     let text = value.to_str();
     text.map(Some)
-        .map_err(|_| RpcError::header_mismatch(format_args!("{name} has invalid characters")))
+        .map_err(|_| RpcError::header_mismatch(format_args!("{name} contains invalid characters")))
 }
 
-/// Holds the standard headers of a modern request against its body.
+/// Compares the standard headers of a modern request with its body.
 ///
 /// # Errors
-/// -32020, naming the header, when one is missing, malformed or different.
+/// -32020 with the name of the header, if one is missing, malformed or different.
 pub fn check(headers: &HeaderMap, method: &Method, meta: &RequestMeta) -> Result<(), RpcError> {
     let version = single(headers, &PROTOCOL_VERSION)?
         .ok_or_else(|| RpcError::header_mismatch("MCP-Protocol-Version is missing"))?;
     if Some(version) != meta.protocol_version.as_deref() {
         return Err(RpcError::header_mismatch(
-            "MCP-Protocol-Version is not the body's version",
+            "MCP-Protocol-Version differs from the version in the body",
         ));
     }
     let named = single(headers, &METHOD)?
@@ -81,18 +81,20 @@ pub fn check(headers: &HeaderMap, method: &Method, meta: &RequestMeta) -> Result
         let name = decode(name)
             .ok_or_else(|| RpcError::header_mismatch("Mcp-Name is not valid base64"))?;
         if name != subject {
-            return Err(RpcError::header_mismatch("Mcp-Name is not the body's name"));
+            return Err(RpcError::header_mismatch(
+                "Mcp-Name differs from the name in the body",
+            ));
         }
     }
     Ok(())
 }
 
-/// Holds the `Mcp-Param-*` headers of a tool call against its arguments. `params` are the header
+/// Compares the `Mcp-Param-*` headers of a tool call with its arguments. `params` are the header
 /// annotations of the tool's input schema.
 ///
 /// # Errors
-/// -32020, naming the header, when one is missing, malformed, different, or stands for an argument
-/// that was not sent.
+/// -32020 with the name of the header, if one is missing, malformed, different, or repeats an
+/// argument that is not in the body.
 pub fn check_params(
     headers: &HeaderMap,
     meta: &RequestMeta,
@@ -101,11 +103,11 @@ pub fn check_params(
     params::check(headers, meta.arguments.as_ref(), params)
 }
 
-/// Holds `Mcp-Method`, where it is sent, against the body. Other revisions do not have the header,
-/// yet a wrong one must not lead a middlebox astray.
+/// Compares `Mcp-Method` with the body, if the client sent it. Other revisions do not have this
+/// header, but a wrong one must not mislead a proxy.
 ///
 /// # Errors
-/// -32020 when the header names another method.
+/// -32020 if the header names another method.
 pub fn check_method(headers: &HeaderMap, method: &Method) -> Result<(), RpcError> {
     match single(headers, &METHOD)? {
         Some(named) => same_method(named, method),
@@ -118,7 +120,7 @@ fn same_method(named: &str, method: &Method) -> Result<(), RpcError> {
         return Ok(());
     }
     Err(RpcError::header_mismatch(
-        "Mcp-Method is not the body's method",
+        "Mcp-Method differs from the method in the body",
     ))
 }
 
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn values_decode_as_the_specification_shows() {
+    fn values_decode_as_in_the_specification() {
         for (value, expect) in [
             ("us-west1", Some("us-west1")),
             ("=?base64?SGVsbG8sIOS4lueVjA==?=", Some("Hello, 世界")),
@@ -169,7 +171,49 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_disagree_with_the_body_are_refused() {
+    fn integers_are_compared_exactly() {
+        let params = ParamHeader::of_schema(&json!({"type": "object", "properties": {
+            "deep": {"type": "object", "properties": {
+                "count": {"type": "integer", "x-mcp-header": "Count"}}}}}));
+        for (written, sent, expect) in [
+            ("9007199254740993", "9007199254740993", true),
+            ("9007199254740993", "9007199254740992", false),
+            ("9007199254740993", "9007199254740993.0", true),
+            ("1e3", "1000", true),
+            ("1000", "1e3", true),
+            ("1.0", "1", true),
+            ("-0", "0", true),
+            ("0", "-0", true),
+            (
+                "123456789012345678901234567890",
+                "123456789012345678901234567890",
+                true,
+            ),
+            (
+                "123456789012345678901234567890",
+                "123456789012345678901234567891",
+                false,
+            ),
+            ("1e999", "1e998", false),
+            ("1e999", "10e998", true),
+            ("1", "inf", false),
+            ("\"1\"", "1", true),
+            ("\"1\"", "1.0", false),
+            ("[1]", "1", false),
+        ] {
+            let arguments = RawJson::from(format!("{{\"deep\": {{\"count\": {written}}}}}"));
+            let meta = RequestMeta {
+                arguments: Some(arguments),
+                ..RequestMeta::default()
+            };
+            let headers = headers(&[("mcp-param-count", sent)]);
+            let same = check_params(&headers, &meta, &params).is_ok();
+            assert_eq!(same, expect, "{written} {sent}");
+        }
+    }
+
+    #[test]
+    fn headers_that_differ_from_the_body_are_rejected() {
         let params = ParamHeader::of_schema(&json!({"type": "object", "properties": {
             "region": {"type": "string", "x-mcp-header": "Region"},
             "count": {"type": "integer", "x-mcp-header": "Count"},
@@ -211,6 +255,9 @@ mod tests {
             ("mcp-param-region", "e"),
             ("mcp-param-count", "43"),
             ("mcp-param-count", "4 2"),
+            ("mcp-param-count", "+42"),
+            ("mcp-param-count", "042"),
+            ("mcp-param-count", "\"42\""),
             ("mcp-param-flag", "True"),
         ] {
             let error = both(

@@ -1,5 +1,6 @@
-//! What a server sends on one stream: a bounded log that a reader follows and can come back to.
+//! Event streams: bounded logs of the messages for a client, which a reader follows and can resume.
 
+mod budget;
 mod journal;
 
 use std::{
@@ -10,17 +11,18 @@ use std::{
 
 use bytes::Bytes;
 
-pub use journal::Unkept;
-use journal::{Journal, News};
+pub use budget::{EventAccount, EventBudget};
+pub use journal::UnstoredEvents;
+use journal::{Journal, Notice};
 
-use crate::KeptStream;
+use crate::StoredStream;
 
-/// How much of a stream is kept for a reader that is slow or away.
+/// Limits on the events that a stream holds for a slow or disconnected reader.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamLimits {
-    /// The most events kept.
+    /// The maximum number of events.
     pub events: usize,
-    /// The most bytes kept. The last event is kept whatever its size.
+    /// The maximum total size in bytes. The last event is never dropped, whatever its size.
     pub bytes: usize,
 }
 
@@ -37,16 +39,16 @@ impl Default for StreamLimits {
 /// A message on a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its number in the stream, from 1.
+    /// The number of the event in the stream, from 1.
     pub seq: u64,
     /// The JSON-RPC message.
     pub data: Bytes,
-    /// Whether somebody is owed it: it answers a request.
+    /// Whether it is the response to a request.
     pub answer: bool,
 }
 
-/// Where a reader is in a stream. Only the newest reader of a stream is served; an older one is
-/// told that the stream has ended, so that a client whose connection died can come back at once.
+/// A reader's position in a stream. Only the newest reader receives events. For an older one the stream
+/// ends, so a client with a dead connection can reconnect at once.
 #[derive(Debug)]
 pub struct Reader {
     ticket: u64,
@@ -54,30 +56,40 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The event after which the reader goes on; 0 at the start.
+    /// Returns the number of the last event that the reader received, or 0 at the start.
     pub fn after(&self) -> u64 {
         self.after
     }
 }
 
-/// How a call's first sign of life looks.
+/// The shape of the response to a call.
 #[derive(Debug, PartialEq, Eq)]
-pub enum First {
-    /// It ended with this and nothing else: a JSON body will do.
-    Only(Bytes),
-    /// It ended without a message.
-    Nothing,
-    /// There is more to come: the answer is a stream.
+pub enum ResponseShape {
+    /// The stream ended with a single message, so the response can be a JSON body.
+    Single(Bytes),
+    /// The stream ended without a message.
+    Empty,
+    /// The response is an event stream.
     Stream,
 }
 
-/// The log of one stream. Writers never wait: when the bounds are reached, the oldest event goes,
-/// yet no answer before a reader was given it.
+/// A bounded log of the events of one stream. Writers never wait: at a limit, the stream drops its oldest
+/// event, except responses that no reader has received.
 ///
-/// The end of the stream is told to the reader once it has seen everything before it.
+/// A reader reaches the end of the stream after it has received all events.
 ///
-/// A stream may have an [`EventLog`](crate::EventLog) keep it ([`EventStream::keep_in`]); then its
-/// reader is shown what the log has.
+/// An [`EventLog`](crate::EventLog) can store the stream ([`EventStream::store_in`]). Readers then
+/// receive only events that the log has stored.
+///
+/// ```
+/// use farport_core::{EventStream, ResponseShape, StreamLimits};
+/// use futures_util::{FutureExt, future::poll_fn};
+///
+/// let stream = EventStream::new(StreamLimits::default());
+/// stream.finish(Some("{}".into()));
+/// let shape = poll_fn(|cx| stream.poll_shape(cx)).now_or_never();
+/// assert_eq!(shape, Some(ResponseShape::Single("{}".into())));
+/// ```
 #[derive(Debug)]
 pub struct EventStream {
     state: Mutex<State>,
@@ -89,23 +101,33 @@ struct State {
     log: VecDeque<Event>,
     bytes: usize,
     last: u64,
-    /// The newest event that any reader was given.
+    /// The newest event that a reader has received.
     given: u64,
     ended: bool,
-    /// The last event that the present reader still gets, once it has been sent away.
+    /// The last event for the current reader, after a call to `detach`.
     detached: Option<u64>,
     ticket: u64,
     waker: Option<Waker>,
-    /// The newest event that came from a log.
+    /// The newest event that was read from a log.
     from_log: u64,
     journal: Option<Box<Journal>>,
+    account: Option<EventAccount>,
 }
 
-/// How many times the bounds the answers on a stream may be before its reader is too slow.
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(account) = &state.account {
+            account.remove(state.bytes);
+        }
+    }
+}
+
+/// The factor by which responses may exceed the limits before the reader counts as too slow.
 const OVERRUN: usize = 8;
 
 impl EventStream {
-    /// An empty stream.
+    /// Creates an empty stream.
     pub fn new(limits: StreamLimits) -> Self {
         Self {
             state: Mutex::default(),
@@ -113,17 +135,17 @@ impl EventStream {
         }
     }
 
-    /// A stream that goes on where a log has kept it, with events that are numbered from after
-    /// `last`, or after the last one there is if that is later.
-    pub fn resumed(limits: StreamLimits, kept: KeptStream, last: u64) -> Self {
-        let newest = kept.events.last().map_or(0, |event| event.seq);
+    /// Creates a stream that continues `stored`. New events are numbered after `last`, or after the
+    /// last stored event if that is greater.
+    pub fn resumed(limits: StreamLimits, stored: StoredStream, last: u64) -> Self {
+        let newest = stored.events.last().map_or(0, |event| event.seq);
         let state = State {
-            bytes: kept.events.iter().map(|event| event.data.len()).sum(),
-            log: kept.events.into(),
+            bytes: stored.events.iter().map(|event| event.data.len()).sum(),
+            log: stored.events.into(),
             last: last.max(newest),
             from_log: last.max(newest),
-            given: kept.given,
-            ended: kept.ended,
+            given: stored.given,
+            ended: stored.ended,
             ..State::default()
         };
         Self {
@@ -132,19 +154,28 @@ impl EventStream {
         }
     }
 
-    /// Appends a message. After the end it is dropped, and false comes back.
+    /// Counts the stream's bytes on `account`. A stream has one account; later calls have no effect.
+    pub fn count_for(&self, account: &EventAccount) {
+        let mut state = self.lock();
+        if state.account.is_none() {
+            account.add(state.bytes);
+            state.account = Some(account.clone());
+        }
+    }
+
+    /// Appends a message. Returns false, and drops the message, if the stream has ended.
     pub fn push(&self, data: Bytes) -> bool {
         let mut state = self.lock();
         if state.ended {
             return false;
         }
         self.append(&mut state, data, false);
-        wake_and_tell(state);
+        announce(state);
         true
     }
 
-    /// Appends an answer to a request. False when the answers that wait for a reader are many times
-    /// what the stream may keep: whoever reads it is too slow to be served.
+    /// Appends a response. Returns false if the waiting responses exceed the limits by far, because the
+    /// reader is too slow.
     pub fn answer(&self, data: Bytes) -> bool {
         let mut state = self.lock();
         if state.ended {
@@ -153,7 +184,7 @@ impl EventStream {
         self.append(&mut state, data, true);
         let fits = state.log.len() <= self.limits.events.saturating_mul(OVERRUN)
             && state.bytes <= self.limits.bytes.saturating_mul(OVERRUN);
-        wake_and_tell(state);
+        announce(state);
         fits
     }
 
@@ -167,10 +198,10 @@ impl EventStream {
             self.append(&mut state, data, true);
         }
         state.ended = true;
-        wake_and_tell(state);
+        announce(state);
     }
 
-    /// Appends what another process has said on the stream, under the number it had there.
+    /// Appends an event that another process wrote to the stream. It keeps its number.
     pub fn copy(&self, event: Event) {
         let mut state = self.lock();
         if state.ended || event.seq <= state.last {
@@ -178,28 +209,28 @@ impl EventStream {
         }
         state.last = event.seq - 1;
         self.append(&mut state, event.data, event.answer);
-        wake_and_tell(state);
+        announce(state);
     }
 
-    /// Sends the present reader away; the stream goes on, for a reader that comes back.
+    /// Ends the stream for the current reader only. The next reader continues.
     pub fn detach(&self) {
         let mut state = self.lock();
         state.detached = Some(state.last);
         wake(state);
     }
 
-    /// Whether the last message has been appended.
+    /// Reports whether the stream is complete.
     pub fn is_finished(&self) -> bool {
         self.lock().ended
     }
 
-    /// A reader in place of the one there was: of what comes after event `after`, or, without one,
-    /// of what nobody was given yet.
+    /// Creates a reader, which replaces the current one. It receives the events after event `after`, or
+    /// without `after`, those that no reader has received.
     pub fn attach(&self, after: Option<u64>) -> Reader {
         let mut state = self.lock();
-        // An event that is still to come was one of an earlier life of the stream.
+        // A later number is from an earlier process that served the stream.
         let after = after.unwrap_or(state.given).min(state.last);
-        // A handler may close before anybody has begun to read; then the first reader is sent away.
+        // The handler may detach before the first reader attaches. This then ends the first reader.
         state.detached = state.detached.filter(|_| state.ticket == 0);
         state.ticket += 1;
         let ticket = state.ticket;
@@ -207,28 +238,29 @@ impl EventStream {
         Reader { ticket, after }
     }
 
-    /// The next event for `reader`; `None` at the end, or when another reader took its place.
+    /// Polls for the next event for `reader`. Returns `None` at the end, or if another reader replaced
+    /// this one.
     pub fn poll_next(&self, reader: &mut Reader, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let mut state = self.lock();
         if state.ticket != reader.ticket {
             return Poll::Ready(None);
         }
-        // Events that the bounds have pushed out are gone; go on with the oldest there is.
+        // Events may have been dropped at a limit. Continue with the oldest one left.
         let index = state.log.partition_point(|event| event.seq <= reader.after);
         let event = state.log.get(index);
         let last = state.detached.unwrap_or(u64::MAX);
         if let Some(event) = event.filter(|event| event.seq <= last).cloned() {
             let journal = state.journal.as_ref();
-            if journal.is_some_and(|journal| event.seq > journal.kept) {
+            if journal.is_some_and(|journal| event.seq > journal.stored) {
                 park(&mut state, cx);
                 return Poll::Pending;
             }
             reader.after = event.seq;
             if event.seq > state.given {
                 state.given = event.seq;
-                let news = all_given(&mut state);
+                let notice = all_given(&mut state);
                 drop(state);
-                journal::tell(news);
+                journal::send(notice);
             }
             return Poll::Ready(Some(event));
         }
@@ -239,8 +271,8 @@ impl EventStream {
         Poll::Pending
     }
 
-    /// Ready once a client may be told of the stream: at once, or when the log that keeps it knows
-    /// of it.
+    /// Ready when a client may learn the stream's id: at once, or when the stream's log has recorded
+    /// the stream.
     pub fn poll_known(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.journal.as_ref().is_none_or(|journal| journal.known) {
@@ -250,30 +282,34 @@ impl EventStream {
         Poll::Pending
     }
 
-    /// The newest event there is.
+    /// Returns the number of the newest event.
     pub fn last(&self) -> u64 {
         self.lock().last
     }
 
-    /// Waits until it is clear whether the answer is one message or a stream.
-    pub fn poll_first(&self, cx: &mut Context<'_>) -> Poll<First> {
+    /// Ready when the stream shows whether the response is a single message or a stream.
+    pub fn poll_shape(&self, cx: &mut Context<'_>) -> Poll<ResponseShape> {
         let mut state = self.lock();
         match (state.ended, state.log.front()) {
             (true, Some(event)) if state.last == 1 && state.detached.is_none() => {
-                Poll::Ready(First::Only(event.data.clone()))
+                Poll::Ready(ResponseShape::Single(event.data.clone()))
             }
-            (true, None) if state.detached.is_none() => Poll::Ready(First::Nothing),
+            (true, None) if state.detached.is_none() => Poll::Ready(ResponseShape::Empty),
             (false, None) if state.detached.is_none() => {
                 park(&mut state, cx);
                 Poll::Pending
             }
-            _ => Poll::Ready(First::Stream),
+            _ => Poll::Ready(ResponseShape::Stream),
         }
     }
 
     fn append(&self, state: &mut State, data: Bytes, answer: bool) {
         state.last += 1;
         state.bytes += data.len();
+        if let Some(account) = &state.account {
+            account.add(data.len());
+        }
+        let over = state.account.as_ref().is_some_and(EventAccount::is_over);
         if let Some(journal) = state.journal.as_mut().filter(|_| answer) {
             journal.answered(&data);
         }
@@ -283,19 +319,23 @@ impl EventStream {
             answer,
         });
         while state.log.len() > self.limits.events.max(1)
-            || (state.bytes > self.limits.bytes && state.log.len() > 1)
+            || ((over || state.bytes > self.limits.bytes) && state.log.len() > 1)
         {
             let (given, last) = (state.given, state.last);
-            let may_go = |event: &Event| event.seq != last && (!event.answer || event.seq <= given);
+            let can_drop =
+                |event: &Event| event.seq != last && (!event.answer || event.seq <= given);
             let Some(event) = state
                 .log
                 .iter()
-                .position(may_go)
+                .position(can_drop)
                 .and_then(|index| state.log.remove(index))
             else {
                 break;
             };
             state.bytes -= event.data.len();
+            if let Some(account) = &state.account {
+                account.remove(event.data.len());
+            }
             if let Some(journal) = &mut state.journal {
                 journal.drop_event(event.seq);
             }
@@ -314,16 +354,17 @@ fn park(state: &mut State, cx: &mut Context<'_>) {
     }
 }
 
-/// Whom to tell when a reader has seen everything.
-fn all_given(state: &mut State) -> Option<News> {
-    let seen = state.given == state.last;
-    state.journal.as_mut().filter(|_| seen)?.all_given()
+/// Returns a notice for the log if a reader has received all events.
+fn all_given(state: &mut State) -> Option<Notice> {
+    let all = state.given == state.last;
+    state.journal.as_mut().filter(|_| all)?.all_given()
 }
 
-fn wake_and_tell(mut state: MutexGuard<'_, State>) {
-    let news = state.journal.as_mut().and_then(|journal| journal.note());
+/// Wakes the reader and notifies the log.
+fn announce(mut state: MutexGuard<'_, State>) {
+    let notice = state.journal.as_mut().and_then(|journal| journal.note());
     wake(state);
-    journal::tell(news);
+    journal::send(notice);
 }
 
 fn wake(mut state: MutexGuard<'_, State>) {
@@ -358,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_sees_everything_then_the_end() {
+    fn a_reader_receives_all_events_then_the_end() {
         let stream = EventStream::new(StreamLimits::default());
         let mut reader = stream.attach(None);
         assert!(stream.push(data("a")));
@@ -370,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_comes_back_gets_what_it_missed_and_replaces_the_old_one() {
+    fn a_new_reader_receives_missed_events_and_replaces_the_old_one() {
         let stream = EventStream::new(StreamLimits::default());
         let mut old = stream.attach(None);
         for text in ["a", "b", "c"] {
@@ -382,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn a_detached_reader_ends_and_the_next_one_goes_on() {
+    fn a_detached_reader_ends_and_the_next_one_continues() {
         let stream = EventStream::new(StreamLimits::default());
         let mut reader = stream.attach(None);
         stream.detach();
@@ -393,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_closed_before_it_was_read_sends_its_first_reader_away() {
+    fn a_stream_detached_before_the_first_reader_ends_that_reader() {
         let stream = EventStream::new(StreamLimits::default());
         stream.detach();
         stream.finish(Some(data("result")));
@@ -403,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_events_go_first_and_the_last_one_stays() {
+    fn the_oldest_events_are_dropped_first_and_the_last_one_never() {
         let stream = EventStream::new(StreamLimits {
             events: 3,
             bytes: 5,
@@ -420,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_without_a_place_gets_what_nobody_was_given() {
+    fn a_reader_without_a_position_receives_undelivered_events() {
         let stream = EventStream::new(StreamLimits::default());
         stream.push(data("a"));
         let mut first = stream.attach(None);
@@ -429,7 +470,7 @@ mod tests {
         let mut second = stream.attach(None);
         assert_eq!(second.after(), 1);
         assert_eq!(drain(&stream, &mut second), (vec![2], false));
-        // Coming back for more changes nothing for the next one.
+        // A reader with a position does not change what the next one receives.
         assert_eq!(
             drain(&stream, &mut stream.attach(Some(0))),
             (vec![1, 2], false)
@@ -438,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_still_to_come_is_the_end_of_what_there_is() {
+    fn a_position_after_the_last_event_counts_as_the_last_event() {
         let stream = EventStream::new(StreamLimits::default());
         stream.push(data("a"));
         let mut reader = stream.attach(Some(u64::MAX));
@@ -448,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_stays_until_it_was_given_to_somebody() {
+    fn a_response_stays_until_a_reader_has_received_it() {
         let limits = StreamLimits {
             events: 3,
             bytes: 1000,
@@ -476,22 +517,22 @@ mod tests {
     }
 
     #[test]
-    fn one_message_alone_is_no_stream() {
-        let first = |stream: &EventStream| {
-            futures_util::FutureExt::now_or_never(poll_fn(|cx| stream.poll_first(cx)))
+    fn a_single_message_is_not_a_stream() {
+        let shape = |stream: &EventStream| {
+            futures_util::FutureExt::now_or_never(poll_fn(|cx| stream.poll_shape(cx)))
         };
         let stream = EventStream::new(StreamLimits::default());
-        assert_eq!(first(&stream), None);
+        assert_eq!(shape(&stream), None);
         stream.finish(Some(data("r")));
-        assert_eq!(first(&stream), Some(First::Only(data("r"))));
+        assert_eq!(shape(&stream), Some(ResponseShape::Single(data("r"))));
         let stream = EventStream::new(StreamLimits::default());
         stream.push(data("note"));
-        assert_eq!(first(&stream), Some(First::Stream));
+        assert_eq!(shape(&stream), Some(ResponseShape::Stream));
         let stream = EventStream::new(StreamLimits::default());
         stream.finish(None);
-        assert_eq!(first(&stream), Some(First::Nothing));
+        assert_eq!(shape(&stream), Some(ResponseShape::Empty));
         let stream = EventStream::new(StreamLimits::default());
         stream.detach();
-        assert_eq!(first(&stream), Some(First::Stream));
+        assert_eq!(shape(&stream), Some(ResponseShape::Stream));
     }
 }

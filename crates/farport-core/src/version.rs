@@ -19,7 +19,7 @@ pub enum ProtocolVersion {
     V2026_07_28,
 }
 
-/// How a client tells the server what it speaks.
+/// How a client and a server agree on a revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Era {
     /// A session opened by `initialize` (2024-11-05 to 2025-11-25).
@@ -29,7 +29,7 @@ pub enum Era {
 }
 
 impl ProtocolVersion {
-    /// Every revision served, oldest first.
+    /// All revisions, oldest first.
     pub const ALL: [Self; 5] = [
         Self::V2024_11_05,
         Self::V2025_03_26,
@@ -41,11 +41,11 @@ impl ProtocolVersion {
     /// The newest revision that a session can negotiate.
     pub const NEWEST_SESSION: Self = Self::V2025_11_25;
 
-    /// What a streamable HTTP request without an `MCP-Protocol-Version` header speaks
+    /// The revision of a streamable HTTP request without an `MCP-Protocol-Version` header
     /// (2025-06-18, "Protocol Version Header").
     pub const ASSUMED: Self = Self::V2025_03_26;
 
-    /// The revision's name on the wire.
+    /// Returns the revision's name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::V2024_11_05 => "2024-11-05",
@@ -56,14 +56,14 @@ impl ProtocolVersion {
         }
     }
 
-    /// The revision of this name, or `None` for one that farport does not serve.
+    /// Parses the name of a revision. Returns `None` for a revision that farport does not serve.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|version| version.as_str() == name)
     }
 
-    /// The era the revision belongs to.
+    /// Returns the era of the revision.
     pub const fn era(self) -> Era {
         match self {
             Self::V2026_07_28 => Era::Modern,
@@ -71,13 +71,13 @@ impl ProtocolVersion {
         }
     }
 
-    /// Whether a body may be a JSON-RPC batch. Only 2025-03-26 has them.
+    /// Reports whether a body may be a JSON-RPC batch. Only 2025-03-26 has batches.
     pub const fn allows_batches(self) -> bool {
         matches!(self, Self::V2025_03_26)
     }
 
-    /// Whether an SSE stream opens with an event that has an id and empty data, so that a client
-    /// can resume it before anything was sent (2025-11-25, "Sending Messages to the Server").
+    /// Reports whether an SSE stream starts with an event that has an id and empty data, so that a
+    /// client can resume it before the first message (2025-11-25, "Sending Messages to the Server").
     pub const fn primes_streams(self) -> bool {
         matches!(self, Self::V2025_11_25)
     }

@@ -1,54 +1,64 @@
-//! Who sends a request, and what they may do.
+//! Authentication and authorization of requests.
 
+#[cfg(feature = "sign-in")]
+mod authorize;
+#[cfg(feature = "sign-in")]
+mod lease;
 mod oauth;
 mod pages;
 mod theme;
 mod upstream;
+#[cfg(feature = "sign-in")]
+mod users;
 mod well_known;
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
-use farport_core::{Principal, Request, RequestMeta, RpcError, envelope::Rejected, policy::Policy};
 #[cfg(feature = "sign-in")]
-use farport_core::{User, policy::Verdict};
-#[cfg(feature = "sign-in")]
-use farport_oauth::bearer_token;
+use farport_core::User;
+use farport_core::{Principal, Runtime, policy::Policy};
 use farport_oauth::{
-    ApiTokens, Authenticated, AuthorizationServer, BearerError, Challenge, Scopes, Site, UnixTime,
+    ApiTokens, Authenticated, AuthorizationServer, BearerError, Scopes, Site, UnixTime,
 };
-use http::{HeaderValue, StatusCode, header, request::Parts};
+use http::{header, request::Parts};
 
+#[cfg(feature = "sign-in")]
+pub(crate) use lease::Credential;
+pub(crate) use oauth::OAuthRoutes;
+pub(crate) use pages::style_sheet;
 pub use theme::{Color, Logo, NotAColor, Theme};
 
-use crate::{
-    refusal::{Challenged, Refusal},
-    service::Inner,
-};
+use crate::{form::Accepted, paths, permission::Opener};
 
-/// The paths that tokens are for.
-pub const RESOURCES: [&str; 2] = ["/mcp", "/sse"];
+/// The paths of the resources that tokens are issued for.
+pub const RESOURCES: [&str; 2] = [paths::MCP, paths::SSE];
 
-/// What stands before a server: who vouches for its users, and who may use what.
+/// The protection of a server: the authority for its tokens, and the permissions of its users.
 #[derive(Debug)]
 pub struct Auth {
     sites: Vec<Site>,
     authority: Authority,
     policy: Arc<Policy>,
     theme: Theme,
-    /// Whether somebody without a token can do anything at all.
+    /// Whether anonymous callers may do anything.
     has_public_parts: bool,
     default_scopes: Scopes,
     scopes: Scopes,
+    /// The users of recently validated tokens.
+    #[cfg(feature = "sign-in")]
+    users: users::UserCache,
+    #[cfg(feature = "sign-in")]
+    revocations: Arc<lease::Revocations>,
 }
 
-/// Who issues the tokens that are good here.
+/// The issuer of the tokens that a server accepts.
 #[derive(Clone)]
 pub enum Authority {
-    /// This server itself.
+    /// The server itself.
     Own(Arc<AuthorizationServer>),
-    /// An authorization server elsewhere; and this server's own API tokens.
+    /// An external authorization server, and the server's own API tokens.
     External(Arc<dyn TokenValidator>, Arc<ApiTokens>),
-    /// An operator, by hand: API tokens alone.
+    /// The operator: only API tokens.
     ApiTokens(Arc<ApiTokens>),
 }
 
@@ -62,25 +72,61 @@ impl fmt::Debug for Authority {
     }
 }
 
-/// Checks the tokens of an authorization server elsewhere.
+/// Validates the tokens of an external authorization server.
 pub trait TokenValidator: Send + Sync + 'static {
-    /// The issuers whose tokens it takes.
+    /// Returns the issuers whose tokens it accepts.
     fn issuers(&self) -> Vec<Arc<str>>;
 
-    /// Who brings `token` to `resource`.
+    /// Validates `token` for `resource`, and returns its user.
     fn validate<'a>(
         &'a self,
         token: &'a str,
         resource: &'a str,
         now: UnixTime,
     ) -> farport_oauth::BoxFuture<'a, Result<Arc<Authenticated>, BearerError>>;
+
+    /// Like [`TokenValidator::validate`], with the client's address and the maximum age of a cached
+    /// result. The default implementation ignores both.
+    fn validate_presented<'a>(
+        &'a self,
+        presented: Presented<'a>,
+        resource: &'a str,
+    ) -> farport_oauth::BoxFuture<'a, Result<Arc<Authenticated>, BearerError>> {
+        self.validate(presented.token, resource, presented.now)
+    }
+}
+
+/// A token and the circumstances of its use.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Presented<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// The client's address, if the host knows it.
+    pub address: Option<IpAddr>,
+    /// The maximum age of a cached result. While a stream is open, the service checks its token every
+    /// few seconds with a small age, so the stream ends soon after the token is revoked.
+    pub max_age: Duration,
+    /// The current time.
+    pub now: UnixTime,
+}
+
+/// Omits the token, which is secret.
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented")
+            .field("address", &self.address)
+            .field("max_age", &self.max_age)
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Auth {
-    /// Lets in whom `authority` vouches for, at each of `sites`, of which the first is the one that
-    /// is meant when a request names none of them.
+    /// Creates the protection of a server that clients reach at `sites`. The first site is the default
+    /// for requests that name none of them.
     ///
-    /// `scopes` are those there are, `default_scopes` those that a client is told to ask for at
+    /// `scopes` are all scopes of the server. `default_scopes` are those that a client should request
     /// first.
     pub fn new(
         sites: Vec<Site>,
@@ -90,7 +136,19 @@ impl Auth {
         default_scopes: Scopes,
         theme: Theme,
     ) -> Self {
+        #[cfg(feature = "sign-in")]
+        let revocations: Arc<lease::Revocations> = Arc::default();
+        #[cfg(feature = "sign-in")]
+        if let Authority::Own(server) = &authority {
+            let revocations = revocations.clone();
+            let resources = server.resource_server();
+            resources.on_revoked(move || revocations.notify());
+        }
         Self {
+            #[cfg(feature = "sign-in")]
+            users: users::UserCache::default(),
+            #[cfg(feature = "sign-in")]
+            revocations,
             has_public_parts: policy.has_public_parts(),
             sites,
             authority,
@@ -105,6 +163,15 @@ impl Auth {
         &self.policy
     }
 
+    pub(crate) fn theme(&self) -> &Theme {
+        &self.theme
+    }
+
+    /// Returns the URL of the site that received the request.
+    pub(crate) fn issuer(&self, parts: &Parts) -> Option<&Arc<str>> {
+        self.site(parts).map(Site::issuer)
+    }
+
     fn own(&self) -> Option<&Arc<AuthorizationServer>> {
         match &self.authority {
             Authority::Own(server) => Some(server),
@@ -112,221 +179,131 @@ impl Auth {
         }
     }
 
-    /// The site that a request was sent to.
+    /// Returns the site that received the request.
     fn site(&self, parts: &Parts) -> Option<&Site> {
         let host = parts.headers.get(header::HOST);
         let host = host.and_then(|host| host.to_str().ok());
         let host = parts.uri.authority().map(|a| a.as_str()).or(host);
-        let named = |site: &&Site| {
-            let authority = site.issuer().split_once("://").map(|(_, host)| host);
-            authority
-                .zip(host)
-                .is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
-        };
+        let named = |site: &&Site| host.is_some_and(|host| site.host().eq_ignore_ascii_case(host));
         self.sites.iter().find(named).or(self.sites.first())
     }
-}
 
-/// What a request was authenticated with, for refusing it later on.
-struct Asked<'a> {
-    auth: &'a Auth,
-    site: &'a Site,
-    path: &'a str,
-}
-
-impl Asked<'_> {
-    fn refuse(
+    /// Validates a token for the resource at `path` of `site`.
+    #[cfg(feature = "sign-in")]
+    async fn authenticate(
         &self,
-        status: StatusCode,
-        scopes: &Scopes,
-        error: Option<(&str, &str)>,
-        rejected: Rejected,
-    ) -> Refusal {
-        let metadata = well_known::resource_metadata_url(self.site, self.path);
-        let challenge = Challenge {
-            resource_metadata: &metadata,
-            scopes,
-            error,
-        };
-        Refusal::Challenged(Box::new(Challenged {
-            status,
-            challenge: HeaderValue::from_str(&challenge.to_string()).ok(),
-            rejected,
-        }))
-    }
-
-    /// 401: signing in would help.
-    fn sign_in(&self, scopes: &Scopes, rejected: Option<Rejected>) -> Refusal {
-        let text = "Sign in to use this server: a bearer token is required";
-        let rejected = rejected.unwrap_or_else(|| RpcError::unauthorized(text).into());
-        self.refuse(StatusCode::UNAUTHORIZED, scopes, None, rejected)
-    }
-
-    fn bearer(&self, error: BearerError) -> Refusal {
-        let scopes = &self.auth.default_scopes;
-        match error {
-            BearerError::Malformed(text) => self.refuse(
-                StatusCode::BAD_REQUEST,
-                scopes,
-                Some(("invalid_request", text)),
-                RpcError::unauthorized(text).into(),
-            ),
-            BearerError::Invalid => {
-                let text = "The token is not valid here, has expired or was revoked";
-                self.refuse(
-                    StatusCode::UNAUTHORIZED,
-                    scopes,
-                    Some(("invalid_token", text)),
-                    RpcError::unauthorized(text).into(),
-                )
+        site: &Site,
+        path: &str,
+        presented: Presented<'_>,
+        runtime: &Arc<dyn Runtime>,
+    ) -> Result<Validated, BearerError> {
+        let Presented {
+            token,
+            max_age,
+            now,
+            ..
+        } = presented;
+        let no_resource = || BearerError::Unavailable(format!("no resource at {path}"));
+        let resource = site.resource(path).ok_or_else(no_resource)?;
+        let authenticated = match &self.authority {
+            Authority::Own(server) => {
+                let resources = server.resource_server();
+                let who = resources.authenticate_within(site, resource, token, now, max_age);
+                who.await?
             }
-            BearerError::Unavailable(why) => {
-                tracing::error!(why, "a token could not be checked");
-                Refusal::Unavailable("The token cannot be checked at the moment")
-            }
-        }
-    }
-}
-
-#[cfg(not(feature = "sign-in"))]
-impl Inner {
-    /// Who sends a request: nobody in particular.
-    pub(crate) async fn principal(&self, _: &Parts, _: &'static str) -> Result<Principal, Refusal> {
-        Ok(Principal::Anonymous)
-    }
-
-    /// Everybody may do everything.
-    pub(crate) fn permit(
-        &self,
-        _: &Principal,
-        _: &Parts,
-        _: &Request,
-        _: &RequestMeta,
-    ) -> Result<(), Refusal> {
-        Ok(())
-    }
-}
-
-#[cfg(feature = "sign-in")]
-impl Inner {
-    /// Who sends a request to the resource at `path`.
-    pub(crate) async fn principal(
-        &self,
-        parts: &Parts,
-        path: &'static str,
-    ) -> Result<Principal, Refusal> {
-        let Some(auth) = &self.auth else {
-            return Ok(Principal::Anonymous);
-        };
-        // Nothing that comes over a network can put one there.
-        if let Some(known) = parts.extensions.get::<Principal>() {
-            return Ok(known.clone());
-        }
-        let site = auth.site(parts).ok_or(Refusal::Internal)?;
-        let asked = Asked { auth, site, path };
-        let token = bearer_token(&parts.headers, parts.uri.query());
-        let Some(token) = token.map_err(|error| asked.bearer(error))? else {
-            return match auth.has_public_parts {
-                true => Ok(Principal::Anonymous),
-                false => Err(asked.sign_in(&auth.default_scopes, None)),
-            };
-        };
-        let resource = site.resource(path).ok_or(Refusal::Internal)?;
-        let now = self.unix_time();
-        let who = match &auth.authority {
-            Authority::Own(server) => server.authenticate(site, resource, token, now).await,
             Authority::External(_, tokens) | Authority::ApiTokens(tokens)
                 if ApiTokens::fits(token) =>
             {
-                tokens.authenticate(token, now).await
+                tokens.authenticate_within(token, now, max_age).await?
             }
-            Authority::External(validator, _) => validator.validate(token, resource, now).await,
-            Authority::ApiTokens(_) => Err(BearerError::Invalid),
+            Authority::External(validator, _) => {
+                validator.validate_presented(presented, resource).await?
+            }
+            Authority::ApiTokens(_) => return Err(BearerError::Invalid),
         };
-        let who = who.map_err(|error| asked.bearer(error))?;
-        Ok(Principal::User(self.user(auth, &who)))
-    }
-
-    /// What a tool sees of who was authenticated. Made once for as long as a token is believed.
-    fn user(&self, auth: &Auth, who: &Authenticated) -> Arc<User> {
-        let made = who.extension.get_or_init(|| {
-            let mut user = User::new(who.user.issuer.clone(), who.user.subject.clone());
-            user.name.clone_from(&who.name);
-            user.email.clone_from(&who.email);
-            user.scopes = who.scopes.iter().map(Arc::from).collect();
-            user.claims.clone_from(&who.claims);
-            user.client = who.client.as_ref().map(|client| client.0.clone());
-            user.upstream = auth.own().zip(who.upstream.clone()).map(|(server, grant)| {
-                upstream::token(server.clone(), grant, self.runtime.clone())
-            });
-            Arc::new(user)
-        });
-        // Nobody else writes there.
-        let made = made.clone().downcast();
-        made.unwrap_or_else(|_| {
-            let (issuer, subject) = (who.user.issuer.clone(), who.user.subject.clone());
-            Arc::new(User::new(issuer, subject))
+        let create = || Arc::new(self.user(&authenticated, runtime));
+        Ok(Validated {
+            user: self.users.get_or_create(token, &authenticated, create),
+            expires: authenticated.expires,
         })
     }
 
-    /// Whether whoever sends a request may.
-    pub(crate) fn permit(
-        &self,
-        principal: &Principal,
-        parts: &Parts,
-        request: &Request,
-        meta: &RequestMeta,
-    ) -> Result<(), Refusal> {
-        let Some(auth) = &self.auth else {
-            return Ok(());
-        };
-        let (method, params) = (&request.method, request.params.as_ref());
-        let verdict = auth.policy.check(principal, method, meta, params);
-        let (needed, signed_in) = match verdict {
-            Verdict::Allowed => return Ok(()),
-            Verdict::Denied => {
-                let error = RpcError::forbidden("Permission denied: you may not use this");
-                let rejected = Rejected {
-                    id: Some(request.id.clone()),
-                    error,
-                };
-                return Err(Refusal::Status(StatusCode::OK, rejected));
-            }
-            Verdict::SignIn(scopes) => (scopes, false),
-            Verdict::Scopes(scopes) => (scopes, true),
-        };
-        let site = auth.site(parts).ok_or(Refusal::Internal)?;
-        let path = match parts.uri.path().starts_with("/sse") {
-            true => "/sse",
-            false => "/mcp",
-        };
-        let asked = Asked { auth, site, path };
-        let rejected = |error| Rejected {
-            id: Some(request.id.clone()),
-            error,
-        };
-        let needed: Scopes = needed.into_iter().collect();
-        if !signed_in {
-            let scopes = needed.either(&auth.default_scopes);
-            let error = RpcError::unauthorized("Sign in to use this");
-            return Err(asked.sign_in(&scopes, Some(rejected(error))));
+    /// Creates the user that tools see.
+    #[cfg(feature = "sign-in")]
+    fn user(&self, authenticated: &Authenticated, runtime: &Arc<dyn Runtime>) -> User {
+        let id = &authenticated.user;
+        let mut user = User::new(id.issuer.clone(), id.subject.clone());
+        user.name.clone_from(&authenticated.name);
+        user.email.clone_from(&authenticated.email);
+        user.scopes = authenticated.scopes.iter().map(Arc::from).collect();
+        user.claims.clone_from(&authenticated.claims);
+        let client = authenticated.client.as_ref();
+        user.client = client.map(|client| client.0.clone());
+        let upstream = self.own().zip(authenticated.upstream.clone());
+        user.upstream = upstream.map(|(server, grant)| {
+            upstream::token(server.upstream().clone(), grant, runtime.clone())
+        });
+        user
+    }
+}
+
+/// A valid token's user and expiry.
+#[cfg(feature = "sign-in")]
+struct Validated {
+    user: Arc<User>,
+    expires: Option<UnixTime>,
+}
+
+/// The authenticated sender of a request.
+pub(crate) struct Identified {
+    pub(crate) principal: Principal,
+    /// `None` for anonymous clients, and for principals that the host authenticated.
+    pub(crate) credential: Option<Arc<Credential>>,
+}
+
+impl Identified {
+    /// Converts to the opener of a stream.
+    pub(crate) fn opener(self, address: Address) -> Opener {
+        Opener {
+            principal: self.principal,
+            address,
+            credential: self.credential,
         }
-        let error = RpcError::forbidden(format!("Permission denied: this takes {needed}"));
-        let text = "This takes scopes that the token does not have";
-        Err(asked.refuse(
-            StatusCode::FORBIDDEN,
-            &needed,
-            Some(("insufficient_scope", text)),
-            rejected(error),
-        ))
     }
 }
 
-impl Inner {
-    pub(crate) fn unix_time(&self) -> UnixTime {
-        UnixTime(self.runtime.now().0 / 1000)
+impl From<Principal> for Identified {
+    fn from(principal: Principal) -> Self {
+        Self {
+            principal,
+            credential: None,
+        }
     }
 }
 
-/// Where a request came from, if the host knows.
+/// The credential of a request. A server without sign-in has none.
+#[cfg(not(feature = "sign-in"))]
+#[derive(Clone, Debug)]
+pub(crate) enum Credential {}
+
+/// The sender of a message, and the head of its request.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) principal: Principal,
+    /// The client's address, if the host knows it.
+    pub(crate) address: Option<IpAddr>,
+    /// The credential that authenticated the request.
+    pub(crate) credential: Option<Arc<Credential>>,
+    pub(crate) parts: Box<Parts>,
+    /// The forms of a response that the client accepts.
+    pub(crate) accepted: Accepted,
+    /// Whether the log records each request.
+    pub(crate) traced: bool,
+}
+
+/// The client's address, if the host knows it.
 pub(crate) type Address = Option<IpAddr>;
+
+fn unix_time(runtime: &dyn Runtime) -> UnixTime {
+    UnixTime(runtime.now().0 / 1000)
+}

@@ -1,4 +1,4 @@
-//! Bodies: what goes out, and how what comes in is read.
+//! Response bodies, and reading of request bodies.
 
 use std::{
     convert::Infallible,
@@ -9,11 +9,12 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use farport_core::Runtime;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
-use crate::{Limits, refusal::Refusal, sse_body::SseBody};
+use crate::{Limits, negotiate, refusal::Refusal, sse_body::SseBody};
 
-/// A response body: nothing, a whole message, or a stream of events.
+/// A response body: empty, complete, or a stream of events.
 #[derive(Debug)]
 pub struct Body(Kind);
 
@@ -67,20 +68,22 @@ impl http_body::Body for Body {
     }
 }
 
-/// Reads a request body, within its bounds of size and time.
+/// Reads a request body within the limits on size and time. Refuses a body with a content coding.
 pub(crate) async fn read<B>(
     body: B,
+    headers: &HeaderMap,
     limits: &Limits,
     runtime: &dyn Runtime,
 ) -> Result<Bytes, Refusal>
 where
     B: http_body::Body<Data = Bytes>,
 {
+    negotiate::is_unencoded(headers)?;
     if body.size_hint().lower() > limits.body_bytes as u64 {
         return Err(Refusal::TooLarge);
     }
     let mut body = pin!(body);
-    let mut whole = Whole::Nothing;
+    let mut received = Received::Nothing;
     let mut timer = None;
     poll_fn(|cx| {
         loop {
@@ -89,12 +92,12 @@ where
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(Refusal::Broken)),
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data()
-                        && !whole.add(data, limits.body_bytes)
+                        && !received.add(data, limits.body_bytes)
                     {
                         return Poll::Ready(Err(Refusal::TooLarge));
                     }
                 }
-                // Only a body that is not at hand needs a timer.
+                // A body that is complete at once needs no timer.
                 Poll::Pending => {
                     let timer = timer.get_or_insert_with(|| runtime.sleep(limits.body_time));
                     return timer.as_mut().poll(cx).map(|()| Err(Refusal::TooSlow));
@@ -103,25 +106,25 @@ where
         }
     })
     .await?;
-    Ok(whole.into_bytes())
+    Ok(received.into_bytes())
 }
 
-/// What has been read: most bodies come in one piece, which is not copied.
-enum Whole {
+/// The part of a body that has been read. Most bodies arrive in one piece, which is not copied.
+enum Received {
     Nothing,
     One(Bytes),
     Many(BytesMut),
 }
 
-impl Whole {
-    /// False when it would become too large.
-    fn add(&mut self, data: Bytes, most: usize) -> bool {
-        let have = match self {
+impl Received {
+    /// Appends data. Returns false if the body exceeds `max` bytes.
+    fn add(&mut self, data: Bytes, max: usize) -> bool {
+        let len = match self {
             Self::Nothing => 0,
             Self::One(bytes) => bytes.len(),
             Self::Many(bytes) => bytes.len(),
         };
-        if have + data.len() > most {
+        if len + data.len() > max {
             return false;
         }
         match self {

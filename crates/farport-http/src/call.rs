@@ -1,137 +1,194 @@
-//! Serving one request: awaited in place, or with a stream.
+//! Calls of a session: awaited in place, or with a stream.
 
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use farport_core::{
-    BoxFuture, Call, CallContext, Era, EventStream, First, Instance, Reply, Request, RequestId,
-    RequestMeta, RpcError, Runtime, Sink, StreamControl, Tier, frame, tier,
+    BoxFuture, Call, CallContext, Era, EventStream, Instance, Reply, Request, RequestId,
+    RequestMeta, ResponseShape, RpcError, Runtime, Sink, StreamControl, Tier, frame, tier,
 };
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, FutureExt, select};
 
 use crate::{
+    auth::Caller,
+    endpoint::{McpEndpoint, quiet_after},
     outbox::SessionOutbox,
     refusal::Refusal,
-    service::{Caller, Inner},
-    session::{NotBegun, Ongoing, Remember, Session},
+    session::{RecordChange, RunningCall, Session, begin},
 };
 
-/// What became of a request of a session.
+/// The outcome of a request of a session.
 pub(crate) enum Served {
-    /// A response, or an error in its place.
+    /// A response frame with a result or an error.
     Answer(Bytes),
-    /// The client no longer wants the answer.
+    /// The client cancelled the request.
     Cancelled,
-    /// The answer is a stream, of this number.
+    /// The response is a stream with this number.
     Stream(Arc<EventStream>, u64),
 }
 
-/// The frame that answers a request, whether it went well or not.
+/// Returns the response frame for a reply.
 pub(crate) fn framed(id: &RequestId, reply: Reply) -> Bytes {
     reply.unwrap_or_else(|error| frame::error(Some(id), &error, true))
 }
 
-/// What a request of a session brings along. It can only answer, until it is given a sink.
-pub(crate) fn context(session: &Session, ongoing: &Ongoing, caller: Caller) -> CallContext {
+/// Returns the context of a session's request, with a silent sink.
+pub(crate) fn context(session: &Session, running: &RunningCall, caller: Caller) -> CallContext {
     CallContext {
         version: session.record.version(),
         principal: caller.principal,
         session: Some(session.record.clone()),
-        cancel: Some(ongoing.cancel.clone()),
+        cancel: Some(running.cancel.clone()),
         sink: Sink::Silent,
         parts: Some(caller.parts),
         control: None,
     }
 }
 
-impl Inner {
-    /// Gives a request its place among the session's calls.
-    pub(crate) fn begin(
-        &self,
-        session: &Arc<Session>,
-        request: &Request,
-    ) -> Result<(Arc<dyn Instance>, Ongoing), Refusal> {
-        let instance = session.instance().cloned().ok_or(Refusal::UnknownSession)?;
-        let refuse = |message| Refusal::of(&request.id, RpcError::invalid_request(message));
-        let ongoing = session.begin(&request.id).map_err(|reason| match reason {
-            NotBegun::Ended => Refusal::UnknownSession,
-            NotBegun::SameId => refuse("A request with this id is still being served"),
-            NotBegun::TooMany => refuse("Too many requests of this session are being served"),
-        })?;
-        Ok((instance, ongoing))
-    }
+/// Awaits `work`, but at most for the time `quiet`; then returns `None`. Work that is ready at once needs
+/// no timer.
+pub(crate) async fn unless_quiet<W: Future + Unpin>(
+    work: &mut W,
+    quiet: Option<Duration>,
+    runtime: &dyn Runtime,
+) -> Option<W::Output> {
+    let mut timer = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = work.poll_unpin(cx) {
+            return Poll::Ready(Some(output));
+        }
+        let Some(quiet) = quiet else {
+            return Poll::Pending;
+        };
+        let timer = timer.get_or_insert_with(|| runtime.sleep(quiet));
+        timer.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}
 
-    /// Serves a request of a session over streamable HTTP.
-    pub(crate) async fn ask(
+/// Ends `stream` with the reply to a call, or without a message if the client cancels the call. A handler
+/// that ignores the cancellation runs to completion.
+async fn fill(
+    stream: Arc<EventStream>,
+    id: RequestId,
+    work: BoxFuture<'static, Reply>,
+    running: RunningCall,
+) {
+    let cancel = running.cancel.clone();
+    match select(work, pin!(cancel.cancelled())).await {
+        Either::Left((reply, _)) => {
+            let wanted = !cancel.is_cancelled();
+            stream.finish(wanted.then(|| framed(&id, reply)));
+        }
+        Either::Right(((), work)) => {
+            stream.finish(None);
+            work.await.ok();
+        }
+    }
+    drop(running);
+}
+
+impl McpEndpoint {
+    /// Handles a request of a session over streamable HTTP.
+    pub(crate) async fn serve(
         &self,
         session: &Arc<Session>,
         request: Request,
         meta: &RequestMeta,
         caller: Caller,
     ) -> Result<Served, Refusal> {
-        self.permit(&caller.principal, &caller.parts, &request, meta)?;
-        let (instance, ongoing) = self.begin(session, &request)?;
-        let mut context = context(session, &ongoing, caller);
-        let profile = self.dispatch.profile();
+        self.gate
+            .permit(&caller.principal, &caller.parts, &request, meta)?;
+        let (instance, mut running) = begin(session, &request)?;
+        let (accepted, quiet) = (caller.accepted, quiet_after(&self.limits, caller.accepted));
+        let mut context = context(session, &running, caller);
+        let profile = self.host.profile();
         let interactive = session.record.interactive;
         match tier(Era::Session, &request.method, meta, profile, interactive) {
             Tier::Plain => {}
             Tier::Session => context.sink = Sink::Session(session.outbox()),
+            // A JSON body cannot carry the handler's messages. They go to the session's stream if the
+            // client has it open.
+            Tier::Call if !accepted.events() => {
+                if session.is_connected() {
+                    context.sink = Sink::Session(session.outbox());
+                }
+            }
             Tier::Call => {
                 return Ok(self
-                    .ask_streaming(session, ongoing, instance, request, context)
+                    .call_streaming(session, running, instance, request, context, quiet)
                     .await);
             }
         }
         let id = request.id.clone();
-        let cancel = ongoing.cancel.clone();
-        let remember = match Remember::of(&request) {
-            Some(remember) if !remember.fits(&session.record) => {
+        let cancel = running.cancel.clone();
+        let change = match RecordChange::of(&request) {
+            Some(change) if !change.fits(&session.record) => {
                 let error = RpcError::invalid_request("The session has too many subscriptions");
                 return Err(Refusal::of(&id, error));
             }
-            Some(remember) => Some((
-                remember,
+            Some(change) => Some((
+                change,
                 session.record.clone(),
-                self.sessions.store().clone(),
+                self.host.sessions.store().clone(),
             )),
             None => None,
         };
-        let mut work = instance.call(Call { request, context });
-        if let Some((remember, record, store)) = remember {
-            work = Box::pin(async move { remember.keep(work.await, record, &*store).await });
+        let mut work = running.start(instance, Call { request, context });
+        if let Some((change, record, store)) = change {
+            work = Box::pin(async move { change.store(work.await, record, &*store).await });
         }
-        let work = RunsOn {
-            work: Some((work, ongoing)),
+        let mut work = ContinueOnDrop {
+            work: Some((work, running)),
             runtime: &self.runtime,
         };
-        // A handler that does not heed its cancellation runs on; its client does not wait for it.
-        Ok(match select(work, pin!(cancel.cancelled())).await {
-            Either::Left((reply, _)) if !cancel.is_cancelled() => {
-                Served::Answer(framed(&id, reply))
+        // A handler that ignores its cancellation continues, but its client does not wait for it.
+        let answered = {
+            let cancelled = pin!(cancel.cancelled());
+            let mut either = select(&mut work, cancelled);
+            let answered = unless_quiet(&mut either, quiet, &*self.runtime).await;
+            answered.map(|either| match either {
+                Either::Left((reply, _)) => Some(reply),
+                Either::Right(_) => None,
+            })
+        };
+        match answered {
+            Some(Some(reply)) if !cancel.is_cancelled() => {
+                return Ok(Served::Answer(framed(&id, reply)));
             }
-            Either::Left(_) | Either::Right(_) => Served::Cancelled,
-        })
+            Some(_) => return Ok(Served::Cancelled),
+            None => {}
+        }
+        let Some((work, running)) = work.work.take() else {
+            return Ok(Served::Cancelled);
+        };
+        let stream = self.streams.create();
+        let number = running.number;
+        let filling = fill(stream.clone(), id, work, running);
+        self.runtime.spawn(Box::pin(filling));
+        Ok(Served::Stream(stream, number))
     }
 
-    /// Serves a request whose handler may send. It runs on its own: a client that loses its
-    /// connection has not cancelled (2025-03-26 and later, "Sending Messages to the Server").
-    async fn ask_streaming(
+    /// Handles a request whose handler may send messages. The call runs in its own task, because a lost
+    /// connection does not cancel it (2025-03-26 and later, "Sending Messages to the Server").
+    async fn call_streaming(
         &self,
         session: &Arc<Session>,
-        ongoing: Ongoing,
+        mut running: RunningCall,
         instance: Arc<dyn Instance>,
         request: Request,
         mut context: CallContext,
+        quiet: Option<Duration>,
     ) -> Served {
-        let stream = Arc::new(EventStream::new(self.config.limits.stream));
-        let number = ongoing.number;
+        let stream = self.streams.create();
+        let number = running.number;
         context.sink = Sink::Call(Arc::new(SessionOutbox {
             session: Arc::downgrade(session),
             stream: Some(stream.clone()),
@@ -139,38 +196,27 @@ impl Inner {
         }));
         let polls = session.record.version().primes_streams();
         context.control = polls.then(|| StreamControl::new(stream.clone()));
-        let (id, filled) = (request.id.clone(), stream.clone());
-        self.runtime.spawn(Box::pin(async move {
-            let cancel = ongoing.cancel.clone();
-            let work = instance.call(Call { request, context });
-            match select(work, pin!(cancel.cancelled())).await {
-                Either::Left((reply, _)) => {
-                    let wanted = !cancel.is_cancelled();
-                    filled.finish(wanted.then(|| framed(&id, reply)));
-                }
-                Either::Right(((), work)) => {
-                    filled.finish(None);
-                    work.await.ok();
-                }
-            }
-            drop(ongoing);
-        }));
-        match poll_fn(|cx| stream.poll_first(cx)).await {
-            First::Only(frame) => Served::Answer(frame),
-            First::Nothing => Served::Cancelled,
-            First::Stream => Served::Stream(stream, number),
+        let id = request.id.clone();
+        let work = running.start(instance, Call { request, context });
+        let filling = fill(stream.clone(), id, work, running);
+        self.runtime.spawn(Box::pin(filling));
+        let mut first = poll_fn(|cx| stream.poll_shape(cx));
+        match unless_quiet(&mut first, quiet, &*self.runtime).await {
+            Some(ResponseShape::Single(frame)) => Served::Answer(frame),
+            Some(ResponseShape::Empty) => Served::Cancelled,
+            Some(ResponseShape::Stream) | None => Served::Stream(stream, number),
         }
     }
 }
 
-/// Awaits a call in place. When this is dropped before the call's end, because the client has gone,
-/// the call goes on elsewhere.
-struct RunsOn<'a> {
-    work: Option<(BoxFuture<'static, Reply>, Ongoing)>,
+/// Awaits a call in place. If this is dropped before the end of the call, because the client
+/// disconnected, the call continues in its own task.
+struct ContinueOnDrop<'a> {
+    work: Option<(BoxFuture<'static, Reply>, RunningCall)>,
     runtime: &'a Arc<dyn Runtime>,
 }
 
-impl Future for RunsOn<'_> {
+impl Future for ContinueOnDrop<'_> {
     type Output = Reply;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
@@ -185,12 +231,12 @@ impl Future for RunsOn<'_> {
     }
 }
 
-impl Drop for RunsOn<'_> {
+impl Drop for ContinueOnDrop<'_> {
     fn drop(&mut self) {
-        if let Some((work, ongoing)) = self.work.take() {
+        if let Some((work, running)) = self.work.take() {
             self.runtime.spawn(Box::pin(async move {
                 work.await.ok();
-                drop(ongoing);
+                drop(running);
             }));
         }
     }

@@ -1,4 +1,4 @@
-//! What a host can set.
+//! The settings of the service.
 
 use std::time::Duration;
 
@@ -6,37 +6,56 @@ use farport_core::StreamLimits;
 
 use crate::Guard;
 
-/// The settings of an [`crate::McpService`].
+/// The settings of a [`McpService`](crate::McpService).
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Which Host and Origin headers are let in.
+    /// The allowed Host and Origin headers.
     pub guard: Guard,
-    /// Sizes and times.
+    /// The URL that clients use, if set. The page at `/` shows it.
+    pub public_url: Option<String>,
+    /// The limits on sizes and times.
     pub limits: Limits,
 }
 
-/// Bounds on what one client can make the server hold.
+/// Limits on the resources that clients can use.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The largest head of a request, its path and headers together, in bytes. 64 KiB unless set.
-    /// A host's own bound is about what it buffers, and may let a larger one through.
+    /// The maximum size of a request's path and headers together, in bytes. Default: 64 KiB. The host's
+    /// HTTP parser has its own limit.
     pub head_bytes: usize,
-    /// The largest request body, in bytes. 4 MiB unless set.
+    /// The maximum size of a request body, in bytes. Default: 4 MiB.
     pub body_bytes: usize,
-    /// How long a request body may take to arrive. 15 s unless set.
+    /// The maximum time for a request body to arrive. Default: 15 s.
     pub body_time: Duration,
-    /// The most 2024-11-05 connections at a time. 10,000 unless set.
+    /// The maximum number of open 2024-11-05 connections. Default: 10,000. One more ends the oldest
+    /// connection of the user, or network of anonymous clients, with the most.
     pub legacy_connections: usize,
-    /// The most streams of one session that can be resumed. 32 unless set.
+    /// The maximum number of open event streams. Default: 15,000, three quarters of the native host's
+    /// connections. One more ends the oldest stream of the user, or network, with the most.
+    pub streams: usize,
+    /// The maximum number of open event streams, and of 2024-11-05 connections, per user or network.
+    /// Default: 0, which means no separate limit.
+    pub streams_of_share: usize,
+    /// The maximum number of new sessions per minute, per user or network of anonymous clients.
+    /// Default: 600, also at once. 0 means no limit.
+    pub sessions_per_minute: u32,
+    /// The maximum total size of all sessions' events, in bytes. Default: 256 MiB. Above it, the streams
+    /// of users and networks with more than an equal part keep only their newest event.
+    pub event_bytes: usize,
+    /// The maximum number of streams per session that clients can resume. Default: 32.
     pub streams_per_session: usize,
-    /// How long a finished stream can be resumed. 5 min unless set.
+    /// How long clients can resume a stream after its end. Default: 5 min.
     pub stream_retention: Duration,
-    /// How much of a stream is kept.
+    /// The limits on the events of a stream.
     pub stream: StreamLimits,
-    /// How long an open stream may be quiet before a comment is sent. 20 s unless set: proxies
-    /// commonly cut a connection that says nothing for 30 or 60 s.
+    /// The interval of comments on an idle stream. Default: 20 s, because proxies commonly close a
+    /// connection that is idle for 30 or 60 s.
     pub keep_alive: Duration,
-    /// When a client should come back to a stream that was closed on it. 1 s unless set.
+    /// The time after which the response to a call without a result becomes an event stream, if the
+    /// client accepts one. Default: 10 s; zero means never. Until then, the server sends nothing, and
+    /// clients and proxies commonly time out after 60 to 300 s without a response head.
+    pub quiet_after: Duration,
+    /// The time after which a client should reconnect to a stream that the server ended. Default: 1 s.
     pub retry: Duration,
 }
 
@@ -47,10 +66,15 @@ impl Default for Limits {
             body_bytes: 4 << 20,
             body_time: Duration::from_secs(15),
             legacy_connections: 10_000,
+            streams: 15_000,
+            streams_of_share: 0,
+            sessions_per_minute: 600,
+            event_bytes: 256 << 20,
             streams_per_session: 32,
             stream_retention: Duration::from_secs(5 * 60),
             stream: StreamLimits::default(),
             keep_alive: Duration::from_secs(20),
+            quiet_after: Duration::from_secs(10),
             retry: Duration::from_secs(1),
         }
     }

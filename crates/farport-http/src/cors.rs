@@ -1,4 +1,4 @@
-//! Cross-origin requests, which browsers' MCP clients make.
+//! CORS, for MCP clients in browsers.
 
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
@@ -9,7 +9,7 @@ const EXPOSED: HeaderValue =
     HeaderValue::from_static("Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate");
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// Lets the page of `origin`, which the guard has let in, read the response.
+/// Lets the page of `origin` read the response. The guard has checked `origin`.
 pub(crate) fn expose(origin: Option<&HeaderValue>, response: &mut Response<Body>) {
     let Some(origin) = origin else { return };
     let headers = response.headers_mut();
@@ -18,15 +18,15 @@ pub(crate) fn expose(origin: Option<&HeaderValue>, response: &mut Response<Body>
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
 
-/// Answers a preflight request. The headers that a page may send are those it asks for: besides
-/// the standard ones each tool can define its own (`Mcp-Param-*`).
+/// Responds to a preflight request. Allows all headers that the page requests, because each tool can
+/// define its own (`Mcp-Param-*`).
 pub(crate) fn preflight(request: &HeaderMap) -> Response<Body> {
     let mut response = respond::empty(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-    if let Some(asked) = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    if let Some(requested) = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, requested.clone());
     }
     response
 }

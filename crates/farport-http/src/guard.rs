@@ -1,18 +1,26 @@
-//! Which Host and Origin headers are let in.
+//! Checks Host and Origin headers, against DNS rebinding.
 //!
-//! A web page that resolves its own name to the server's address (DNS rebinding) still sends that
-//! name as Host, and its own Origin; checking both on every route is what keeps it out
-//! (MCP, "Security Warning"; a MUST for Origin).
+//! A web page can resolve its own name to the server's address. Its requests still have that name as
+//! Host, and the page's Origin. So the guard checks both on every route (MCP, "Security Warning"; a MUST
+//! for Origin).
 
 use http::{HeaderMap, Uri, header, uri::Authority};
 
 use crate::refusal::Refusal;
 
-/// The lists of names that are let in.
+/// The allowed Host and Origin headers.
 ///
-/// Loopback names (`localhost`, `127.0.0.1`, `[::1]`) are always let in as Host on any port, and
-/// as Origin from any port. An Origin that names the very host the request was sent to is let in
-/// too. All else has to be listed; `*` lists everything.
+/// Loopback names (`localhost`, `127.0.0.1`, `[::1]`) are always allowed as Host, on any port, and as
+/// Origin of requests to a loopback name. An Origin equal to the request's Host is allowed too. All
+/// others must be listed; `*` allows everything.
+///
+/// ```
+/// use farport_http::Guard;
+///
+/// let guard = Guard::default()
+///     .allow_hosts(["mcp.example.com"])
+///     .allow_origins(["https://app.example.com"]);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
     hosts: Vec<Name>,
@@ -28,8 +36,8 @@ struct Name {
 const ANY: &str = "*";
 
 impl Guard {
-    /// Lets in these hosts besides loopback: `example.com` on any port, `example.com:8443` on that
-    /// one.
+    /// Allows these hosts in addition to loopback: `example.com` on any port, `example.com:8443` only on
+    /// that port.
     #[must_use]
     pub fn allow_hosts<S: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
         self.hosts.extend(
@@ -40,8 +48,8 @@ impl Guard {
         self
     }
 
-    /// Lets in these origins besides loopback's: `https://app.example.com`, with its port if that
-    /// is not the scheme's own.
+    /// Allows these origins in addition to loopback, for example `https://app.example.com`, with a port
+    /// if it is not the scheme's default.
     #[must_use]
     pub fn allow_origins<S: AsRef<str>>(mut self, origins: impl IntoIterator<Item = S>) -> Self {
         let origins = origins.into_iter();
@@ -61,42 +69,65 @@ impl Guard {
         let Some(origin) = origins.next() else {
             return Ok(());
         };
-        let origin = origin.to_str().ok().filter(|_| origins.next().is_none());
-        let origin = origin.ok_or(Refusal::Origin)?;
-        if self.lets_in(origin, &host) {
-            Ok(())
-        } else {
-            Err(Refusal::Origin)
+        if origins.next().is_some() {
+            return Err(Refusal::Origin(
+                "Origin is not allowed: the request has more than one".into(),
+            ));
+        }
+        match origin.to_str() {
+            Ok(origin) if self.allows_origin(origin, &host) => Ok(()),
+            _ => Err(refused_origin(origin)),
         }
     }
 
     fn host(&self, uri: &Uri, headers: &HeaderMap) -> Result<Name, Refusal> {
         let mut sent = headers.get_all(header::HOST).iter();
-        let name = match (sent.next(), sent.next(), uri.authority()) {
+        let (named, name) = match (sent.next(), sent.next(), uri.authority()) {
             (Some(host), None, target) => {
                 let named = host.to_str().ok().and_then(Name::parse);
-                // A target that names another host would be the one that counts (RFC 9112, 3.2.2).
-                named.filter(|named| {
+                // The target's host has priority over Host, so both must be equal (RFC 9112, 3.2.2).
+                let named = named.filter(|named| {
                     target.is_none_or(|t| Name::parse(t.as_str()).as_ref() == Some(named))
-                })
+                });
+                (host.as_bytes(), named)
             }
-            (None, _, Some(authority)) => Name::parse(authority.as_str()),
-            _ => None,
+            (None, _, Some(authority)) => (
+                authority.as_str().as_bytes(),
+                Name::parse(authority.as_str()),
+            ),
+            (first, ..) => {
+                let which = match first {
+                    Some(_) => "the request has more than one",
+                    None => "the request has none",
+                };
+                return Err(Refusal::Host(
+                    format!("Host is not allowed: {which}").into(),
+                ));
+            }
         };
-        let name = name.ok_or(Refusal::Host)?;
+        let Some(name) = name else {
+            let named = shown(named);
+            let text =
+                format!("Host {named} is not allowed: it is not a name with an optional port");
+            return Err(Refusal::Host(text.into()));
+        };
         let listed = self.hosts.iter().any(|listed| {
             listed.host == ANY
                 || (listed.host == name.host
                     && listed.port.is_none_or(|port| name.port == Some(port)))
         });
         if listed || is_loopback(&name.host) {
-            Ok(name)
-        } else {
-            Err(Refusal::Host)
+            return Ok(name);
         }
+        let named = shown(named);
+        let text = format!(
+            "Host {named} is not allowed: to serve it, add it to allowed_hosts \
+             (FARPORT_ALLOWED_HOSTS) or set public_url (FARPORT_PUBLIC_URL)"
+        );
+        Err(Refusal::Host(text.into()))
     }
 
-    fn lets_in(&self, origin: &str, host: &Name) -> bool {
+    fn allows_origin(&self, origin: &str, host: &Name) -> bool {
         if self
             .origins
             .iter()
@@ -116,7 +147,7 @@ impl Guard {
             return false;
         };
         if is_loopback(&name.host) {
-            // A page from this machine may only speak to a server that was called by a local name.
+            // A page from this machine may only call a server by a loopback name.
             return is_loopback(&host.host);
         }
         let port = Some(name.port.unwrap_or(default));
@@ -125,23 +156,23 @@ impl Guard {
 }
 
 impl Name {
-    /// Reads `host` or `host:port`; nothing with user information, a path or spaces.
+    /// Parses `host` or `host:port`, without user information, path and spaces.
     fn parse(text: &str) -> Option<Self> {
         let authority: Authority = text.parse().ok()?;
-        if text.contains('@') || text.is_empty() {
+        if text.contains('@') {
             return None;
         }
-        let port = match authority.port() {
-            Some(port) => Some(port.as_u16()),
-            None if text.ends_with(':') => return None,
-            None => None,
+        // The parser accepts any text after the colon as a port.
+        let port = match text.strip_prefix(authority.host())? {
+            "" => None,
+            port => Some(read_port(port.strip_prefix(':')?.as_bytes())?),
         };
         let host = authority.host().trim_end_matches('.').to_ascii_lowercase();
         (!host.is_empty()).then_some(Self { host, port })
     }
 
     fn of_setting(text: &str) -> Self {
-        // What does not parse is compared as it is, and so lets nothing in but `*`.
+        // A text that does not parse matches no host, except `*`.
         Self::parse(text).unwrap_or_else(|| Self {
             host: text.to_ascii_lowercase(),
             port: None,
@@ -149,7 +180,44 @@ impl Name {
     }
 }
 
-/// Whether the one Host header plainly names this machine: the common case, told without a parser.
+/// Parses a port: only digits, within the range.
+fn read_port(digits: &[u8]) -> Option<u16> {
+    if digits.is_empty() || digits.len() > 5 {
+        return None;
+    }
+    digits.iter().try_fold(0u16, |port, byte| {
+        let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
+        port.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// The maximum number of characters of a refused header in messages.
+const MOST_SHOWN: usize = 100;
+
+/// Formats a client's text for the response and the log: quoted, short, and only printable ASCII.
+fn shown(text: &[u8]) -> String {
+    let plain = |byte: &u8| match byte {
+        b'"' | b'\\' => '?',
+        byte if byte.is_ascii_graphic() || *byte == b' ' => char::from(*byte),
+        _ => '?',
+    };
+    let mut shown: String = text.iter().take(MOST_SHOWN).map(plain).collect();
+    if text.len() > MOST_SHOWN {
+        shown.push_str("...");
+    }
+    format!("\"{shown}\"")
+}
+
+fn refused_origin(origin: &http::HeaderValue) -> Refusal {
+    let named = shown(origin.as_bytes());
+    let text = format!(
+        "Origin {named} is not allowed: to let its pages call this server, add it to \
+         allowed_origins (FARPORT_ALLOWED_ORIGINS)"
+    );
+    Refusal::Origin(text.into())
+}
+
+/// Reports whether the single Host header is a loopback name. Handles the common case without a parser.
 fn names_loopback(headers: &HeaderMap) -> bool {
     let mut sent = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (sent.next(), sent.next()) else {
@@ -158,10 +226,15 @@ fn names_loopback(headers: &HeaderMap) -> bool {
     let host = host.as_bytes();
     let end = host.iter().rposition(|byte| !byte.is_ascii_digit());
     let name = match end.map(|end| host.split_at(end)) {
-        Some((name, [b':', _, ..])) => name,
+        Some((name, [b':', port @ ..])) if read_port(port).is_some() => name,
         _ => host,
     };
     matches!(name, b"localhost" | b"127.0.0.1" | b"[::1]")
+}
+
+/// Reports whether a Host header names this machine.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    Name::parse(host).is_some_and(|name| is_loopback(&name.host))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -184,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_and_listed_names_get_in() {
+    fn only_loopback_and_listed_names_are_allowed() {
         let plain = Guard::default();
         let listed = Guard::default()
             .allow_hosts(["mcp.example.com", "other.example:8443"])
@@ -202,6 +275,23 @@ mod tests {
             (&plain, "127.0.0.1.nip.io", None, false),
             (&plain, "", None, false),
             (&plain, "localhost:", None, false),
+            (&plain, "localhost:x", None, false),
+            (&plain, "localhost:80x", None, false),
+            (&plain, "localhost:x80", None, false),
+            (&plain, "localhost:+80", None, false),
+            (&plain, "localhost:-80", None, false),
+            (&plain, "localhost:65535", None, true),
+            (&plain, "localhost:65536", None, false),
+            (&plain, "localhost:000080", None, false),
+            (&plain, "localhost:80:80", None, false),
+            (&plain, "127.0.0.1:http", None, false),
+            (&plain, "[::1]:x", None, false),
+            (&plain, "[::1]x", None, false),
+            (&plain, "[::1", None, false),
+            (&plain, "::1", None, false),
+            (&plain, "localhost:8787", Some("http://localhost:x"), false),
+            (&listed, "mcp.example.com:x", None, false),
+            (&open, "anything.example:x", None, false),
             (
                 &plain,
                 "localhost:8787",

@@ -1,7 +1,7 @@
-//! HTTP+SSE of 2024-11-05: one stream down, messages posted beside it.
+//! HTTP+SSE of 2024-11-05: one event stream, and POST requests for the client's messages.
 //!
-//! A session lives as long as its stream. Everything the server says, answers included, goes onto
-//! that stream; a POST is only told that its message was taken.
+//! A session lasts as long as its stream. All messages of the server, including responses, go to that
+//! stream. The response to a POST request only acknowledges the message.
 
 use std::{
     collections::HashMap,
@@ -10,28 +10,37 @@ use std::{
 
 use bytes::Bytes;
 use farport_core::{
-    Call, Era, EventStream, Message, Method, Principal, Request, RequestMeta, RpcError, SessionId,
-    Sink, Tier,
+    Call, Era, EventStream, Message, Method, Principal, Request, RequestMeta, RpcError, Runtime,
+    SessionId, Sink, Tier,
     envelope::{self, Body as Envelope, Rejected},
-    frame, sse, tier,
+    frame,
+    policy::Policy,
+    sse, tier,
 };
 use http::{Response, request::Parts};
 
 use crate::{
     Body, Limits,
+    auth::Caller,
     call::{context, framed},
+    gate::Gate,
+    negotiate,
     outbox::SessionOutbox,
+    paths,
+    permission::{Opener, StreamPermission, Subscriptions},
     refusal::Refusal,
     respond,
-    service::{Caller, Inner},
-    session::{Remember, Session},
+    session::{RecordChange, Session, SessionHost, begin},
+    shutdown::Shutdown,
+    slots::Slots,
+    streams::Streams,
 };
 
 /// The open 2024-11-05 connections.
 #[derive(Debug)]
 pub(crate) struct LegacyConnections {
     open: Mutex<HashMap<SessionId, Arc<Connection>>>,
-    limits: Limits,
+    slots: Arc<Slots>,
 }
 
 #[derive(Debug)]
@@ -43,7 +52,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Writes an answer, or ends a stream that is not read.
+    /// Writes a response. Ends the stream if the client does not read it.
     fn answer(&self, frame: Bytes) {
         if !self.stream.answer(frame) {
             tracing::debug!(session = ?self.id, "the client does not read its stream");
@@ -56,7 +65,7 @@ impl LegacyConnections {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             open: Mutex::default(),
-            limits,
+            slots: Slots::new(limits.legacy_connections, limits.streams_of_share),
         }
     }
 
@@ -65,23 +74,21 @@ impl LegacyConnections {
         found.filter(|connection| connection.principal == *principal)
     }
 
-    fn admit(&self, connection: &Arc<Connection>) -> Result<(), Refusal> {
-        let mut open = self.lock();
-        if open.len() >= self.limits.legacy_connections {
-            return Err(Refusal::Unavailable("There are too many connections"));
-        }
-        open.insert(connection.id, connection.clone());
-        Ok(())
+    fn insert(&self, connection: &Arc<Connection>) {
+        self.lock().insert(connection.id, connection.clone());
     }
 
-    fn leave(&self, id: SessionId) {
+    fn remove(&self, id: SessionId) {
         let connection = self.lock().remove(&id);
-        if let Some(session) = connection.as_ref().and_then(|gone| gone.session.get()) {
+        if let Some(session) = connection
+            .as_ref()
+            .and_then(|removed| removed.session.get())
+        {
             session.close();
         }
     }
 
-    /// Sends all listeners away: the process is about to end.
+    /// Ends all streams, during shutdown.
     pub(crate) fn hang_up(&self) {
         self.lock()
             .values()
@@ -94,49 +101,111 @@ impl LegacyConnections {
 }
 
 /// Ends a connection's session when its response ends.
-struct Leave {
-    inner: Weak<Inner>,
+struct CloseOnDrop {
+    connections: Arc<LegacyConnections>,
     id: SessionId,
 }
 
-impl Drop for Leave {
+impl Drop for CloseOnDrop {
     fn drop(&mut self) {
-        if let Some(inner) = self.inner.upgrade() {
-            inner.legacy.leave(self.id);
-        }
+        self.connections.remove(self.id);
     }
 }
 
-impl Inner {
-    /// GET /sse: opens a connection, whose first event says where to post.
-    pub(crate) fn legacy_open(
-        self: &Arc<Self>,
-        principal: Principal,
-        parts: &Parts,
-    ) -> Result<Response<Body>, Refusal> {
-        crate::negotiate::accepts_events(&parts.headers)?;
-        self.still_open()?;
-        let id = self.new_id(parts);
-        let stream = Arc::new(EventStream::new(self.config.limits.stream));
-        let connection = Connection {
+/// The subscriptions of a connection's session, once it has one.
+struct LegacySubscriptions {
+    connection: Weak<Connection>,
+    runtime: Arc<dyn Runtime>,
+}
+
+impl StreamPermission for LegacySubscriptions {
+    fn is_permitted(&mut self, policy: &Policy, principal: &Principal) -> bool {
+        let Some(connection) = self.connection.upgrade() else {
+            return false;
+        };
+        let Some(session) = connection.session.get() else {
+            return true;
+        };
+        // The session ends with its connection, so no store has its record.
+        let mut subscriptions = Subscriptions::new(session.clone(), self.runtime.clone(), None);
+        subscriptions.is_permitted(policy, principal)
+    }
+}
+
+/// Handles requests to `/sse` and `/sse/message`.
+pub(crate) struct LegacyEndpoint {
+    connections: Arc<LegacyConnections>,
+    gate: Arc<Gate>,
+    host: Arc<SessionHost>,
+    streams: Arc<Streams>,
+    shutdown: Arc<Shutdown>,
+    runtime: Arc<dyn Runtime>,
+    /// The path of the public URL. Empty for most servers.
+    prefix: Arc<str>,
+}
+
+impl LegacyEndpoint {
+    pub(crate) fn new(
+        gate: Arc<Gate>,
+        host: Arc<SessionHost>,
+        streams: Arc<Streams>,
+        shutdown: Arc<Shutdown>,
+        runtime: Arc<dyn Runtime>,
+        prefix: Arc<str>,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            connections: Arc::new(LegacyConnections::new(limits)),
+            gate,
+            host,
+            streams,
+            shutdown,
+            runtime,
+            prefix,
+        }
+    }
+
+    /// Ends all streams, during shutdown.
+    pub(crate) fn hang_up(&self) {
+        self.connections.hang_up();
+    }
+
+    /// GET /sse: opens a connection. Its first event has the URI for POST requests.
+    pub(crate) fn open(&self, opener: Opener, parts: &Parts) -> Result<Response<Body>, Refusal> {
+        negotiate::accepts_events(&parts.headers)?;
+        self.shutdown.check()?;
+        self.gate
+            .admit_session(&opener.principal, opener.address, None)?;
+        let id = self.host.new_id(parts);
+        let stream = self.streams.create();
+        let connection = Arc::new(Connection {
             id,
-            principal,
+            principal: opener.principal.clone(),
             stream: stream.clone(),
             session: OnceLock::new(),
-        };
-        self.legacy.admit(&Arc::new(connection))?;
-        let leave = Leave {
-            inner: Arc::downgrade(self),
+        });
+        self.connections.insert(&connection);
+        let close = CloseOnDrop {
+            connections: self.connections.clone(),
             id,
         };
         let mut endpoint = Vec::new();
-        sse::endpoint(&mut endpoint, &format!("/sse/message?sessionId={id}"));
-        let body = self.events(stream, None).preceded(endpoint);
-        Ok(respond::stream(body.holding(leave)))
+        let path = format!("{}{}?sessionId={id}", self.prefix, paths::SSE_MESSAGE);
+        sse::endpoint(&mut endpoint, &path);
+        let body = self.streams.body(stream, None).preceded(endpoint);
+        let slot = self.connections.slots.take(opener.share());
+        let subscriptions = LegacySubscriptions {
+            connection: Arc::downgrade(&connection),
+            runtime: self.runtime.clone(),
+        };
+        let body = self
+            .streams
+            .authorized_in(slot, body, opener, subscriptions);
+        Ok(respond::stream(body.holding(close)))
     }
 
-    /// POST /sse/message: takes a message; what it comes to goes onto the stream.
-    pub(crate) async fn legacy_post(
+    /// POST /sse/message: handles a message. Responses go to the stream.
+    pub(crate) async fn post(
         self: &Arc<Self>,
         caller: Caller,
         body: Bytes,
@@ -147,15 +216,15 @@ impl Inner {
             .find_map(|pair| pair.strip_prefix("sessionId="));
         let id = named.ok_or(Refusal::NoSession)?;
         let connection =
-            SessionId::parse(id).and_then(|id| self.legacy.find(id, &caller.principal));
+            SessionId::parse(id).and_then(|id| self.connections.find(id, &caller.principal));
         let connection = connection.ok_or(Refusal::UnknownSession)?;
         match envelope::parse(&body)? {
             Envelope::Single(message) => {
-                // While it can be told by a status.
+                // Here, while the response can still have a status.
                 if let Message::Request(request) = &message {
-                    self.legacy_permit(request, &caller)?;
+                    self.permit(request, &caller)?;
                 }
-                self.legacy_take(&connection, message, caller);
+                self.accept(&connection, message, caller);
             }
             Envelope::Batch(entries) => {
                 let session = connection.session.get();
@@ -165,7 +234,7 @@ impl Inner {
                 }
                 for entry in entries {
                     match entry {
-                        Ok(message) => self.legacy_take(&connection, message, caller.clone()),
+                        Ok(message) => self.accept(&connection, message, caller.clone()),
                         Err(Rejected { id, error }) => {
                             connection.answer(frame::error(id.as_ref(), &error, true));
                         }
@@ -176,22 +245,17 @@ impl Inner {
         Ok(respond::accepted("Accepted"))
     }
 
-    fn legacy_take(
-        self: &Arc<Self>,
-        connection: &Arc<Connection>,
-        message: Message,
-        caller: Caller,
-    ) {
+    fn accept(self: &Arc<Self>, connection: &Arc<Connection>, message: Message, caller: Caller) {
         match message {
             Message::Request(request) => {
-                let (inner, connection) = (self.clone(), connection.clone());
+                let (endpoint, connection) = (self.clone(), connection.clone());
                 self.runtime.spawn(Box::pin(async move {
                     let id = request.id.clone();
                     let answer = match request.method {
                         Method::Initialize => {
-                            inner.legacy_initialize(&connection, request, caller).await
+                            endpoint.initialize(&connection, request, caller).await
                         }
-                        _ => inner.legacy_request(&connection, request, caller).await,
+                        _ => endpoint.request(&connection, request, caller).await,
                     };
                     let frame = match answer {
                         Ok(Some(frame)) => frame,
@@ -203,7 +267,7 @@ impl Inner {
             }
             Message::Notification(notification) => {
                 if let Some(session) = connection.session.get() {
-                    self.notify(session, notification);
+                    self.host.notify(session, notification);
                 }
             }
             Message::Response(response) => {
@@ -214,14 +278,15 @@ impl Inner {
         }
     }
 
-    fn legacy_permit(&self, request: &Request, caller: &Caller) -> Result<RequestMeta, Refusal> {
+    fn permit(&self, request: &Request, caller: &Caller) -> Result<RequestMeta, Refusal> {
         let meta = RequestMeta::read(&request.method, request.params.as_ref())
             .map_err(|error| Refusal::of(&request.id, error))?;
-        self.permit(&caller.principal, &caller.parts, request, &meta)?;
+        self.gate
+            .permit(&caller.principal, &caller.parts, request, &meta)?;
         Ok(meta)
     }
 
-    async fn legacy_initialize(
+    async fn initialize(
         &self,
         connection: &Connection,
         request: Request,
@@ -229,19 +294,23 @@ impl Inner {
     ) -> Result<Option<Bytes>, Refusal> {
         let id = request.id.clone();
         let stream = Some(connection.stream.clone());
-        let (session, frame) = match self.open(connection.id, request, caller, stream).await? {
+        let (session, frame) = match self
+            .host
+            .open(connection.id, request, caller, stream)
+            .await?
+        {
             Ok(opened) => opened,
             Err(error) => return Ok(Some(framed(&id, Err(error)))),
         };
         if connection.session.set(session).is_err() {
-            let error = RpcError::invalid_request("The session is open already");
+            let error = RpcError::invalid_request("The session is already open");
             return Err(Refusal::of(&id, error));
         }
         Ok(Some(frame))
     }
 
-    /// `None` when the client has cancelled the request.
-    async fn legacy_request(
+    /// Handles a request of a session. Returns `None` if the client cancelled it.
+    async fn request(
         &self,
         connection: &Connection,
         request: Request,
@@ -254,10 +323,10 @@ impl Inner {
                 RpcError::invalid_request("The session is not open yet"),
             )
         })?;
-        let meta = self.legacy_permit(&request, &caller)?;
-        let (instance, ongoing) = self.begin(session, &request)?;
-        let mut context = context(session, &ongoing, caller);
-        let profile = self.dispatch.profile();
+        let meta = self.permit(&request, &caller)?;
+        let (instance, mut running) = begin(session, &request)?;
+        let mut context = context(session, &running, caller);
+        let profile = self.host.profile();
         let interactive = session.record.interactive;
         context.sink = match tier(Era::Session, &request.method, &meta, profile, interactive) {
             Tier::Plain => Sink::Silent,
@@ -265,22 +334,22 @@ impl Inner {
             Tier::Call => Sink::Call(Arc::new(SessionOutbox {
                 session: Arc::downgrade(session),
                 stream: Some(connection.stream.clone()),
-                call: ongoing.number,
+                call: running.number,
             })),
         };
-        let remember = Remember::of(&request);
-        if remember
+        let change = RecordChange::of(&request);
+        if change
             .as_ref()
-            .is_some_and(|remember| !remember.fits(&session.record))
+            .is_some_and(|change| !change.fits(&session.record))
         {
             let error = RpcError::invalid_request("The session has too many subscriptions");
             return Err(Refusal::of(&id, error));
         }
-        let reply = instance.call(Call { request, context }).await;
-        // The session ends with its connection: there is no store to tell.
-        if let (Some(remember), Ok(_)) = (remember, &reply) {
-            remember.apply(&session.record);
+        let reply = running.start(instance, Call { request, context }).await;
+        // The session ends with its connection, so no store needs the change.
+        if let (Some(change), Ok(_)) = (change, &reply) {
+            change.apply(&session.record);
         }
-        Ok((!ongoing.cancel.is_cancelled()).then(|| framed(&id, reply)))
+        Ok((!running.cancel.is_cancelled()).then(|| framed(&id, reply)))
     }
 }

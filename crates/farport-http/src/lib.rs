@@ -1,45 +1,57 @@
-//! MCP over HTTP, as a service from request to response. No sockets, no clock, no tasks of its own:
-//! hosts bring those ([`farport_core::Runtime`]).
+//! MCP over HTTP, as a service from request to response. It opens no sockets, reads no clock and spawns
+//! no tasks: hosts provide those through [`farport_core::Runtime`].
 //!
-//! [`McpService::handle`] is the whole of it. A request's way:
+//! [`McpService::handle`] handles a request. The request path:
 //!
-//! 1. [`guard`](Guard): Host and Origin, on every route.
-//! 2. Routing: `/mcp` (streamable HTTP), `/sse` and `/sse/message` (HTTP+SSE of 2024-11-05),
-//!    `/health`.
-//! 3. [`Auth`], where there is one: whose token it brings. The OAuth endpoints, their pages and the
-//!    metadata documents have their routes beside those of MCP.
-//! 4. The body: its type, its size, its time, then [`farport_core::envelope`].
-//! 5. The era: a request that describes itself goes the modern way, any other to its session.
-//! 6. Permission: what the caller may use.
-//! 7. The call: awaited in place when it can only answer, else with a stream of its own.
+//! 1. [`Guard`] checks Host and Origin on every route.
+//! 2. The router chooses `/mcp` (streamable HTTP), `/sse` and `/sse/message` (HTTP+SSE of 2024-11-05),
+//!    `/health`, `/`, or on a protected server a route of OAuth and its metadata.
+//! 3. [`Auth`], on a protected server, finds the user of the token.
+//! 4. The body is read within its limits on size and time, and parsed by [`farport_core::envelope`].
+//! 5. A request that describes itself is modern. Any other belongs to a session.
+//! 6. [`Auth`] checks whether the caller is permitted to make the request.
+//! 7. The handler's call is awaited in place if it can only respond. Otherwise it gets a stream.
 
 #![cfg_attr(
     not(feature = "sign-in"),
-    expect(
-        dead_code,
-        reason = "what stands before no server needs none of its parts"
-    )
+    expect(dead_code, reason = "a public server uses no part of sign-in")
 )]
 
+mod admission;
 mod auth;
 mod body;
 mod call;
 mod config;
 mod cors;
+mod endpoint;
+mod form;
+mod gate;
 mod guard;
+mod home;
 mod legacy;
 mod modern;
 mod negotiate;
 mod outbox;
+mod page;
+mod paths;
+mod permission;
 mod post;
 mod refusal;
 mod respond;
 mod service;
 mod session;
+mod shutdown;
+mod slots;
 mod sse_body;
+mod streams;
+mod tower;
 
-pub use auth::{Auth, Authority, Color, Logo, NotAColor, RESOURCES, Theme, TokenValidator};
+pub use auth::{
+    Auth, Authority, Color, Logo, NotAColor, Presented, RESOURCES, Theme, TokenValidator,
+};
 pub use body::Body;
 pub use config::{Config, Limits};
 pub use guard::Guard;
+pub use paths::{below, collides, endpoint, prefix};
 pub use service::McpService;
+pub use tower::ClientAddress;

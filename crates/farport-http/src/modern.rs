@@ -1,4 +1,4 @@
-//! 2026-07-28: requests that describe themselves.
+//! Requests of 2026-07-28, which describe themselves.
 
 use std::{
     future::poll_fn,
@@ -6,24 +6,29 @@ use std::{
 };
 
 use farport_core::{
-    BoxFuture, Call, CallContext, Era, EventStream, First, InstanceContext, Method,
-    ProtocolVersion, Reply, Request, RequestMeta, RpcError, Sink, Tier, envelope::Rejected,
-    standard_headers, tier,
+    BoxFuture, Call, CallContext, Dispatch, Era, InstanceContext, Method, ProtocolVersion, Reply,
+    Request, RequestMeta, ResponseShape, RpcError, Runtime, Sink, TaskOwners, Tier,
+    envelope::Rejected, standard_headers, tier,
 };
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::{
-    Body,
-    call::framed,
+    Body, Limits,
+    auth::Caller,
+    call::{framed, unless_quiet},
+    endpoint::quiet_after,
+    gate::Gate,
+    negotiate::NO_EVENTS,
     outbox::ModernOutbox,
+    permission::{Opener, Requested},
     refusal::Refusal,
     respond,
-    service::{Caller, Inner},
-    sse_body::SseBody,
+    shutdown::Shutdown,
+    streams::Streams,
 };
 
-/// Whether a request goes the modern way: it says so of itself, or its header does, or its method
-/// exists nowhere else. An `initialize` that negotiates opens a session whatever else it carries.
+/// Reports whether a request is modern: its metadata or its header names a modern revision, or only
+/// modern revisions have its method. An `initialize` that negotiates always opens a session.
 pub(crate) fn is_modern(method: &Method, meta: &RequestMeta, headers: &HeaderMap) -> bool {
     match method {
         Method::Initialize => meta.protocol_version.is_some() && !meta.negotiates,
@@ -32,22 +37,34 @@ pub(crate) fn is_modern(method: &Method, meta: &RequestMeta, headers: &HeaderMap
     }
 }
 
-/// Whether the headers alone say that a message goes the modern way. Clients in the field send the
-/// newest revision they know within a session that negotiated an older one; the session counts.
+/// Reports whether the headers name a modern revision and no session. Some clients send their newest
+/// revision in a session that negotiated an older one. Then the session decides.
 pub(crate) fn is_headed(headers: &HeaderMap) -> bool {
     header_version(headers).is_some_and(|version| version.era() == Era::Modern)
         && !headers.contains_key(&standard_headers::SESSION_ID)
 }
 
-/// The revision that the header names, if it is one that is served.
+/// Returns the revision in the header, if farport supports it.
 pub(crate) fn header_version(headers: &HeaderMap) -> Option<ProtocolVersion> {
     let value = headers.get(&standard_headers::PROTOCOL_VERSION)?;
     ProtocolVersion::parse(value.to_str().ok()?)
 }
 
-impl Inner {
-    /// Serves a modern request.
-    pub(crate) async fn modern(
+/// Handles the requests of 2026-07-28.
+pub(crate) struct ModernCalls {
+    pub(crate) dispatch: Arc<dyn Dispatch>,
+    /// The owners of tasks, on a protected server.
+    pub(crate) tasks: Option<TaskOwners>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) shutdown: Arc<Shutdown>,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) limits: Limits,
+}
+
+impl ModernCalls {
+    /// Handles a modern request.
+    pub(crate) async fn serve(
         &self,
         request: Request,
         meta: RequestMeta,
@@ -61,17 +78,22 @@ impl Inner {
             Refusal::Status(StatusCode::BAD_REQUEST, rejected)
         };
         let headers = &caller.parts.headers;
-        let form = caller.form;
+        let accepted = caller.accepted;
+        let (form, quiet) = (accepted.form(), quiet_after(&self.limits, accepted));
         let context = InstanceContext::new(caller.principal.clone(), None);
+        let context = context.with_tasks(self.tasks.clone());
+        let opener = Opener::of(&caller);
+        let (method, params) = (request.method.clone(), request.params.clone());
         if meta.protocol_version.is_none() {
             return Err(refuse(RpcError::invalid_params(
-                "_meta must hold io.modelcontextprotocol/protocolVersion",
+                "_meta must contain io.modelcontextprotocol/protocolVersion",
             )));
         }
         standard_headers::check(headers, &request.method, &meta).map_err(refuse)?;
         let profile = self.dispatch.profile();
         let version = meta.modern_version(&profile.versions).map_err(refuse)?;
-        self.permit(&caller.principal, &caller.parts, &request, &meta)?;
+        self.gate
+            .permit(&caller.principal, &caller.parts, &request, &meta)?;
         if request.method.is_session_only() {
             return Err(Refusal::of(
                 &request.id,
@@ -86,7 +108,15 @@ impl Inner {
             let params = instance.param_headers(tool);
             standard_headers::check_params(headers, &meta, &params).map_err(refuse)?;
         }
-        let tier = tier(Era::Modern, &request.method, &meta, profile, false);
+        let tier = match tier(Era::Modern, &request.method, &meta, profile, false) {
+            // Its response has no end, so it must be a stream.
+            _ if request.method == Method::SubscriptionsListen && !accepted.events() => {
+                return Err(NO_EVENTS);
+            }
+            // A JSON body cannot carry the handler's messages.
+            Tier::Call if !accepted.events() => Tier::Plain,
+            tier => tier,
+        };
         let mut context = CallContext {
             version,
             principal: caller.principal,
@@ -98,44 +128,58 @@ impl Inner {
         };
         let id = request.id.clone();
         if tier == Tier::Plain {
-            // Dropped with the connection, which is how a modern client cancels.
-            let reply = instance.call(Call { request, context }).await;
-            let status = status_of(&reply);
-            return Ok(respond::message(status, form, framed(&id, reply)));
+            // Dropped with the connection: disconnecting cancels a modern call.
+            let mut work = instance.call(Call { request, context });
+            if let Some(reply) = unless_quiet(&mut work, quiet, &*self.runtime).await {
+                let status = status_of(&reply);
+                return Ok(respond::message(status, form, framed(&id, reply)));
+            }
+            let stream = self.streams.create();
+            let filled = stream.clone();
+            let driver = Box::pin(async move { filled.finish(Some(framed(&id, work.await))) });
+            let body = self
+                .streams
+                .body(stream, None)
+                .driven(driver)
+                .opening_comment();
+            let requested = Requested::new(method, params, &meta);
+            return Ok(respond::stream(
+                self.streams.authorized(body, opener, requested),
+            ));
         }
         if request.method == Method::SubscriptionsListen {
-            // It would go on for ever; the server's end is told to it, too.
-            context.cancel = Some(self.stopping.child_token());
+            // It never ends, so a shutdown cancels it.
+            context.cancel = Some(self.shutdown.token());
         }
-        let stream = Arc::new(EventStream::new(self.config.limits.stream));
+        let stream = self.streams.create();
         let outbox = ModernOutbox {
             stream: stream.clone(),
             log_level: meta.log_level,
         };
         context.sink = Sink::Call(Arc::new(outbox));
         let status = Arc::new(OnceLock::new());
-        let (filled, told) = (stream.clone(), status.clone());
+        let (filled, sent) = (stream.clone(), status.clone());
         let mut driver: BoxFuture<'static, ()> = Box::pin(async move {
             let reply = instance.call(Call { request, context }).await;
-            told.get_or_init(|| status_of(&reply));
+            sent.get_or_init(|| status_of(&reply));
             filled.finish(Some(framed(&id, reply)));
         });
         let mut running = true;
-        let first = poll_fn(|cx| {
+        let mut first = poll_fn(|cx| {
             running = running && driver.as_mut().poll(cx).is_pending();
-            stream.poll_first(cx)
-        })
-        .await;
-        match first {
-            First::Only(frame) => {
+            stream.poll_shape(cx)
+        });
+        match unless_quiet(&mut first, quiet, &*self.runtime).await {
+            Some(ResponseShape::Single(frame)) => {
                 let status = status.get().copied().unwrap_or(StatusCode::OK);
                 Ok(respond::message(status, form, frame))
             }
-            // The driver always finishes with a frame.
-            First::Nothing => Err(Refusal::Internal),
-            First::Stream => {
-                let keep_alive = self.config.limits.keep_alive;
-                let body = SseBody::new(stream, None, self.runtime.clone(), keep_alive);
+            // Cannot happen: the driver always ends the stream with a frame.
+            Some(ResponseShape::Empty) => Err(Refusal::Internal),
+            Some(ResponseShape::Stream) | None => {
+                let body = self.streams.body(stream, None).opening_comment();
+                let requested = Requested::new(method, params, &meta);
+                let body = self.streams.authorized(body, opener, requested);
                 Ok(respond::stream(if running {
                     body.driven(driver)
                 } else {

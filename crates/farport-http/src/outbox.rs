@@ -1,4 +1,4 @@
-//! Outboxes: onto which stream what a handler sends goes.
+//! Outboxes: the streams for messages that handlers send.
 
 use std::sync::{Arc, Weak};
 
@@ -6,13 +6,13 @@ use farport_core::{EventStream, LogLevel, Outbox, Outgoing, ReplyTo, Undeliverab
 
 use crate::session::Session;
 
-/// Onto a stream of a session: that of one call, or the session's own.
+/// Sends to a stream of a session: the stream of a call, or the session's own stream.
 #[derive(Debug)]
 pub(crate) struct SessionOutbox {
     pub(crate) session: Weak<Session>,
-    /// The call's stream; without one the session's own, which is made when first spoken on.
+    /// The call's stream, or `None` for the session's own stream.
     pub(crate) stream: Option<Arc<EventStream>>,
-    /// The call's number, or one like it, under which its requests to the client are known.
+    /// The number under which requests to the client are registered.
     pub(crate) call: u64,
 }
 
@@ -25,7 +25,10 @@ impl Outbox for SessionOutbox {
         {
             return Ok(());
         }
-        let stream = self.stream.as_ref().unwrap_or_else(|| session.unasked());
+        let stream = self
+            .stream
+            .as_ref()
+            .unwrap_or_else(|| session.server_stream());
         if stream.push(message.frame) {
             Ok(())
         } else {
@@ -49,11 +52,11 @@ impl Outbox for SessionOutbox {
     }
 }
 
-/// Onto the response stream of a modern request, which carries no requests.
+/// Sends to the response stream of a modern request, which cannot carry requests.
 #[derive(Debug)]
 pub(crate) struct ModernOutbox {
     pub(crate) stream: Arc<EventStream>,
-    /// The least severe log messages that the request asked for; none when it asked for none.
+    /// The minimum severity of log messages, if the request enables them.
     pub(crate) log_level: Option<LogLevel>,
 }
 

@@ -1,4 +1,4 @@
-//! POST /mcp: a message, or a batch of them.
+//! POST /mcp: a message or a batch.
 
 use std::sync::Arc;
 
@@ -10,15 +10,10 @@ use farport_core::{
 };
 use http::Response;
 
-use crate::{
-    Body, modern,
-    refusal::Refusal,
-    respond,
-    service::{Caller, Inner},
-};
+use crate::{Body, auth::Caller, endpoint::McpEndpoint, modern, refusal::Refusal, respond};
 
-impl Inner {
-    /// Serves the body of a POST to the MCP endpoint.
+impl McpEndpoint {
+    /// Handles the body of a POST request.
     pub(crate) async fn post(
         self: &Arc<Self>,
         caller: Caller,
@@ -36,7 +31,7 @@ impl Inner {
                     span.record("version", meta.protocol_version.as_deref());
                 }
                 if modern::is_modern(&request.method, &meta, headers) {
-                    return self.modern(request, meta, caller).await;
+                    return self.modern.serve(request, meta, caller).await;
                 }
                 standard_headers::check_method(headers, &request.method)
                     .map_err(|error| Refusal::of(&request.id, error))?;
@@ -44,14 +39,15 @@ impl Inner {
             }
             Envelope::Single(Message::Notification(notification)) => {
                 if modern::is_headed(headers) {
-                    // This revision has no notifications to the server; one is no reason to fail.
+                    // This revision has no notifications to the server. Ignore it.
                     return Ok(respond::accepted(""));
                 }
-                let session = self.session_of(headers, &caller.principal).await?;
-                self.opened(&session, &notification)
+                let session = self.host.find(headers, &caller.principal).await?;
+                self.host
+                    .mark_ready(&session, &notification)
                     .await
                     .map_err(|error| Refusal::Message(error.into()))?;
-                self.notify(&session, notification);
+                self.host.notify(&session, notification);
                 Ok(respond::accepted(""))
             }
             Envelope::Single(Message::Response(response)) => {
@@ -61,9 +57,9 @@ impl Inner {
                     ))
                     .map_err(|error| Refusal::Message(error.into()));
                 }
-                let session = self.session_of(headers, &caller.principal).await?;
+                let session = self.host.find(headers, &caller.principal).await?;
                 if !session.exchange.resolve(response) {
-                    tracing::debug!("a response to no request");
+                    tracing::debug!("a response matches no pending request");
                 }
                 Ok(respond::accepted(""))
             }

@@ -1,47 +1,57 @@
-//! Requests that go no further, and how each is told so.
+//! Refusals: the reasons to refuse a request, and their responses.
+
+use std::{
+    borrow::Cow,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use farport_core::{ErrorCode, RequestId, RpcError, envelope::Rejected, frame};
+use farport_core::{ErrorCode, RequestId, RpcError, Runtime, envelope::Rejected, frame};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::{Body, respond};
+use crate::{Body, form::Accepted, respond};
 
-/// Why a request is refused before anybody serves it.
+/// The reason why the service refuses a request.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// The Host header names somebody else.
-    Host,
-    /// The Origin header is not let in.
-    Origin,
-    /// There is nothing at this path.
+    /// The Host header is not allowed. The text names it, and the setting to change.
+    Host(Cow<'static, str>),
+    /// The Origin header is not allowed. The text names it, and the setting to change.
+    Origin(Cow<'static, str>),
+    /// The path is unknown.
     NoRoute,
-    /// The path has no such method; these it has.
+    /// The path does not support the method. It supports these.
     Method(&'static str),
-    /// The client does not accept what it would be sent.
+    /// The client accepts none of the response's types.
     NotAcceptable(&'static str),
-    /// The body is not of this type.
+    /// The type of the body is not supported.
     MediaType(&'static str),
+    /// The body has a content coding.
+    ContentCoding,
     /// The head is too large.
     HeadTooLarge,
     /// The body is too large.
     TooLarge,
     /// The body took too long.
     TooSlow,
-    /// The connection failed before the body was whole.
+    /// The connection failed before the end of the body.
     Broken,
-    /// The server is about to stop, or full.
+    /// The server is shutting down, overloaded, or missing a dependency.
     Unavailable(&'static str),
-    /// A session is needed and none was named.
+    /// The client exceeded a rate limit. The number of seconds to wait, and the request's id if known.
+    TooMany(u64, Option<RequestId>),
+    /// The request needs a session and names none.
     NoSession,
-    /// The session is unknown, has ended, or is somebody else's.
+    /// The session is unknown, has ended, or belongs to another principal.
     UnknownSession,
-    /// The message itself is refused.
+    /// The message is invalid.
     Message(Rejected),
-    /// The message is refused with a status of its own.
+    /// The message is refused with this status.
     Status(StatusCode, Rejected),
-    /// Signing in, or more scopes, would help: the client is told how.
+    /// The client must sign in or request more scopes. The response has a challenge.
     Challenged(Box<Challenged>),
-    /// The server failed; the reason is in its log.
+    /// The server failed. The log has the cause.
     Internal,
 }
 
@@ -53,7 +63,7 @@ pub(crate) struct Challenged {
     pub(crate) rejected: Rejected,
 }
 
-/// A header that goes with a refusal.
+/// A header of a refusal's response.
 type WithHeader = Option<(HeaderName, HeaderValue)>;
 
 impl From<Rejected> for Refusal {
@@ -63,7 +73,7 @@ impl From<Rejected> for Refusal {
 }
 
 impl Refusal {
-    /// Refuses request `id`.
+    /// Refuses request `id` with `error`.
     pub(crate) fn of(id: &RequestId, error: RpcError) -> Self {
         Self::Message(Rejected {
             id: Some(id.clone()),
@@ -71,7 +81,7 @@ impl Refusal {
         })
     }
 
-    /// The JSON-RPC error alone, as the answer to request `id`.
+    /// Returns only the JSON-RPC error, as the response to request `id`.
     pub(crate) fn into_frame(self, id: &RequestId) -> Bytes {
         let (_, rejected, _) = self.into_parts();
         frame::error(
@@ -81,11 +91,11 @@ impl Refusal {
         )
     }
 
-    /// The response: a JSON-RPC error with the HTTP status that fits it.
+    /// Returns the response: a JSON-RPC error with the matching HTTP status.
     pub(crate) fn into_response(self) -> Response<Body> {
         let (status, rejected, header) = self.into_parts();
         tracing::debug!(%status, error = %rejected.error, "refused");
-        // Without a request there is no id: null is none that MCP's schemas know.
+        // Without a request, the id is omitted: MCP's schemas do not allow null.
         let body = frame::error(rejected.id.as_ref(), &rejected.error, false);
         let mut response = respond::json(status, body);
         if let Some((name, value)) = header {
@@ -94,14 +104,28 @@ impl Refusal {
         response
     }
 
+    /// Returns the response in a form that the client accepts, if its status is 200. Otherwise returns
+    /// the refusal.
+    pub(crate) fn into_accepted(self, accepted: Accepted) -> Result<Response<Body>, Self> {
+        match self {
+            Self::Status(StatusCode::OK, rejected) => {
+                let body = frame::error(rejected.id.as_ref(), &rejected.error, false);
+                Ok(respond::message(StatusCode::OK, accepted.form(), body))
+            }
+            other => Err(other),
+        }
+    }
+
     fn into_parts(self) -> (StatusCode, Rejected, WithHeader) {
-        let general = |status, message: &'static str| {
+        fn general(
+            status: StatusCode,
+            message: impl Into<Cow<'static, str>>,
+        ) -> (StatusCode, Rejected) {
             (status, Rejected::from(RpcError::invalid_request(message)))
-        };
+        }
         let mut with = None;
         let (status, rejected) = match self {
-            Self::Host => general(StatusCode::FORBIDDEN, "Host is not allowed"),
-            Self::Origin => general(StatusCode::FORBIDDEN, "Origin is not allowed"),
+            Self::Host(text) | Self::Origin(text) => general(StatusCode::FORBIDDEN, text),
             Self::NoRoute => general(StatusCode::NOT_FOUND, "Not found"),
             Self::Method(methods) => {
                 with = Some((header::ALLOW, HeaderValue::from_static(methods)));
@@ -109,14 +133,34 @@ impl Refusal {
             }
             Self::NotAcceptable(message) => general(StatusCode::NOT_ACCEPTABLE, message),
             Self::MediaType(message) => general(StatusCode::UNSUPPORTED_MEDIA_TYPE, message),
+            Self::ContentCoding => {
+                // The supported codings (RFC 7694, section 3).
+                with = Some((
+                    header::ACCEPT_ENCODING,
+                    HeaderValue::from_static("identity"),
+                ));
+                general(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "Content-Encoding is not supported: send the body uncompressed",
+                )
+            }
             Self::HeadTooLarge => general(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "The headers are too large",
             ),
             Self::TooLarge => general(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
-            Self::TooSlow => general(StatusCode::REQUEST_TIMEOUT, "The body took too long"),
-            Self::Broken => general(StatusCode::BAD_REQUEST, "The body is not whole"),
+            Self::TooSlow => general(
+                StatusCode::REQUEST_TIMEOUT,
+                "The body did not arrive in time",
+            ),
+            Self::Broken => general(StatusCode::BAD_REQUEST, "The body is incomplete"),
             Self::Unavailable(message) => general(StatusCode::SERVICE_UNAVAILABLE, message),
+            Self::TooMany(seconds, id) => {
+                with = Some((header::RETRY_AFTER, HeaderValue::from(seconds)));
+                let message = format!("Too many requests: try again in {seconds} s");
+                let error = RpcError::invalid_request(message);
+                (StatusCode::TOO_MANY_REQUESTS, Rejected { id, error })
+            }
             Self::NoSession => general(
                 StatusCode::BAD_REQUEST,
                 "Mcp-Session-Id is missing: send initialize first",
@@ -146,5 +190,64 @@ impl Refusal {
             ),
         };
         (status, rejected, with)
+    }
+}
+
+/// The minimum interval between log entries about refused hosts, and about refused origins.
+const LOG_EVERY: Duration = Duration::from_secs(60);
+
+/// Logs refused hosts and origins, for operators with a missing setting. At most once a minute each,
+/// because attackers can send any number of them.
+#[derive(Debug, Default)]
+pub(crate) struct RefusalLog {
+    host: AtomicU64,
+    origin: AtomicU64,
+}
+
+impl RefusalLog {
+    /// Logs a refused host or origin. Returns whether it wrote an entry.
+    pub(crate) fn note(&self, refusal: &Refusal, runtime: &dyn Runtime) -> bool {
+        let (last, text) = match refusal {
+            Refusal::Host(text) => (&self.host, text),
+            Refusal::Origin(text) => (&self.origin, text),
+            _ => return false,
+        };
+        let now = runtime.now().0;
+        let before = last.load(Ordering::Relaxed);
+        let quiet = before != 0 && now.saturating_sub(before) < LOG_EVERY.as_millis() as u64;
+        // If several threads get here, the one that changes the time writes.
+        let writes = !quiet
+            && last
+                .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if writes {
+            tracing::warn!("refused a request: {text}");
+        }
+        writes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use farport_testkit::VirtualRuntime;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_log_has_a_refused_host_and_origin_once_a_minute() {
+        let (log, runtime) = (RefusalLog::default(), VirtualRuntime::new());
+        let host = Refusal::Host("Host \"a\" is not allowed".into());
+        let origin = Refusal::Origin("Origin \"a\" is not allowed".into());
+        for _ in 0..3 {
+            assert!(log.note(&host, &runtime));
+            assert!(log.note(&origin, &runtime));
+            for _ in 0..59 {
+                assert!(!log.note(&host, &runtime));
+                assert!(!log.note(&origin, &runtime));
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert!(!log.note(&Refusal::NoRoute, &runtime));
     }
 }

@@ -1,51 +1,58 @@
-//! Responses.
+//! Builds responses.
 
 use bytes::Bytes;
 use farport_core::sse;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
-use crate::{Body, negotiate::Form, sse_body::SseBody};
+use crate::{Body, form::Form, sse_body::SseBody};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// How many headers a client's request has at most, as a rule.
+/// The usual maximum number of headers in a client's request.
 const USUAL_HEADERS: usize = 12;
 
-/// A JSON body.
+/// Returns a response with a JSON body.
 pub(crate) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::full(body));
     *response.status_mut() = status;
-    // hyper reads the next request's headers into this map: with room for those it need not grow.
+    // hyper parses the next request's headers into this map. With enough capacity, it does not grow.
     *response.headers_mut() = HeaderMap::with_capacity(USUAL_HEADERS);
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
 }
 
-/// One message: a JSON body, or, for a client that would rather have that, a stream of one event.
+/// Returns a response with one message: a JSON body, or a stream with one event.
 pub(crate) fn message(status: StatusCode, form: Form, frame: Bytes) -> Response<Body> {
     if form == Form::Json || status != StatusCode::OK {
         return json(status, frame);
     }
-    let mut event = Vec::new();
-    sse::message(&mut event, None, &frame);
-    as_stream(Body::full(Bytes::from(event)))
+    messages(std::slice::from_ref(&frame))
 }
 
-/// No body.
+/// Returns a stream of complete messages.
+pub(crate) fn messages(frames: &[Bytes]) -> Response<Body> {
+    let mut events = Vec::new();
+    for frame in frames {
+        sse::message(&mut events, None, frame);
+    }
+    as_stream(Body::full(Bytes::from(events)))
+}
+
+/// Returns a response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
 }
 
-/// A message was taken and nothing is owed for it. The 2024-11-05 transport says so in words.
+/// Acknowledges a message with 202. The 2024-11-05 transport also sends a text.
 pub(crate) fn accepted(text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::full(Bytes::from_static(text.as_bytes())));
     *response.status_mut() = StatusCode::ACCEPTED;
     response
 }
 
-/// A stream of server-sent events, which nothing on the way may hold back or keep.
+/// Returns a stream of server-sent events, which proxies must not buffer or cache.
 pub(crate) fn stream(body: SseBody) -> Response<Body> {
     as_stream(Body::stream(body))
 }

@@ -1,55 +1,65 @@
-//! The service: from request to response.
+//! The service, from request to response.
 
-use std::{
-    fmt,
-    future::Future,
-    net::IpAddr,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, future::Future, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 #[cfg(feature = "sign-in")]
 use farport_core::policy::Permitted;
-use farport_core::{Dispatch, Principal, Runtime, SessionStore};
-use http::{HeaderMap, Method, Request, Response, StatusCode, header, request::Parts};
-use tokio_util::sync::CancellationToken;
+use farport_core::{Dispatch, Principal, Runtime, SessionStore, TaskOwners};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use tracing::Instrument;
 
 use crate::{
-    Auth, Body, Config, body, cors, legacy::LegacyConnections, negotiate::Form, refusal::Refusal,
-    respond, session::Sessions,
+    Auth, Body, Config,
+    auth::{Caller, Identified, OAuthRoutes},
+    body, cors,
+    endpoint::McpEndpoint,
+    form::Accepted,
+    gate::Gate,
+    home::HomePage,
+    legacy::LegacyEndpoint,
+    modern::ModernCalls,
+    negotiate, paths,
+    refusal::Refusal,
+    respond,
+    session::{SessionHost, Sessions},
+    shutdown::Shutdown,
+    streams::Streams,
 };
 
-/// Serves MCP over HTTP, for one server. Cheap to clone.
+/// Serves MCP over HTTP for one server. Cheap to clone.
+///
+/// It is a tower service. A host without tower calls [`McpService::handle`]:
+///
+/// ```
+/// use bytes::Bytes;
+/// use farport_http::{Body, McpService};
+/// use http::{Request, Response};
+///
+/// async fn health<B>(service: &McpService, body: B) -> Response<Body>
+/// where
+///     B: http_body::Body<Data = Bytes>,
+/// {
+///     let request = Request::get("http://localhost/health").body(body);
+///     service.handle(request.expect("a valid request")).await
+/// }
+/// ```
 #[derive(Clone)]
-pub struct McpService(Arc<Inner>);
+pub struct McpService(Arc<Router>);
 
-pub(crate) struct Inner {
-    pub(crate) dispatch: Arc<dyn Dispatch>,
-    pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) config: Config,
-    pub(crate) sessions: Sessions,
-    pub(crate) legacy: LegacyConnections,
-    pub(crate) auth: Option<Auth>,
-    /// Fires when the server is about to stop.
-    pub(crate) stopping: CancellationToken,
-    stopped: AtomicBool,
-}
-
-/// Who sends a message, and the head of the request it came in.
-#[derive(Clone)]
-pub(crate) struct Caller {
-    pub(crate) principal: Principal,
-    pub(crate) parts: Box<Parts>,
-    /// The form in which an answer is given that can be given in either.
-    pub(crate) form: Form,
-    /// Whether somebody wants to know what is asked.
-    pub(crate) traced: bool,
+/// Passes each request through the gate to the endpoint of its path.
+struct Router {
+    gate: Arc<Gate>,
+    mcp: Arc<McpEndpoint>,
+    legacy: Arc<LegacyEndpoint>,
+    /// `None` on a public server.
+    oauth: Option<OAuthRoutes>,
+    home: HomePage,
+    shutdown: Arc<Shutdown>,
+    runtime: Arc<dyn Runtime>,
+    config: Config,
+    /// The path of the public URL. Empty for most servers.
+    prefix: Arc<str>,
 }
 
 impl fmt::Debug for McpService {
@@ -61,10 +71,10 @@ impl fmt::Debug for McpService {
 }
 
 impl McpService {
-    /// How often [`McpService::tidy`] should be called.
+    /// The interval at which a host should call [`McpService::tidy`].
     pub const TIDY_EVERY: Duration = Duration::from_secs(15);
 
-    /// A service for `dispatch`, whose sessions are kept in `store`.
+    /// Creates a public service for `dispatch`, with sessions in `store`.
     pub fn new(
         dispatch: Arc<dyn Dispatch>,
         store: Arc<dyn SessionStore>,
@@ -74,7 +84,8 @@ impl McpService {
         Self::with(dispatch, store, runtime, config, None)
     }
 
-    /// A service for `dispatch` behind `auth`.
+    /// Creates a protected service for `dispatch`: `auth` authenticates callers and checks their
+    /// permissions.
     #[cfg(feature = "sign-in")]
     pub fn protected(
         dispatch: Arc<dyn Dispatch>,
@@ -100,27 +111,64 @@ impl McpService {
     ) -> Self {
         let mut name = [0; 4];
         runtime.random(&mut name);
-        let policy = auth.as_ref().map(|auth| auth.policy().clone());
         let replica: Arc<str> = format!("{:08x}", u32::from_be_bytes(name)).into();
-        let sessions = Sessions::new(store, policy, replica, config.limits);
-        let legacy = LegacyConnections::new(config.limits);
-        Self(Arc::new(Inner {
-            dispatch,
+        let limits = config.limits;
+        let auth = auth.map(Arc::new);
+        let policy = auth.as_ref().map(|auth| auth.policy().clone());
+        let tasks = auth.as_ref().map(|_| TaskOwners::new(store.clone()));
+        let public_url = config.public_url.as_deref();
+        let prefix: Arc<str> = public_url.map_or("", paths::prefix).into();
+        let home = HomePage::new(dispatch.profile(), auth.clone(), public_url);
+        let gate = Arc::new(Gate::new(&config, auth.clone(), runtime.clone()));
+        let streams = Arc::new(Streams::new(gate.clone(), runtime.clone(), limits));
+        let shutdown = Arc::new(Shutdown::default());
+        let sessions = Sessions::new(store, policy, tasks.clone(), replica, limits);
+        let modern = ModernCalls {
+            dispatch: dispatch.clone(),
+            tasks: tasks.clone(),
+            gate: gate.clone(),
+            streams: streams.clone(),
+            shutdown: shutdown.clone(),
+            runtime: runtime.clone(),
+            limits,
+        };
+        let host = Arc::new(SessionHost::new(dispatch, sessions, tasks, runtime.clone()));
+        let legacy = Arc::new(LegacyEndpoint::new(
+            gate.clone(),
+            host.clone(),
+            streams.clone(),
+            shutdown.clone(),
+            runtime.clone(),
+            prefix.clone(),
+            limits,
+        ));
+        let mcp = Arc::new(McpEndpoint {
+            gate: gate.clone(),
+            host,
+            modern,
+            streams,
+            shutdown: shutdown.clone(),
+            runtime: runtime.clone(),
+            limits,
+        });
+        let oauth = auth.map(|auth| OAuthRoutes::new(auth, runtime.clone(), limits));
+        Self(Arc::new(Router {
+            gate,
+            mcp,
+            legacy,
+            oauth,
+            home,
+            shutdown,
             runtime,
             config,
-            sessions,
-            legacy,
-            auth,
-            stopping: CancellationToken::new(),
-            stopped: AtomicBool::new(false),
+            prefix,
         }))
     }
 
-    /// Answers one request.
+    /// Handles a request.
     ///
-    /// The future must be polled to its end, or dropped when the client has gone. It never fails:
-    /// every refusal is a response. It is large, some kilobytes: box it where it is not all that
-    /// there is.
+    /// Poll the future to completion, or drop it when the client disconnects. A refused request gets a
+    /// response too. The future is some kilobytes large, so box it if it is part of another future.
     pub fn handle<B>(&self, request: Request<B>) -> impl Future<Output = Response<Body>> + use<B>
     where
         B: http_body::Body<Data = Bytes>,
@@ -128,15 +176,14 @@ impl McpService {
         self.handle_from(request, None)
     }
 
-    /// Answers one request that came from `address`, by which some things are counted that cost
-    /// something. See [`McpService::handle`].
+    /// Handles a request from a client at `address`. Limits on anonymous clients apply per network. See
+    /// [`McpService::handle`].
     ///
-    /// A host that has found out by itself who calls, a test for example, says so with a
-    /// [`Principal`] among the request's extensions; a protected server then asks for no token.
+    /// A host that has authenticated the caller itself, for example a test, inserts a [`Principal`]
+    /// into the request's extensions. A protected server then requires no token.
     ///
-    /// A host that finds sessions by their ids, rather than their ids for them, says which one a
-    /// request may open with a [`SessionId`](farport_core::SessionId) there: one that nobody can
-    /// guess, for this request alone.
+    /// A host that chooses session ids itself inserts a [`SessionId`](farport_core::SessionId). A
+    /// session that this request opens gets that id, which must be random and used only once.
     pub fn handle_from<B>(
         &self,
         request: Request<B>,
@@ -145,21 +192,29 @@ impl McpService {
     where
         B: http_body::Body<Data = Bytes>,
     {
-        // Boxed at once: each future on the way down keeps room for what it is given.
+        // Boxed early, because each future on the path reserves space for its arguments.
         let (parts, body) = request.into_parts();
         self.clone().answer(Box::new(parts), body, address)
     }
 
-    async fn answer<B>(self, parts: Box<Parts>, body: B, address: Option<IpAddr>) -> Response<Body>
+    async fn answer<B>(
+        self,
+        mut parts: Box<Parts>,
+        body: B,
+        address: Option<IpAddr>,
+    ) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes>,
     {
-        let inner = &self.0;
-        if head_bytes(&parts) > inner.config.limits.head_bytes {
+        let router = &self.0;
+        if head_bytes(&parts) > router.config.limits.head_bytes {
             return Refusal::HeadTooLarge.into_response();
         }
-        if let Err(refusal) = inner.config.guard.check(&parts.uri, &parts.headers) {
+        if let Err(refusal) = router.gate.check_origin(&parts) {
             return refusal.into_response();
+        }
+        if let Some(path) = paths::below(&router.prefix, parts.uri.path()) {
+            parts.uri = with_path(&parts.uri, path);
         }
         let origin = parts.headers.get(header::ORIGIN).cloned();
         let span = tracing::debug_span!(
@@ -171,150 +226,215 @@ impl McpService {
             session = tracing::field::Empty,
             version = tracing::field::Empty,
         );
-        let routed = pin!(inner.route(parts, body, address));
+        let routed = pin!(router.route(parts, body, address));
         let mut response = if span.is_disabled() {
-            routed.await
+            routed.await.unwrap_or_else(Refusal::into_response)
         } else {
-            inner.timed(routed).instrument(span).await
-        }
-        .unwrap_or_else(Refusal::into_response);
+            router.logged(routed).instrument(span).await
+        };
         cors::expose(origin.as_ref(), &mut response);
         response
     }
 
-    /// Ends what has been idle for too long. To be called every [`McpService::TIDY_EVERY`].
-    pub async fn tidy(&self) {
-        self.0.sessions.tidy(&*self.0.runtime).await;
+    /// Counts a new session of a client at `address`, signed in or not. For hosts that allocate
+    /// resources for a session before the service handles the request.
+    ///
+    /// # Errors
+    /// The response to send, if the client opens sessions too often.
+    pub fn admit_opening(&self, address: Option<IpAddr>) -> Result<(), Box<Response<Body>>> {
+        let admitted = self
+            .0
+            .gate
+            .admit_session(&Principal::Anonymous, address, None);
+        admitted.map_err(|refusal| Box::new(refusal.into_response()))
     }
 
-    /// Ends all streams that would otherwise go on for ever, and opens no more: subscriptions with
-    /// their response, others with the end of the stream. Calls that are going on finish.
+    /// Reports whether a request to `path` is a health check.
+    pub fn is_health_check(&self, path: &str) -> bool {
+        paths::below(&self.0.prefix, path).unwrap_or(path) == paths::HEALTH
+    }
+
+    /// Returns the response to a request on a connection above the host's limit.
+    pub fn overloaded() -> Response<Body> {
+        let mut response =
+            Refusal::Unavailable("The server has too many connections: try again later")
+                .into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+
+    /// Ends idle sessions and deletes old streams. Call it every [`McpService::TIDY_EVERY`].
+    pub async fn tidy(&self) {
+        self.0.mcp.host.sessions.tidy(&*self.0.runtime).await;
+    }
+
+    /// Calls [`McpService::tidy`] every [`McpService::TIDY_EVERY`], until the last clone of the service is
+    /// dropped. The caller spawns the future.
+    pub fn keep_tidy(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (service, runtime) = (Arc::downgrade(&self.0), self.0.runtime.clone());
+        async move {
+            loop {
+                runtime.sleep(Self::TIDY_EVERY).await;
+                let Some(inner) = service.upgrade() else {
+                    return;
+                };
+                Self(inner).tidy().await;
+            }
+        }
+    }
+
+    /// Starts the shutdown: ends all streams without an end, and refuses new ones. Subscriptions end with
+    /// their response, other streams just end. Running calls continue.
     pub fn stop(&self) {
-        self.0.stopped.store(true, Ordering::Release);
-        self.0.stopping.cancel();
-        self.0.sessions.hang_up();
+        self.0.shutdown.start();
+        self.0.mcp.host.sessions.hang_up();
         self.0.legacy.hang_up();
     }
 }
 
-impl Inner {
-    /// Says how long a request took, where somebody listens.
-    async fn timed(
+impl Router {
+    /// Logs a request with its status and duration. Call this only while the request log is enabled.
+    async fn logged(
         &self,
         routed: impl Future<Output = Result<Response<Body>, Refusal>>,
-    ) -> Result<Response<Body>, Refusal> {
-        let began = self.runtime.now();
-        let answer = routed.await;
-        let duration = self.runtime.now().since(began);
+    ) -> Response<Body> {
+        let start = self.runtime.now();
+        let result = routed.await;
+        let duration = self.runtime.now().since(start);
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        match &answer {
-            Ok(response) => {
-                tracing::debug!(status = response.status().as_u16(), duration_ms, "answered")
-            }
-            Err(refusal) => tracing::debug!(?refusal, duration_ms, "refused"),
-        }
-        answer
+        let refusal = result.as_ref().err().map(|refusal| format!("{refusal:?}"));
+        let response = result.unwrap_or_else(Refusal::into_response);
+        let status = response.status().as_u16();
+        tracing::info!(status, duration_ms, refusal, "responded");
+        response
     }
 
     async fn route<B>(
-        self: &Arc<Self>,
-        parts: Box<Parts>,
+        &self,
+        mut parts: Box<Parts>,
         body: B,
         address: Option<IpAddr>,
     ) -> Result<Response<Body>, Refusal>
     where
         B: http_body::Body<Data = Bytes>,
     {
-        match (&parts.method, parts.uri.path()) {
-            (&Method::POST, "/mcp") => {
-                let principal = self.principal(&parts, "/mcp").await?;
-                let (caller, body) = self.receive(principal, parts, body, true).await?;
-                self.post(caller, body).await
+        let Self {
+            gate, mcp, legacy, ..
+        } = self;
+        match (&parts.method, paths::endpoint(parts.uri.path())) {
+            (&Method::POST, paths::MCP) => {
+                let who = gate.authenticate(&mut parts, paths::MCP, address).await?;
+                let accepted = negotiate::accepted(&parts.headers)?;
+                let (caller, body) = self.receive(who, address, parts, body, accepted).await?;
+                let answered = mcp.post(caller, body).await;
+                answered.or_else(|refusal| refusal.into_accepted(accepted))
             }
-            (&Method::GET, "/mcp") => {
-                let principal = self.principal(&parts, "/mcp").await?;
-                self.listen(&principal, &parts.headers).await
+            (&Method::GET, paths::MCP) => {
+                let who = gate.authenticate(&mut parts, paths::MCP, address).await?;
+                mcp.listen(who.opener(address), &parts.headers).await
             }
-            (&Method::DELETE, "/mcp") => {
-                let principal = self.principal(&parts, "/mcp").await?;
-                self.delete(&principal, &parts.headers).await
+            (&Method::DELETE, paths::MCP) => {
+                let who = gate.authenticate(&mut parts, paths::MCP, address).await?;
+                mcp.delete(&who.principal, &parts.headers).await
             }
-            (&Method::GET, "/sse") => {
-                let principal = self.principal(&parts, "/sse").await?;
-                self.legacy_open(principal, &parts)
+            (&Method::GET, paths::SSE) => {
+                let who = gate.authenticate(&mut parts, paths::SSE, address).await?;
+                legacy.open(who.opener(address), &parts)
             }
-            (&Method::POST, "/sse/message") => {
-                let principal = self.principal(&parts, "/sse").await?;
-                let (caller, body) = self.receive(principal, parts, body, false).await?;
-                self.legacy_post(caller, body).await
+            (&Method::POST, paths::SSE_MESSAGE) => {
+                let who = gate.authenticate(&mut parts, paths::SSE, address).await?;
+                // The response only acknowledges the message. Results go to the client's stream.
+                let accepted = Accepted::JSON;
+                let (caller, body) = self.receive(who, address, parts, body, accepted).await?;
+                legacy.post(caller, body).await
             }
-            (&Method::GET | &Method::HEAD, "/health") => Ok(respond::json(
+            (&Method::GET | &Method::HEAD, paths::HEALTH) => Ok(respond::json(
                 StatusCode::OK,
                 Bytes::from_static(br#"{"status":"ok"}"#),
             )),
-            (&Method::OPTIONS, "/mcp" | "/sse" | "/sse/message" | "/health") => {
+            (&Method::GET | &Method::HEAD, paths::HOME) => Ok(self.home.page(&parts)),
+            (&Method::GET | &Method::HEAD, paths::STYLE) => Ok(self.home.style_sheet()),
+            (&Method::OPTIONS, paths::HOME | paths::STYLE) => Ok(cors::preflight(&parts.headers)),
+            (_, paths::HOME | paths::STYLE) => Err(Refusal::Method("GET, OPTIONS")),
+            (&Method::OPTIONS, paths::MCP | paths::SSE | paths::SSE_MESSAGE | paths::HEALTH) => {
                 Ok(cors::preflight(&parts.headers))
             }
-            (_, "/mcp") => Err(Refusal::Method("GET, POST, DELETE, OPTIONS")),
-            (_, "/sse" | "/health") => Err(Refusal::Method("GET, OPTIONS")),
-            (_, "/sse/message") => Err(Refusal::Method("POST, OPTIONS")),
-            // On the heap, and out of the way of all others.
-            #[cfg(feature = "sign-in")]
-            _ => match Box::pin(self.oauth(&parts, body, address)).await {
-                Some(answer) => answer,
-                None => Err(Refusal::NoRoute),
-            },
-            #[cfg(not(feature = "sign-in"))]
-            _ => {
-                let _ = address;
-                Err(Refusal::NoRoute)
-            }
+            (_, paths::MCP) => Err(Refusal::Method("GET, POST, DELETE, OPTIONS")),
+            (_, paths::SSE | paths::HEALTH) => Err(Refusal::Method("GET, OPTIONS")),
+            (_, paths::SSE_MESSAGE) => Err(Refusal::Method("POST, OPTIONS")),
+            _ => self.oauth(&parts, body, address).await,
         }
     }
 
-    /// Checks the head of a POST, then reads its body.
+    /// Handles a request to a path that is not one of MCP's.
+    #[cfg(feature = "sign-in")]
+    async fn oauth<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        address: Option<IpAddr>,
+    ) -> Result<Response<Body>, Refusal>
+    where
+        B: http_body::Body<Data = Bytes>,
+    {
+        let oauth = self.oauth.as_ref().ok_or(Refusal::NoRoute)?;
+        // Boxed, so that the futures of other routes stay small.
+        Box::pin(oauth.handle(parts, body, address)).await
+    }
+
+    /// Refuses a request to a path that is not one of MCP's.
+    #[cfg(not(feature = "sign-in"))]
+    async fn oauth<B>(
+        &self,
+        _: &Parts,
+        _: B,
+        _: Option<IpAddr>,
+    ) -> Result<Response<Body>, Refusal> {
+        Err(Refusal::NoRoute)
+    }
+
+    /// Checks the head of a POST request, then reads its body.
     async fn receive<B>(
         &self,
-        principal: Principal,
-        mut parts: Box<Parts>,
+        who: Identified,
+        address: Option<IpAddr>,
+        parts: Box<Parts>,
         body: B,
-        streams: bool,
+        accepted: Accepted,
     ) -> Result<(Caller, Bytes), Refusal>
     where
         B: http_body::Body<Data = Bytes>,
     {
-        let form = match streams {
-            true => crate::negotiate::accepts_both(&parts.headers)?,
-            false => Form::Json,
-        };
-        crate::negotiate::is_json(&parts.headers)?;
-        if self.auth.is_some() {
-            // A handler is told who calls; with the token itself it could call others.
-            parts.headers.remove(header::AUTHORIZATION);
-            parts.headers.remove(header::COOKIE);
-        }
-        let body = body::read(body, &self.config.limits, &*self.runtime).await?;
+        negotiate::is_json(&parts.headers)?;
+        let body = body::read(body, &parts.headers, &self.config.limits, &*self.runtime).await?;
         Ok((
             Caller {
-                principal,
+                principal: who.principal,
+                address,
+                credential: who.credential,
                 parts,
-                form,
+                accepted,
                 traced: tracing::enabled!(tracing::Level::DEBUG),
             },
             body,
         ))
     }
-
-    /// Refuses what would outlive the server.
-    pub(crate) fn still_open(&self) -> Result<(), Refusal> {
-        if self.stopped.load(Ordering::Acquire) {
-            return Err(Refusal::Unavailable("The server is about to stop"));
-        }
-        Ok(())
-    }
 }
 
-/// How large a request's head is: its path, and its header names and values.
+/// Returns `uri` with another path.
+fn with_path(uri: &Uri, path: &str) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    let path = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    parts.path_and_query = path.parse().ok();
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+/// Returns the size of a request's head: its path, and its header names and values.
 fn head_bytes(parts: &Parts) -> usize {
     let path = parts
         .uri
@@ -324,17 +444,4 @@ fn head_bytes(parts: &Parts) -> usize {
     headers.fold(path, |sum, (name, value)| {
         sum + name.as_str().len() + value.len()
     })
-}
-
-/// The value of a header that stands once and is text.
-pub(crate) fn text_header<'a>(
-    headers: &'a HeaderMap,
-    name: &header::HeaderName,
-) -> Option<&'a str> {
-    let mut values = headers.get_all(name).iter();
-    let value = values.next()?;
-    if values.next().is_some() {
-        return None;
-    }
-    value.to_str().ok()
 }

@@ -1,4 +1,4 @@
-//! An event stream as a response body.
+//! Event streams as response bodies.
 
 use std::{
     fmt,
@@ -13,25 +13,28 @@ use farport_core::{
     sse::{self, EventId},
 };
 
-/// Events that are ready together leave together, up to about this many bytes.
+/// Events that are ready at the same time are sent in one chunk, up to about this many bytes.
 const CHUNK: usize = 32 * 1024;
 
-/// Follows a stream and writes what it says as server-sent events, with comments while it is
-/// quiet.
+/// Sends the events of a stream as server-sent events, and comments while the stream is idle.
 pub(crate) struct SseBody {
     stream: Arc<EventStream>,
     reader: Reader,
-    /// The stream's number, when its events carry ids.
+    /// The stream's number, if its events have ids.
     numbered: Option<u64>,
     preface: Option<Bytes>,
     keep_alive: Duration,
     timer: BoxFuture<'static, ()>,
-    /// When something was last said.
-    spoke: Timestamp,
+    /// When the last chunk was sent.
+    last_sent: Timestamp,
     runtime: Arc<dyn Runtime>,
-    /// The work that fills the stream, where it lives and dies with the response.
+    /// The call that fills the stream, if dropping the response cancels it.
     driver: Option<BoxFuture<'static, ()>>,
-    /// What ends when the response does.
+    /// Whether `until` has ended the response.
+    cut: bool,
+    /// Ends the response when it is ready.
+    until: Option<BoxFuture<'static, ()>>,
+    /// Guards to drop with the response.
     _held: Option<Box<dyn Send>>,
 }
 
@@ -44,7 +47,7 @@ impl fmt::Debug for SseBody {
 }
 
 impl SseBody {
-    /// Follows `stream` from after event `after`, or from what nobody was given yet.
+    /// Creates a body with the events after event `after`, or those that no reader has received.
     pub(crate) fn new(
         stream: Arc<EventStream>,
         after: Option<u64>,
@@ -58,20 +61,22 @@ impl SseBody {
             preface: None,
             keep_alive,
             timer: runtime.sleep(keep_alive),
-            spoke: runtime.now(),
+            last_sent: runtime.now(),
             runtime,
             driver: None,
+            cut: false,
+            until: None,
             _held: None,
         }
     }
 
-    /// Gives every event an id, as event of stream `number`.
+    /// Adds ids to the events, as events of stream `number`.
     pub(crate) fn numbered(mut self, number: u64) -> Self {
         self.numbered = Some(number);
         self
     }
 
-    /// Opens with an event to resume from: it stands for all that goes before.
+    /// Starts with a priming event, from which a client can resume the stream.
     pub(crate) fn primed(self, retry: Duration) -> Self {
         let Some(stream) = self.numbered else {
             return self;
@@ -82,15 +87,30 @@ impl SseBody {
         self.preceded(preface)
     }
 
-    /// Opens with these bytes.
+    /// Starts with these bytes.
     pub(crate) fn preceded(mut self, preface: Vec<u8>) -> Self {
         self.preface = Some(Bytes::from(preface));
         self
     }
 
-    /// Runs `driver` as the response is read; it is dropped with the response.
+    /// Starts with a comment if the stream is empty, because some proxies forward a response only after
+    /// its first byte.
+    pub(crate) fn opening_comment(mut self) -> Self {
+        if self.preface.is_none() && self.stream.last() == 0 {
+            self.preface = Some(Bytes::from_static(sse::KEEP_ALIVE));
+        }
+        self
+    }
+
+    /// Polls `driver` while the response is read, and drops it with the response.
     pub(crate) fn driven(mut self, driver: BoxFuture<'static, ()>) -> Self {
         self.driver = Some(driver);
+        self
+    }
+
+    /// Ends the response when `until` is ready. Drops `until` with the response.
+    pub(crate) fn until(mut self, until: BoxFuture<'static, ()>) -> Self {
+        self.until = Some(until);
         self
     }
 
@@ -101,12 +121,22 @@ impl SseBody {
     }
 
     pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(until) = &mut self.until
+            && until.as_mut().poll(cx).is_ready()
+        {
+            self.until = None;
+            self.driver = None;
+            self.cut = true;
+        }
+        if self.cut {
+            return Poll::Ready(None);
+        }
         if self.preface.is_some() && self.stream.poll_known(cx).is_pending() {
-            // A client that knows of the stream has to find it again, whatever happens.
+            // The client must not learn the stream's id before the log has recorded the stream.
             return self.poll_keep_alive(cx);
         }
         if let Some(preface) = self.preface.take() {
-            self.spoke = self.runtime.now();
+            self.last_sent = self.runtime.now();
             return Poll::Ready(Some(preface));
         }
         if let Some(driver) = &mut self.driver
@@ -132,7 +162,7 @@ impl SseBody {
             }
         };
         if !chunk.is_empty() {
-            self.spoke = self.runtime.now();
+            self.last_sent = self.runtime.now();
             return Poll::Ready(Some(Bytes::from(chunk)));
         }
         if ended {
@@ -141,18 +171,18 @@ impl SseBody {
         self.poll_keep_alive(cx)
     }
 
-    /// One timer for the whole stream: when it fires, it may have to wait for the rest of the time
-    /// since something was last said.
+    /// Uses one timer for the whole stream. When it fires early, because of a later chunk, it waits for
+    /// the remaining time.
     fn poll_keep_alive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = self.runtime.now();
-            let quiet = now.since(self.spoke);
-            if quiet >= self.keep_alive {
+            let idle = now.since(self.last_sent);
+            if idle >= self.keep_alive {
                 self.timer = self.runtime.sleep(self.keep_alive);
-                self.spoke = now;
+                self.last_sent = now;
                 return Poll::Ready(Some(Bytes::from_static(sse::KEEP_ALIVE)));
             }
-            self.timer = self.runtime.sleep(self.keep_alive - quiet);
+            self.timer = self.runtime.sleep(self.keep_alive - idle);
         }
         Poll::Pending
     }

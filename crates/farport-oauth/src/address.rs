@@ -1,10 +1,10 @@
-//! Addresses that a stranger's URL must not lead to.
+//! Addresses that a URL from an untrusted party must not lead to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is for a special use (RFC 6890 and its registries): this machine, a private
-/// network, a link, many receivers, documentation, or a translation to another address, which is
-/// then judged as that one is, or refused.
+/// Whether an address has a special use (RFC 6890 and its registries): loopback, private networks,
+/// link-local, multicast, documentation and the like. An IPv6 address that stands for an IPv4 address
+/// counts like that one.
 pub fn special_use(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => special_v4(address),
@@ -33,7 +33,7 @@ fn special_v4(address: Ipv4Addr) -> bool {
     )
 }
 
-/// Of IPv6, only 2000::/3 is handed out, and not all of that is for everybody's use.
+/// Only 2000::/3 is allocated as global unicast, and parts of it have special uses.
 fn special_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let [a, b, c, d, e, f, g, h] = segments;
@@ -42,10 +42,10 @@ fn special_v6(address: Ipv6Addr) -> bool {
         Ipv4Addr::new(a, b, c, d)
     };
     match (a, b) {
-        // IPv4 addresses written as IPv6 ones, and NAT64's, lead where the IPv4 address does.
+        // IPv4-mapped and NAT64 addresses lead to the IPv4 address.
         (0, 0) if (c, d, e) == (0, 0, 0) && f == 0xffff => special_v4(v4(g, h)),
         (0x64, 0xff9b) if (c, d, e, f) == (0, 0, 0, 0) => special_v4(v4(g, h)),
-        // 6to4, Teredo, benchmarking, ORCHID, documentation, and whatever the IETF has reserved.
+        // 6to4, Teredo, benchmarking, ORCHID, documentation, and ranges that the IETF reserves.
         (0x2002, _) => true,
         (0x2001, 0..=0x1ff) => true,
         (0x2001, 0x0db8) => true,
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_addresses_of_everybodys_network_are_not_special() {
+    fn only_public_addresses_are_not_special() {
         for (address, special) in [
             ("1.1.1.1", false),
             ("93.184.216.34", false),

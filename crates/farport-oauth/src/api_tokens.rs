@@ -1,14 +1,15 @@
-//! API tokens where there is no authorization server of ours.
+//! API tokens for servers without the built-in authorization server.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     Authenticated, BearerError, Digest, Store, UnixTime,
-    bearer::{self, TokenCache},
-    token::Kind,
+    resource_server::{self, TokenCache},
+    token::SecretKind,
 };
 
-/// Checks API tokens, for a server whose users sign in elsewhere or not at all.
+/// Validates API tokens, for a server whose users sign in at an external authorization server or not
+/// at all.
 pub struct ApiTokens {
     store: Arc<dyn Store>,
     cache: TokenCache,
@@ -21,7 +22,7 @@ impl std::fmt::Debug for ApiTokens {
 }
 
 impl ApiTokens {
-    /// Those in `store`.
+    /// Validates the API tokens in `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
@@ -29,26 +30,43 @@ impl ApiTokens {
         }
     }
 
-    /// Whether this looks like an API token.
+    /// Whether `token` has the form of an API token.
     pub fn fits(token: &str) -> bool {
-        Kind::Api.fits(token)
+        SecretKind::Api.fits(token)
     }
 
-    /// Who brings `token`.
+    /// Validates `token` and returns its holder.
     ///
     /// # Errors
-    /// When it is none, or the store fails.
+    /// When the token is not valid, or the store fails.
     pub async fn authenticate(
         &self,
         token: &str,
         now: UnixTime,
     ) -> Result<Arc<Authenticated>, BearerError> {
+        self.authenticate_within(token, now, Duration::MAX).await
+    }
+
+    /// Like [`ApiTokens::authenticate`], but reads the store again if the cached result is older than
+    /// `max_age`.
+    ///
+    /// # Errors
+    /// When the token is not valid, or the store fails.
+    pub async fn authenticate_within(
+        &self,
+        token: &str,
+        now: UnixTime,
+        max_age: Duration,
+    ) -> Result<Arc<Authenticated>, BearerError> {
         let id = Digest::of(token);
-        if let Some((who, _)) = self.cache.get(&id, now) {
+        if let Some((who, _)) = self.cache.get(&id, now, max_age) {
             return Ok(who);
         }
-        let found = bearer::api_token(&*self.store, &id, now).await?;
-        let (who, audience) = found.ok_or(BearerError::Invalid)?;
+        let found = resource_server::api_token(&*self.store, &id, now).await?;
+        let Some((who, audience)) = found else {
+            self.cache.forget_token(&id);
+            return Err(BearerError::Invalid);
+        };
         let who = Arc::new(who);
         self.cache.put(id, who.clone(), audience, now);
         Ok(who)

@@ -1,22 +1,22 @@
-//! For how long an answer may be kept (RFC 9111), within bounds of ours.
+//! How long a response may be cached (RFC 9111), within our own bounds.
 
 use std::time::Duration;
 
 use http::{HeaderMap, header};
 
-/// The bounds of how long something is kept, whatever its server says.
+/// The bounds of a cache lifetime.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Where it says nothing.
+    /// Without `max-age` in the response.
     pub(crate) default: Duration,
     pub(crate) least: Duration,
     pub(crate) most: Duration,
 }
 
 impl Bounds {
-    /// For how long an answer with these headers is good from now on.
+    /// How long a response with these headers may be cached from now on.
     pub(crate) fn lifetime(&self, headers: &HeaderMap) -> Duration {
-        let mut said = None;
+        let mut max_age = None;
         for directive in headers
             .get_all(header::CACHE_CONTROL)
             .iter()
@@ -30,8 +30,8 @@ impl Bounds {
             }
             if name.eq_ignore_ascii_case("max-age") {
                 let seconds = value.trim().trim_matches('"').parse().ok();
-                // The shorter one, of two that disagree.
-                said = match (said, seconds.map(Duration::from_secs)) {
+                // The shorter one, if two differ.
+                max_age = match (max_age, seconds.map(Duration::from_secs)) {
                     (Some(a), Some(b)) => Some(Duration::min(a, b)),
                     (a, b) => a.or(b),
                 };
@@ -40,7 +40,10 @@ impl Bounds {
         let age = headers.get(header::AGE).and_then(|age| age.to_str().ok());
         let age = age.and_then(|age| age.trim().parse().ok());
         let age = Duration::from_secs(age.unwrap_or(0));
-        said.map_or(self.default, |said| said.saturating_sub(age))
+        max_age
+            .map_or(self.default, |max_age: Duration| {
+                max_age.saturating_sub(age)
+            })
             .clamp(self.least, self.most)
     }
 }
@@ -50,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_says_counts_within_bounds() {
+    fn max_age_counts_within_the_bounds() {
         let bounds = Bounds {
             default: Duration::from_secs(600),
             least: Duration::from_secs(60),

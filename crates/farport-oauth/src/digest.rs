@@ -1,4 +1,4 @@
-//! What a store keeps of a secret.
+//! The digest under which a store knows a secret.
 
 use std::{
     fmt,
@@ -10,9 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The SHA-256 of a code, a token or a client's secret. Stores know secrets by this alone.
+/// The SHA-256 digest of a code, a token or a client secret. Stores never see the secret itself.
 ///
-/// Comparison takes the same time wherever two differ.
+/// Comparison takes constant time.
 #[derive(Clone, Copy)]
 pub struct Digest(pub [u8; 32]);
 
@@ -57,7 +57,7 @@ impl<'de> Deserialize<'de> for Digest {
             .map_err(D::Error::custom)?;
         let bytes = bytes
             .try_into()
-            .map_err(|_| D::Error::custom("a digest has 32 bytes"))?;
+            .map_err(|_| D::Error::custom("a digest must have 32 bytes"))?;
         Ok(Self(bytes))
     }
 }

@@ -1,19 +1,18 @@
-//! What a client is told when it is refused (RFC 6749, sections 4.1.2.1 and 5.2, and the
-//! registries that follow them).
+//! The errors that a client receives (RFC 6749, sections 4.1.2.1 and 5.2, and the registries that
+//! follow them).
 
 use std::{borrow::Cow, time::Duration};
 
 use http::StatusCode;
 
-/// An error code and a text for the client's developer. Causes that are none of a client's business
-/// are logged where they arise.
+/// An error code with a description for the client's developer. Internal causes are only logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OAuthError {
-    /// What went wrong.
+    /// The error code.
     pub code: ErrorCode,
-    /// In words; in the characters that RFC 6749 allows.
+    /// The description, in the characters that RFC 6749 allows.
     pub description: Cow<'static, str>,
-    /// When to come again.
+    /// How long the client should wait before a retry.
     pub retry_after: Option<Duration>,
 }
 
@@ -26,12 +25,12 @@ macro_rules! codes {
         }
 
         impl ErrorCode {
-            /// The code as it is sent.
+            /// The registered name of the code.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// The HTTP status of an answer that is an error document.
+            /// The HTTP status of an error response.
             pub fn status(self) -> StatusCode {
                 let status = match self { $(Self::$name => $status,)* };
                 StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST)
@@ -43,44 +42,44 @@ macro_rules! codes {
 codes! {
     /// A parameter is missing, repeated or malformed.
     InvalidRequest = "invalid_request", 400;
-    /// The client is unknown, or did not prove itself.
+    /// The client is unknown, or failed to authenticate.
     InvalidClient = "invalid_client", 401;
-    /// The code or refresh token is not good, or not this client's.
+    /// The code or refresh token is not valid, or belongs to another client.
     InvalidGrant = "invalid_grant", 400;
-    /// This client may not do that.
+    /// The client is not permitted to make this request.
     UnauthorizedClient = "unauthorized_client", 400;
-    /// There is no such grant type.
+    /// The grant type is not supported.
     UnsupportedGrantType = "unsupported_grant_type", 400;
-    /// There is no such response type.
+    /// The response type is not supported.
     UnsupportedResponseType = "unsupported_response_type", 400;
     /// The scope cannot be granted.
     InvalidScope = "invalid_scope", 400;
-    /// The user, or the server, said no.
+    /// The user or the server denied access.
     AccessDenied = "access_denied", 403;
-    /// The resource is not one of this server's (RFC 8707).
+    /// The resource does not belong to this server (RFC 8707).
     InvalidTarget = "invalid_target", 400;
-    /// A redirect URI must not be registered (RFC 7591).
+    /// A redirect URI is not acceptable (RFC 7591).
     InvalidRedirectUri = "invalid_redirect_uri", 400;
-    /// The client's metadata cannot be accepted (RFC 7591).
+    /// The client metadata is not acceptable (RFC 7591).
     InvalidClientMetadata = "invalid_client_metadata", 400;
-    /// Request objects are not taken (OpenID Connect).
+    /// Request objects are not supported (OpenID Connect).
     RequestNotSupported = "request_not_supported", 400;
-    /// Nor are references to them.
+    /// References to request objects are not supported (OpenID Connect).
     RequestUriNotSupported = "request_uri_not_supported", 400;
-    /// The user would have to be asked, and the client asked not to (OpenID Connect).
+    /// The user has to interact, but the client requested `prompt=none` (OpenID Connect).
     InteractionRequired = "interaction_required", 400;
-    /// The kind of token cannot be revoked here (RFC 7009).
+    /// This type of token cannot be revoked (RFC 7009).
     UnsupportedTokenType = "unsupported_token_type", 400;
-    /// Something broke here.
+    /// The server failed.
     ServerError = "server_error", 500;
-    /// Too much at a time; come again.
+    /// The server is busy, or a service it needs is unavailable; retry.
     TemporarilyUnavailable = "temporarily_unavailable", 503;
-    /// Too often; come again later.
+    /// The client sends too many requests; retry later.
     SlowDown = "slow_down", 429;
 }
 
 impl OAuthError {
-    /// An error with its text.
+    /// Creates an error. Characters that RFC 6749 does not allow become `?`.
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
         let mut description = description.into();
         // RFC 6749 allows printable ASCII without quote and backslash.
@@ -107,15 +106,18 @@ impl OAuthError {
     pub(crate) fn invalid_grant() -> Self {
         Self::new(
             ErrorCode::InvalidGrant,
-            "The code or refresh token is not valid, has expired, was revoked, or is another client's",
+            "the code or refresh token is not valid: it has expired, was revoked, or belongs to another client; sign in again",
         )
     }
 
     pub(crate) fn server_error() -> Self {
-        Self::new(ErrorCode::ServerError, "Something went wrong here")
+        Self::new(
+            ErrorCode::ServerError,
+            "the server could not complete the request; try again later",
+        )
     }
 
-    pub(crate) fn again_in(mut self, wait: Duration) -> Self {
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
     }

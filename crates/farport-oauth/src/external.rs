@@ -1,11 +1,15 @@
-//! An authorization server elsewhere, whose tokens are checked here and not issued.
+//! An external authorization server, whose tokens this server validates.
 
-mod checked;
+mod claims;
 mod metadata;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,53 +19,87 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use self::{
-    checked::{Checked, Refusal},
+    claims::{RejectReason, TokenClaims},
     metadata::Discovery,
 };
 use crate::{
     Authenticated, BearerError, Digest, Reach, UnixTime,
     jwks::{RemoteKeys, RemoteKeysError},
     jwt::{self, Algorithm, Expect},
+    limiter::{AddressLimiter, Rate},
     outgoing::Failure,
-    provider::{InvalidSettings, SecretIn, World, claims::Permissions, exchange::App, urls},
+    provider::{FetchContext, InvalidSettings, SecretIn, claims::Permissions, exchange::App, urls},
 };
 
-/// An authorization server elsewhere (RFC 9728): clients sign their users in there, and bring its
-/// tokens here.
+/// An external authorization server (RFC 9728). Users sign in there, and clients present its tokens
+/// here.
 ///
-/// A token is good when it is the server's, is for the resource that it is brought to, and its
-/// time has come and has not passed. What its `scope` or `scp` claim names is what it allows.
+/// A token is valid when this server issued it for the requested resource and it is within its
+/// lifetime. Its scopes are in its `scope` or `scp` claim.
 ///
-/// A token that is bound to its holder's key (`cnf`) is refused: that it is brought by its holder
-/// cannot be checked here.
+/// A sender-constrained token (with a `cnf` claim) is rejected, because the proof of possession
+/// cannot be verified here.
 pub struct ExternalServer {
     issuer: Arc<str>,
-    how: How,
+    validation: Validation,
     discovery: Discovery,
     audience: Vec<String>,
     algorithms: Vec<Algorithm>,
     scopes: Vec<Permissions>,
-    /// What was found out a moment ago; nothing, of a token that is not good.
-    checked: Cache<Digest, Remembered>,
+    /// Recent results.
+    results: Cache<Digest, CachedResult>,
+    /// How many introspection requests one network may cause.
+    unknown: AddressLimiter,
+    in_flight: AtomicUsize,
 }
 
 #[derive(Clone)]
-struct Remembered {
+struct CachedResult {
+    /// `None` for a token that is not valid.
     who: Option<Arc<Authenticated>>,
+    checked: UnixTime,
     until: UnixTime,
 }
 
-/// How it is found out whether a token is good.
-enum How {
-    /// It is a JWT (RFC 9068), signed with the server's keys.
+/// An introspection request. It counts until it is dropped.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The sender of a token, and how old a cached result may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Presenter {
+    /// The address that the request came from.
+    pub address: Option<IpAddr>,
+    /// The greatest age of a cached introspection response.
+    pub max_age: Duration,
+}
+
+impl Default for Presenter {
+    /// An unknown address, and any cached result.
+    fn default() -> Self {
+        Self {
+            address: None,
+            max_age: Duration::MAX,
+        }
+    }
+}
+
+/// How tokens are validated.
+enum Validation {
+    /// As a JWT (RFC 9068), signed with the server's keys.
     Signature {
-        /// The keys in the settings.
-        set: Option<Arc<RemoteKeys>>,
-        /// Those that the metadata name.
-        found: Mutex<Option<Arc<RemoteKeys>>>,
+        /// The keys from the settings.
+        configured: Option<Arc<RemoteKeys>>,
+        /// The keys from the metadata.
+        discovered: Mutex<Option<Arc<RemoteKeys>>>,
     },
-    /// The server is asked (RFC 7662).
-    Question {
+    /// By introspection (RFC 7662).
+    Introspection {
         app: App,
         secret_in: Option<SecretIn>,
         endpoint: Option<Url>,
@@ -69,230 +107,312 @@ enum How {
 }
 
 impl ExternalServer {
-    /// How far the server's clock may be off.
+    /// How far the server's clock may be ahead. A token expires at its `exp` without leeway, because
+    /// streams that it keeps open end then, too.
     const LEEWAY: Duration = Duration::from_secs(60);
 
-    /// How long a token is believed without looking again. What the server revokes is good for as
-    /// much longer.
-    const BELIEVED: Duration = Duration::from_secs(30);
+    /// How long the result of a signature check is cached.
+    const JWT_LIFETIME: Duration = Duration::from_secs(30);
 
-    /// How long a token is disbelieved without asking again.
-    const DISBELIEVED: Duration = Duration::from_secs(10);
+    /// How long an introspection response is cached. A revoked token is accepted that much longer.
+    const INTROSPECTION_LIFETIME: Duration = Duration::from_secs(10);
 
-    /// The most tokens that are remembered.
-    const REMEMBERED: usize = 20_000;
+    /// How many unknown tokens one network may present. Tokens that were valid before do not count.
+    const UNKNOWN_RATE: Rate = Rate {
+        burst: 300,
+        per_minute: 300,
+    };
 
-    /// The server with this issuer, whose tokens are JWTs. Its keys are found by its metadata
-    /// (RFC 8414, or OpenID Connect Discovery).
+    /// The most concurrent introspection requests.
+    const MOST_IN_FLIGHT: usize = 128;
+
+    /// The most of these that are about unknown tokens.
+    const MOST_UNKNOWN: usize = 64;
+
+    /// How long the result for an invalid token is cached.
+    const INVALID_LIFETIME: Duration = Duration::from_secs(10);
+
+    /// The most cached results.
+    const MOST_CACHED: usize = 20_000;
+
+    /// A server whose tokens are JWTs. Its keys come from its metadata (RFC 8414, or OpenID Connect
+    /// Discovery).
     ///
     /// # Errors
-    /// When the issuer is not an https URL (http is good for localhost).
+    /// When the issuer is not an https URL (http for localhost).
     pub fn jwt(issuer: &str) -> Result<Self, InvalidSettings> {
-        let how = How::Signature {
-            set: None,
-            found: Mutex::default(),
+        let validation = Validation::Signature {
+            configured: None,
+            discovered: Mutex::default(),
         };
-        Self::at(issuer, how)
+        Self::at(issuer, validation)
     }
 
-    /// The server with this issuer, which is asked about each token. We are a client of it. Its
-    /// introspection endpoint is found by its metadata.
+    /// A server that validates its tokens by introspection. `client_id` and `client_secret` identify
+    /// us there. Its introspection endpoint comes from its metadata.
     ///
     /// # Errors
-    /// When the issuer is not an https URL (http is good for localhost).
+    /// When the issuer is not an https URL (http for localhost).
     pub fn introspection(
         issuer: &str,
         client_id: impl Into<String>,
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, InvalidSettings> {
-        let how = How::Question {
+        let validation = Validation::Introspection {
             app: App::new(client_id, client_secret),
             secret_in: None,
             endpoint: None,
         };
-        Self::at(issuer, how)
+        Self::at(issuer, validation)
     }
 
-    fn at(issuer: &str, how: How) -> Result<Self, InvalidSettings> {
+    fn at(issuer: &str, validation: Validation) -> Result<Self, InvalidSettings> {
         let url = urls::endpoint("the issuer", issuer)?;
         Ok(Self {
             discovery: Discovery::new(&url, issuer),
             issuer: issuer.into(),
-            how,
+            validation,
             audience: Vec::new(),
             algorithms: Algorithm::ALL.to_vec(),
             scopes: vec![Permissions::new("scope"), Permissions::new("scp")],
-            checked: Cache::new(Self::REMEMBERED),
+            results: Cache::new(Self::MOST_CACHED),
+            unknown: AddressLimiter::new(Self::UNKNOWN_RATE),
+            in_flight: AtomicUsize::new(0),
         })
     }
 
-    /// Where its keys are, in place of where its metadata say. Only for JWTs.
+    /// Sets the URL of the keys, instead of the one in the metadata. Only for JWTs.
     ///
     /// # Errors
-    /// When it is not an https URL (http is good for localhost), or tokens are not JWTs.
+    /// When `url` is not an https URL (http for localhost), or tokens are validated by introspection.
     pub fn keys_at(mut self, url: &str) -> Result<Self, InvalidSettings> {
         let url = urls::endpoint("the URL of the keys", url)?;
-        match &mut self.how {
-            How::Signature { set, .. } => {
-                *set = Some(Arc::new(RemoteKeys::new(url, Reach::Configured)));
+        match &mut self.validation {
+            Validation::Signature { configured, .. } => {
+                *configured = Some(Arc::new(RemoteKeys::new(url, Reach::Configured)));
             }
-            How::Question { .. } => {
-                let why = "keys are for tokens that are checked by their signature";
+            Validation::Introspection { .. } => {
+                let why =
+                    "the URL of the keys has no effect: tokens are validated by introspection";
                 return Err(InvalidSettings(why.into()));
             }
         }
         Ok(self)
     }
 
-    /// Where it is asked about a token, in place of where its metadata say. Only for
-    /// introspection.
+    /// Sets the introspection endpoint, instead of the one in the metadata. Only for introspection.
     ///
     /// # Errors
-    /// When it is not an https URL (http is good for localhost), or it is not asked.
+    /// When `url` is not an https URL (http for localhost), or tokens are validated as JWTs.
     pub fn introspection_at(mut self, url: &str) -> Result<Self, InvalidSettings> {
         let url = urls::endpoint("the introspection endpoint", url)?;
-        match &mut self.how {
-            How::Question { endpoint, .. } => *endpoint = Some(url),
-            How::Signature { .. } => {
-                let why = "tokens that are checked by their signature are not asked about";
+        match &mut self.validation {
+            Validation::Introspection { endpoint, .. } => *endpoint = Some(url),
+            Validation::Signature { .. } => {
+                let why = "the introspection endpoint has no effect: tokens are validated as JWTs";
                 return Err(InvalidSettings(why.into()));
             }
         }
         Ok(self)
     }
 
-    /// Where the client secret goes when the server is asked. By default what its metadata say,
-    /// the header if they allow it.
+    /// Sets where the client secret goes in an introspection request. By default a method that the
+    /// metadata lists, the header if possible.
     #[must_use]
     pub fn secret_in(mut self, place: SecretIn) -> Self {
-        if let How::Question { secret_in, .. } = &mut self.how {
+        if let Validation::Introspection { secret_in, .. } = &mut self.validation {
             *secret_in = Some(place);
         }
         self
     }
 
-    /// One more audience that is ours. By default a token has to be for the very resource that it
-    /// is brought to (RFC 8707); with this, for one of those named instead. Some servers put a
-    /// name there that an operator gave to an API, or to a project.
+    /// Adds an accepted audience. By default the audience of a token has to be the requested resource
+    /// (RFC 8707); with this, one of the added audiences. Some servers use the name of an API or of a
+    /// project as the audience.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience.push(audience.into());
         self
     }
 
-    /// One more claim that says what a token allows, such as `permissions`: an array of strings,
-    /// or a string with spaces between them. A name that begins with `/` is a JSON pointer.
+    /// Adds a claim that contains scopes, such as `permissions`: an array of strings, or a
+    /// space-separated string. A name that starts with `/` is a JSON pointer.
     #[must_use]
     pub fn permissions_claim(mut self, claim: impl Into<String>) -> Self {
         self.scopes.push(Permissions::new(claim));
         self
     }
 
-    /// How JWTs may be signed. By default in any way that [`Algorithm`] knows.
+    /// Sets the accepted signature algorithms. Default: [`Algorithm::ALL`].
     #[must_use]
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = algorithms.into_iter().collect();
         self
     }
 
-    /// Its identifier.
+    /// The issuer identifier.
     pub fn issuer(&self) -> &Arc<str> {
         &self.issuer
     }
 
-    /// Who brings `token` to `resource`.
+    /// Validates `token` for `resource` and returns its holder.
     ///
     /// # Errors
-    /// When it is not good there, or the server cannot be reached.
+    /// When the token is not valid for the resource, or the server cannot be reached.
     pub async fn validate(
         &self,
         token: &str,
         resource: &str,
-        world: World<'_>,
+        context: FetchContext<'_>,
+    ) -> Result<Arc<Authenticated>, BearerError> {
+        self.validate_from(token, resource, Presenter::default(), context)
+            .await
+    }
+
+    /// Like [`ExternalServer::validate`], with information about the sender.
+    ///
+    /// # Errors
+    /// When the token is not valid for the resource, the server cannot be reached, or the sender
+    /// presents too many unknown tokens.
+    pub async fn validate_from(
+        &self,
+        token: &str,
+        resource: &str,
+        presenter: Presenter,
+        context: FetchContext<'_>,
     ) -> Result<Arc<Authenticated>, BearerError> {
         if token.len() > jwt::LONGEST {
             return Err(BearerError::Invalid);
         }
-        // No token has a space in it, so no other pair makes the same text.
+        // A token contains no space, so the text is unambiguous.
         let key = Digest::of(format!("{token} {resource}"));
-        let remembered = self.checked.get(&key);
-        if remembered.is_some_and(|remembered| remembered.until <= world.now) {
-            self.checked.remove(&key);
+        let introspects = matches!(self.validation, Validation::Introspection { .. });
+        let mut was_valid = false;
+        if let Some(cached) = self.results.get(&key) {
+            was_valid = cached.who.is_some();
+            let too_old = || {
+                let age = cached.checked.until(context.now);
+                introspects && was_valid && age > presenter.max_age
+            };
+            if cached.until <= context.now || too_old() {
+                self.results.remove(&key);
+            }
         }
-        // Of all who bring one token at once, one looks, and the others wait for what it finds.
-        let guard = match self.checked.get_value_or_guard_async(&key).await {
-            Ok(Remembered { who, .. }) => return who.ok_or(BearerError::Invalid),
+        // Concurrent requests with the same token share one validation.
+        let guard = match self.results.get_value_or_guard_async(&key).await {
+            Ok(CachedResult { who, .. }) => return who.ok_or(BearerError::Invalid),
             Err(guard) => guard,
         };
-        let outcome = match &self.how {
-            How::Signature { .. } => self.check_signature(token, resource, world).await,
-            How::Question { .. } => self.ask(token, resource, world).await,
+        let (outcome, lifetime) = match &self.validation {
+            Validation::Signature { .. } => (
+                self.check_signature(token, resource, context).await,
+                Self::JWT_LIFETIME,
+            ),
+            Validation::Introspection { .. } => {
+                let _in_flight = self.admit(was_valid, presenter.address, context.now)?;
+                let response = self.introspect(token, resource, context).await;
+                (response, Self::INTROSPECTION_LIFETIME)
+            }
         };
-        let remembered = match &outcome {
-            Ok(who) => Remembered {
-                until: who.expires.map_or(world.now.after(Self::BELIEVED), |end| {
-                    end.min(world.now.after(Self::BELIEVED))
-                }),
+        let outcome = outcome.map(|mut who| {
+            who.token = Some(key);
+            Arc::new(who)
+        });
+        let (checked, limit) = (context.now, context.now.after(lifetime));
+        let result = match &outcome {
+            Ok(who) => CachedResult {
+                until: who.expires.map_or(limit, |end| end.min(limit)),
+                checked,
                 who: Some(who.clone()),
             },
-            Err(BearerError::Invalid) if matches!(self.how, How::Question { .. }) => Remembered {
-                until: world.now.after(Self::DISBELIEVED),
+            Err(BearerError::Invalid) if introspects => CachedResult {
+                until: context.now.after(Self::INVALID_LIFETIME),
+                checked,
                 who: None,
             },
-            // A wrong signature costs little to find out again, and an outage ends.
+            // A signature is cheap to check again, and an outage ends.
             Err(_) => return outcome,
         };
-        // That somebody has emptied the cache meanwhile takes nothing away from what was found.
-        drop(guard.insert(remembered));
+        // The insertion fails if the cache was cleared in the meantime. The result still counts.
+        drop(guard.insert(result));
         outcome
+    }
+
+    /// Counts an introspection request.
+    fn admit(
+        &self,
+        was_valid: bool,
+        address: Option<IpAddr>,
+        now: UnixTime,
+    ) -> Result<InFlight<'_>, BearerError> {
+        if let (false, Some(address)) = (was_valid, address) {
+            let admitted = self.unknown.admit(&address, now);
+            admitted.map_err(BearerError::TooMany)?;
+        }
+        let most = match was_valid {
+            true => Self::MOST_IN_FLIGHT,
+            false => Self::MOST_UNKNOWN,
+        };
+        let in_flight = InFlight(&self.in_flight);
+        if self.in_flight.fetch_add(1, Ordering::Relaxed) >= most {
+            return Err(BearerError::TooMany(1));
+        }
+        Ok(in_flight)
     }
 
     async fn check_signature(
         &self,
         token: &str,
         resource: &str,
-        world: World<'_>,
-    ) -> Result<Arc<Authenticated>, BearerError> {
-        let ours: Vec<&str> = self.audiences(resource);
+        context: FetchContext<'_>,
+    ) -> Result<Authenticated, BearerError> {
+        let slashed = format!("{resource}/");
+        let accepted = self.audiences(resource, &slashed);
         let expect = Expect {
             algorithms: &self.algorithms,
             types: &["at+jwt", "JWT"],
             issuer: &self.issuer,
-            audience: &ours,
-            now: world.now,
+            audience: &accepted,
+            now: context.now,
             leeway: Self::LEEWAY,
         };
-        let keys = self.keys(world).await?;
-        let claims = match keys.verify(token, &expect, world).await {
+        let keys = self.keys(context).await?;
+        let claims = match keys.verify(token, &expect, context).await {
             Ok(claims) => claims,
-            Err(RemoteKeysError::Token(why)) => return Err(self.refuse(&why)),
+            Err(RemoteKeysError::Token(why)) => return Err(self.reject(&why)),
             Err(RemoteKeysError::Unavailable(why)) => return Err(BearerError::Unavailable(why)),
         };
-        self.accept(Checked::token(claims.members))
+        if claims.expires <= context.now {
+            return Err(self.reject(&RejectReason::Time));
+        }
+        self.accept(TokenClaims::of_jwt(claims.members))
     }
 
-    async fn ask(
+    async fn introspect(
         &self,
         token: &str,
         resource: &str,
-        world: World<'_>,
-    ) -> Result<Arc<Authenticated>, BearerError> {
-        let How::Question {
+        context: FetchContext<'_>,
+    ) -> Result<Authenticated, BearerError> {
+        let Validation::Introspection {
             app,
             secret_in,
             endpoint,
-        } = &self.how
+        } = &self.validation
         else {
-            return Err(BearerError::Unavailable("nobody is asked".into()));
+            return Err(BearerError::Unavailable(
+                "the server does not use introspection".into(),
+            ));
         };
         let (endpoint, place) = match (endpoint, secret_in) {
             (Some(endpoint), Some(place)) => (endpoint.clone(), *place),
             (Some(endpoint), None) => (endpoint.clone(), SecretIn::Header),
             (None, place) => {
-                let metadata = self.discovery.get(world).await;
+                let metadata = self.discovery.get(context).await;
                 let metadata = metadata.map_err(BearerError::Unavailable)?;
                 let Some(endpoint) = &metadata.introspection else {
-                    let why = "the server's metadata have no introspection_endpoint";
+                    let why =
+                        "the metadata of the authorization server has no introspection_endpoint";
                     return Err(BearerError::Unavailable(why.into()));
                 };
                 let place = place.unwrap_or(metadata.introspection_secret_in);
@@ -300,54 +420,69 @@ impl ExternalServer {
             }
         };
         let fields = vec![("token", token), ("token_type_hint", "access_token")];
-        let answer = app.post(&endpoint, place, fields, world).await;
-        let said: Result<Map<String, Value>, Failure> = answer
-            .and_then(|answer| answer.good())
-            .and_then(|answer| answer.object());
-        let said = said.map_err(|failure| BearerError::Unavailable(failure.to_string()))?;
-        let ours = self.audiences(resource);
-        self.accept(Checked::answer(said, &self.issuer, &ours, world.now))
+        let response = app.post(&endpoint, place, fields, context).await;
+        let members: Result<Map<String, Value>, Failure> = response
+            .and_then(|response| response.ok())
+            .and_then(|response| response.object());
+        let members = members.map_err(|failure| BearerError::Unavailable(failure.to_string()))?;
+        let slashed = format!("{resource}/");
+        let accepted = self.audiences(resource, &slashed);
+        self.accept(TokenClaims::of_introspection(
+            members,
+            &self.issuer,
+            &accepted,
+            context.now,
+        ))
     }
 
-    fn accept(&self, checked: Result<Checked, Refusal>) -> Result<Arc<Authenticated>, BearerError> {
-        match checked {
-            Ok(checked) => Ok(Arc::new(checked.who(&self.issuer, &self.scopes))),
-            Err(why) => Err(self.refuse(&why)),
+    fn accept(
+        &self,
+        claims: Result<TokenClaims, RejectReason>,
+    ) -> Result<Authenticated, BearerError> {
+        match claims {
+            Ok(claims) => Ok(claims.who(&self.issuer, &self.scopes)),
+            Err(why) => Err(self.reject(&why)),
         }
     }
 
-    fn refuse(&self, why: &dyn fmt::Display) -> BearerError {
-        tracing::debug!(issuer = %self.issuer, error = %why, "a token is refused");
+    fn reject(&self, why: &dyn fmt::Display) -> BearerError {
+        tracing::debug!(issuer = %self.issuer, error = %why, "rejected a token");
         BearerError::Invalid
     }
 
-    fn audiences<'a>(&'a self, resource: &'a str) -> Vec<&'a str> {
+    /// The accepted audiences of tokens for `resource`; `slashed` is its spelling with a slash at the
+    /// end.
+    fn audiences<'a>(&'a self, resource: &'a str, slashed: &'a str) -> Vec<&'a str> {
         match self.audience.as_slice() {
-            [] => vec![resource],
+            [] => vec![resource, slashed],
             named => named.iter().map(String::as_str).collect(),
         }
     }
 
-    /// The keys: those in the settings, or those that the metadata name.
-    async fn keys(&self, world: World<'_>) -> Result<Arc<RemoteKeys>, BearerError> {
-        let How::Signature { set, found } = &self.how else {
-            return Err(BearerError::Unavailable("there are no keys".into()));
+    /// The keys, from the settings or from the metadata.
+    async fn keys(&self, context: FetchContext<'_>) -> Result<Arc<RemoteKeys>, BearerError> {
+        let Validation::Signature {
+            configured,
+            discovered,
+        } = &self.validation
+        else {
+            return Err(BearerError::Unavailable("the server has no keys".into()));
         };
-        if let Some(keys) = set {
+        if let Some(keys) = configured {
             return Ok(keys.clone());
         }
-        let metadata = self.discovery.get(world).await;
+        let metadata = self.discovery.get(context).await;
         let metadata = metadata.map_err(BearerError::Unavailable)?;
         let Some(url) = &metadata.keys else {
-            let why = "the server's metadata have no jwks_uri";
+            let why = "the metadata of the authorization server has no jwks_uri";
             return Err(BearerError::Unavailable(why.into()));
         };
-        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*found {
+        let mut discovered = discovered.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*discovered {
             Some(keys) if keys.url() == url => Ok(keys.clone()),
             _ => {
                 let keys = RemoteKeys::new(url.clone(), Reach::Configured);
-                Ok(found.insert(Arc::new(keys)).clone())
+                Ok(discovered.insert(Arc::new(keys)).clone())
             }
         }
     }

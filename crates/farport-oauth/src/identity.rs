@@ -1,61 +1,61 @@
-//! Who signed in, and what came along.
+//! The identity and the provider tokens of a user.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Scopes, UnixTime, UserId};
 
-/// A user who has just signed in, as the one who vouches for them says.
+/// A signed-in user, as the provider describes them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Identity {
-    /// By whom and by what name they are known.
+    /// The issuer and the subject.
     pub user: UserId,
-    /// What they are called.
+    /// The display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Their e-mail address, where it has been verified. It links nobody to anything.
+    /// The email address, if the provider has verified it. It does not identify the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Whatever else is said of them: id token claims, or the provider's description of the user.
+    /// Other claims: those of the id token, or the provider's user info.
     #[serde(default)]
     pub claims: serde_json::Map<String, serde_json::Value>,
-    /// The scopes that this user may grant, where their provider limits them.
+    /// The scopes that this user may grant; `None` if the provider does not limit them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<Scopes>,
 }
 
-/// What a provider gave for the user: to be used for them, never to be shown to anybody.
+/// The provider's tokens of a user. Tools use them on the user's behalf.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UpstreamTokens {
     /// The access token.
     #[serde(serialize_with = "expose")]
     pub access: SecretString,
-    /// The refresh token, if the provider gave one.
+    /// The refresh token, if the provider issued one.
     #[serde(
         serialize_with = "expose_some",
         skip_serializing_if = "Option::is_none"
     )]
     #[serde(default)]
     pub refresh: Option<SecretString>,
-    /// When the access token ends, if the provider said so.
+    /// When the access token expires, if the provider says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<UnixTime>,
-    /// What it is good for at the provider, if the provider said so.
+    /// The scopes of the access token at the provider, if the provider says.
     #[serde(default)]
     pub scopes: Scopes,
 }
 
-/// What a grant holds sealed.
+/// The encrypted properties of a grant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Properties {
     /// The user.
     pub identity: Identity,
-    /// What their provider gave for them.
+    /// The provider's tokens of the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<UpstreamTokens>,
 }
 
-/// Only ever written into what is sealed.
+/// Only for data that is encrypted afterwards.
 fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.expose_secret())
 }

@@ -1,9 +1,9 @@
-//! The way through the browser: from the authorization endpoint over sign-in and consent back to
-//! the client.
+//! The pages in the browser: from the authorization endpoint through sign-in and consent back to the
+//! client.
 //!
-//! Nothing is believed that comes back from a browser, but the secret that continues a
-//! transaction, and that only together with the cookie of the browser that began it. What a
-//! transaction is about is sealed in the store.
+//! The server trusts nothing that a browser sends, except the secret that continues a transaction,
+//! and that only together with the cookie of the browser that started it. The store contains the
+//! transaction encrypted.
 //!
 //! ```text
 //! authorize ─┬─ sign-in page ── sign_in ──┐                     (development)
@@ -11,52 +11,102 @@
 //!            └─ consent page ── decide ── provider ── callback ─┘  (identity provider)
 //! ```
 //!
-//! A user who has consented before, to the same client, redirect URI and scopes, sees no consent
-//! page again; whoever is sent on to a provider for them has to come back as the same user. They do
-//! see it again where anybody could have sent the request: a public client that nobody vouches for,
-//! on the user's own machine, proves nothing (RFC 8252, section 8.6).
+//! A user who has already consented to the same client, redirect URI and scopes does not see the
+//! consent page again. If the browser goes to the provider without that page, the same user has to
+//! return. The page always appears for requests that any program could have sent: a public client on
+//! the user's own machine cannot authenticate (RFC 8252, section 8.6).
 
 mod authorize;
-mod callback;
+mod consent_page;
+mod consents;
 mod cookies;
-mod decide;
 mod finish;
-mod sign_in;
+mod forms;
+mod provider;
+mod sign_ins;
+mod transactions;
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
+pub use consent_page::{AccessTime, ConsentPage, SignedInUser};
 pub use cookies::{Cookies, SetCookie};
-pub use sign_in::DEVELOPMENT;
+pub use forms::{DENIED_BY_USER, DEVELOPMENT};
+
+use consents::Consents;
+use finish::CodeIssuer;
+use sign_ins::SignIns;
+use transactions::Transactions;
 
 use crate::{
-    AuthorizationServer, ClientId, Digest, ErrorCode, Identity, OAuthError, Properties, Scopes,
-    Site, Transaction, UnixTime,
-    keys::Purpose,
-    token::{Kind, digest},
+    ClientId, Digest, ErrorCode, Identity, OAuthError, Properties, Scopes, Site, UnixTime,
+    limiter::AddressLimiter,
+    parse_url,
+    server::{Clients, Core, admit},
 };
 
-/// A request of a browser to one of the pages.
+/// The pages in the browser.
+pub struct Interaction {
+    core: Arc<Core>,
+    clients: Arc<Clients>,
+    transactions: Transactions,
+    sign_ins: SignIns,
+    consents: Consents,
+    codes: CodeIssuer,
+    rate: AddressLimiter,
+}
+
+impl fmt::Debug for Interaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interaction")
+            .field("core", &self.core)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Interaction {
+    pub(crate) fn new(core: Arc<Core>, clients: Arc<Clients>) -> Self {
+        Self {
+            transactions: Transactions(core.clone()),
+            sign_ins: SignIns(core.clone()),
+            consents: Consents(core.clone()),
+            codes: CodeIssuer {
+                core: core.clone(),
+                clients: clients.clone(),
+            },
+            rate: AddressLimiter::new(core.config.authorize_rate),
+            core,
+            clients,
+        }
+    }
+
+    /// Counts a request from a browser.
+    fn admit(&self, request: &PageRequest<'_>) -> Result<(), OAuthError> {
+        admit(&self.rate, request.address, request.now)
+    }
+}
+
+/// A browser's request for one of the pages.
 #[derive(Clone, Copy)]
-pub struct Visit<'a> {
-    /// The site it came to.
+pub struct PageRequest<'a> {
+    /// The requested site.
     pub site: &'a Site,
-    /// The query, or the form that was sent.
+    /// The query, or the submitted form.
     pub parameters: &'a [u8],
-    /// The cookies it brought.
+    /// The cookies of the request.
     pub cookies: &'a Cookies,
-    /// Where it came from.
+    /// The address that the request came from.
     pub address: Option<IpAddr>,
     /// The present time.
     pub now: UnixTime,
 }
 
-/// Parameters hold secrets.
-impl fmt::Debug for Visit<'_> {
+/// Omits the parameters, which contain secrets.
+impl fmt::Debug for PageRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Visit")
+        f.debug_struct("PageRequest")
             .field("site", &self.site.issuer())
             .field("cookies", &self.cookies)
             .field("address", &self.address)
@@ -65,45 +115,47 @@ impl fmt::Debug for Visit<'_> {
     }
 }
 
-/// What to show a browser, or where to send it.
+/// The response to a browser: a page or a redirect.
 #[derive(Debug)]
-pub struct Answer {
-    /// What comes next.
+pub struct PageResponse {
+    /// The page or the redirect.
     pub next: Next,
-    /// Cookies to set with it.
+    /// Cookies to set.
     pub cookies: Vec<SetCookie>,
 }
 
-/// What comes next.
+/// The next page or redirect.
 pub enum Next {
-    /// Ask who it is.
+    /// The sign-in page, which asks for a name.
     SignIn(SignInPage),
-    /// Ask for consent.
+    /// The consent page.
     Consent(ConsentPage),
-    /// On to the identity provider.
+    /// A redirect to the identity provider.
     Provider {
-        /// What it is called.
+        /// The display name of the provider.
         name: String,
-        /// Where it is.
+        /// The authorization request to the provider.
         url: String,
     },
-    /// Back to the client, with a code or an error.
+    /// A redirect to the client, with a code or an error.
     Client {
-        /// What the client calls itself.
+        /// The unverified name of the client.
         name: Option<String>,
-        /// Its redirect URI with the answer.
+        /// The redirect URI with the authorization response.
         url: String,
-        /// Whether it is a code.
+        /// Whether the response contains a code.
         granted: bool,
+        /// The error in the response, if it contains no code.
+        error: Option<OAuthError>,
     },
-    /// Say why a client gets nothing that nobody vouches for, and leave it to the user whether to
-    /// go back there.
-    Stopped(Stopped),
-    /// Say what is wrong. A client or redirect URI that is not good is never redirected to.
-    Refused(Refused),
+    /// An error page with a link back to an unverified client.
+    ErrorLink(ErrorLink),
+    /// An error page. The browser is never redirected to a client or redirect URI that is not
+    /// registered.
+    ErrorPage(ErrorPage),
 }
 
-/// A URL that leads on holds a code or a `state`: it is said without its query.
+/// Omits the query of URLs, which contains a code or a `state`.
 impl fmt::Debug for Next {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = |url: &str| url.split('?').next().map(str::to_owned);
@@ -115,106 +167,103 @@ impl fmt::Debug for Next {
                 .field("name", name)
                 .field("url", &path(url))
                 .finish(),
-            Self::Client { name, url, granted } => f
+            Self::Client {
+                name, url, granted, ..
+            } => f
                 .debug_struct("Client")
                 .field("name", name)
                 .field("url", &path(url))
                 .field("granted", granted)
                 .finish(),
-            Self::Stopped(stopped) => f.debug_tuple("Stopped").field(stopped).finish(),
-            Self::Refused(refused) => f.debug_tuple("Refused").field(refused).finish(),
+            Self::ErrorLink(link) => f.debug_tuple("ErrorLink").field(link).finish(),
+            Self::ErrorPage(page) => f.debug_tuple("ErrorPage").field(page).finish(),
         }
     }
 }
 
-/// A request that comes to nothing before anybody has signed in, of a client that registered itself
-/// or is named by its document, and whose redirect URI is on the web.
+/// An error page with a link back to the client instead of a redirect.
 ///
-/// Anybody can be such a client. One who sends people here with a request that is wrong on purpose
-/// must not have them sent on in this server's name (RFC 9700, section 4.11.2).
+/// For a request that fails before a user has signed in, from a client that registered itself or has
+/// a metadata document, and whose redirect URI is on the web. Anyone can be such a client, and must
+/// not be able to use this server as an open redirector (RFC 9700, section 4.11.2).
 #[derive(Clone)]
-pub struct Stopped {
-    /// Why.
+pub struct ErrorLink {
+    /// The error.
     pub error: OAuthError,
-    /// What the client calls itself.
+    /// The unverified name of the client.
     pub name: Option<String>,
-    /// Its redirect URI with the error.
+    /// The redirect URI with the error.
     pub url: String,
-    /// Where that leads.
+    /// The destination of the URL.
     pub destination: Destination,
 }
 
-impl fmt::Debug for Stopped {
+impl fmt::Debug for ErrorLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stopped")
+        f.debug_struct("ErrorLink")
             .field("error", &self.error)
             .field("destination", &self.destination)
             .finish_non_exhaustive()
     }
 }
 
-/// What a user is told instead of being sent on.
+/// An error page for the user, without a redirect to the client.
 #[derive(Clone, Debug)]
-pub struct Refused {
-    /// The error.
+pub struct ErrorPage {
+    /// The problem, as the user should understand it.
+    pub problem: Problem,
+    /// The error, for the client's developer.
     pub error: OAuthError,
     /// The HTTP status.
     pub status: http::StatusCode,
 }
 
-/// Asks who it is.
+/// The problem that an error page explains to the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The client sent an invalid request.
+    InvalidRequest,
+    /// The server does not know the client.
+    UnknownClient,
+    /// The client's metadata document is not valid.
+    InvalidClient,
+    /// The server cannot read the client's metadata document at the moment.
+    ClientUnavailable,
+    /// The page has expired, or its form was sent before.
+    Expired,
+    /// Another browser started this sign-in.
+    OtherBrowser,
+    /// The server does not offer this sign-in method.
+    WrongSignIn,
+    /// Too many requests from the same address.
+    TooManyRequests,
+    /// The server failed.
+    ServerError,
+}
+
+/// The page that asks the user for a name.
 #[derive(Debug)]
 pub struct SignInPage {
-    /// Continues the transaction; stands in the form as `transaction`.
+    /// Continues the transaction; the form sends it as `transaction`.
     pub transaction: SecretString,
-    /// What the client calls itself.
+    /// The unverified name of the client.
     pub client_name: Option<String>,
-    /// What was wrong with the last try.
+    /// What was wrong with the last attempt.
     pub problem: Option<&'static str>,
 }
 
-/// Asks for consent.
-#[derive(Debug)]
-pub struct ConsentPage {
-    /// Continues the transaction; stands in the form as `transaction`.
-    pub transaction: SecretString,
-    /// The client's id.
-    pub client: ClientId,
-    /// What the client calls itself.
-    pub client_name: Option<String>,
-    /// Its home page.
-    pub client_uri: Option<String>,
-    /// Where the code goes: a host, a scheme, or this computer.
-    pub destination: Destination,
-    /// The resource that is asked for.
-    pub resource: Arc<str>,
-    /// The scopes that are asked for, each with what it allows.
-    pub scopes: Vec<(String, Option<String>)>,
-    /// Who has signed in, if that is known by now.
-    pub user: Option<Signed>,
-    /// Where the user will sign in, if they have to.
-    pub provider: Option<String>,
-}
-
-/// Who has signed in, for a page.
-#[derive(Clone, Debug)]
-pub struct Signed {
-    /// What to call them.
-    pub name: String,
-}
-
-/// Where a code goes.
+/// The destination of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// To a program on the user's own computer.
+    /// A program on the user's own computer.
     ThisComputer,
-    /// To a web server of this name.
+    /// A web server with this name.
     Host(String),
-    /// To the app that has this scheme.
+    /// The app that handles this scheme.
     App(String),
 }
 
-/// An authorization request that was accepted.
+/// A valid authorization request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Authorization {
     client: ClientId,
@@ -225,27 +274,30 @@ struct Authorization {
     scopes: Scopes,
     resource: Arc<str>,
     challenge: Digest,
-    /// The client wants the user to be asked whatever is remembered.
+    /// Whether the client requests the consent page even for a remembered consent.
     ask: bool,
-    /// Whether the operator named the client.
+    /// Whether the client comes from the settings.
     vouched_for: bool,
-    /// Whether a code can reach no other client. Consent is remembered for none but these.
+    /// Whether the code can reach no other client. Only then is consent remembered.
     assured: bool,
+    /// Whether the client gets refresh tokens.
+    #[serde(default)]
+    refreshes: bool,
 }
 
-/// What a transaction waits for.
+/// The step that a transaction waits for.
 #[derive(Clone, Serialize, Deserialize)]
 enum Stage {
-    /// For the user to say who they are.
+    /// The user enters a name.
     SignIn(Authorization),
-    /// For the user to consent; the user, if known.
+    /// The user consents; with the user, if known.
     Consent(Authorization, Option<Properties>),
-    /// For the user to come back from the provider.
+    /// The user returns from the provider.
     Provider {
         authorization: Authorization,
         verifier: String,
         nonce: String,
-        /// Who consented: the user at the browser just now, or one of whom it is remembered.
+        /// Whether the user consented just now, or an earlier consent is remembered.
         consent: Consented,
     },
 }
@@ -256,57 +308,80 @@ enum Consented {
     Before(Box<Identity>),
 }
 
-/// What is sealed of a transaction.
+/// The encrypted part of a transaction.
 #[derive(Clone, Serialize, Deserialize)]
 struct Pending {
-    /// The digest of the cookie that continues it.
+    /// The digest of the cookie that continues the transaction.
     browser: Digest,
     issuer: Arc<str>,
     stage: Stage,
 }
 
-impl From<OAuthError> for Refused {
+impl From<OAuthError> for ErrorPage {
     fn from(error: OAuthError) -> Self {
-        // On a page there is nobody to authenticate: an unknown client is a bad request.
+        // 401 would request authentication from the browser.
         let status = match error.code {
             ErrorCode::InvalidClient => http::StatusCode::BAD_REQUEST,
             code => code.status(),
         };
-        Self { error, status }
+        let problem = match error.code {
+            ErrorCode::InvalidClient => Problem::InvalidClient,
+            ErrorCode::SlowDown => Problem::TooManyRequests,
+            ErrorCode::TemporarilyUnavailable => Problem::ClientUnavailable,
+            ErrorCode::ServerError => Problem::ServerError,
+            _ => Problem::InvalidRequest,
+        };
+        Self {
+            problem,
+            error,
+            status,
+        }
     }
 }
 
-impl From<crate::StoreError> for Refused {
+impl From<crate::StoreError> for ErrorPage {
     fn from(error: crate::StoreError) -> Self {
         OAuthError::from(error).into()
     }
 }
 
-impl Refused {
-    fn forbidden(text: &'static str) -> Self {
+impl ErrorPage {
+    /// For a client that is not registered, or no longer.
+    fn unknown_client(error: OAuthError) -> Self {
         Self {
+            problem: Problem::UnknownClient,
+            ..error.into()
+        }
+    }
+
+    fn forbidden(problem: Problem, text: &'static str) -> Self {
+        Self {
+            problem,
             error: OAuthError::new(ErrorCode::AccessDenied, text),
             status: http::StatusCode::FORBIDDEN,
         }
     }
 
-    /// What a transaction is that is not there: over, or never was.
-    fn over() -> Self {
-        let text = "This page has expired or was used before. Start again from your client";
-        OAuthError::new(ErrorCode::InvalidRequest, text).into()
+    /// For a transaction that has expired, has completed, or never existed.
+    fn expired() -> Self {
+        let text = "the page has expired or was used before; start again from the client";
+        Self {
+            problem: Problem::Expired,
+            ..OAuthError::new(ErrorCode::InvalidRequest, text).into()
+        }
     }
 }
 
-impl From<Result<Self, Refused>> for Answer {
-    fn from(answer: Result<Self, Refused>) -> Self {
-        answer.unwrap_or_else(|refused| Self {
-            next: Next::Refused(refused),
+impl From<Result<Self, ErrorPage>> for PageResponse {
+    fn from(result: Result<Self, ErrorPage>) -> Self {
+        result.unwrap_or_else(|page| Self {
+            next: Next::ErrorPage(page),
             cookies: Vec::new(),
         })
     }
 }
 
-impl Answer {
+impl PageResponse {
     fn of(next: Next) -> Self {
         Self {
             next,
@@ -315,145 +390,11 @@ impl Answer {
     }
 }
 
-impl AuthorizationServer {
-    /// Begins a transaction that `browser`, a cookie's value, can continue.
-    async fn begin(
-        &self,
-        visit: &Visit<'_>,
-        browser: &SecretString,
-        stage: Stage,
-    ) -> Result<SecretString, Refused> {
-        let secret = Kind::Transaction.random(self.random());
-        let pending = Pending {
-            browser: digest(browser),
-            issuer: visit.site.issuer().clone(),
-            stage,
-        };
-        let plain = serde_json::to_vec(&pending).map_err(broken)?;
-        let transaction = Transaction {
-            id: digest(&secret),
-            expires: visit.now.after(self.config.transaction_lifetime),
-            sealed: self
-                .keys
-                .seal(self.random(), Purpose::Transaction, &secret, &plain),
-        };
-        let most = self.config.most_transactions;
-        self.world.store.begin(transaction, most).await?;
-        Ok(secret)
-    }
-
-    /// Takes up a transaction: nobody else can any more. It is left alone when another browser
-    /// brings it.
-    async fn take_up(
-        &self,
-        visit: &Visit<'_>,
-        secret: Option<&str>,
-        cookie: impl Fn(&Digest) -> Option<SecretString>,
-    ) -> Result<Stage, Refused> {
-        let secret = secret.filter(|secret| Kind::Transaction.fits(secret));
-        let secret: SecretString = secret.ok_or_else(Refused::over)?.into();
-        let id = digest(&secret);
-        let store = &self.world.store;
-        let found = store.transaction(&id).await?;
-        let found = found.filter(|found| found.expires > visit.now);
-        let pending: Pending =
-            self.opened(Purpose::Transaction, &secret, found.map(|t| t.sealed))?;
-        if pending.issuer != *visit.site.issuer() {
-            return Err(Refused::over());
-        }
-        let cookie = cookie(&id);
-        if cookie.is_none_or(|cookie| digest(&cookie) != pending.browser) {
-            let text = "This page belongs to another browser. Start again from your client";
-            return Err(Refused::forbidden(text));
-        }
-        let taken = store.take_transaction(&id).await?;
-        taken.ok_or_else(Refused::over)?;
-        Ok(pending.stage)
-    }
-
-    fn opened<T: DeserializeOwned>(
-        &self,
-        purpose: Purpose,
-        secret: &SecretString,
-        sealed: Option<Vec<u8>>,
-    ) -> Result<T, Refused> {
-        let sealed = sealed.ok_or_else(Refused::over)?;
-        let plain = self.keys.open(purpose, secret, &sealed);
-        let plain = plain.map_err(|error| {
-            tracing::warn!(%error, "a transaction does not open; is the master key another one?");
-            Refused::over()
-        })?;
-        serde_json::from_slice(&plain).map_err(broken)
-    }
-
-    /// The browser's own secret, which it has or gets, and the cookie that sets it. It is set each
-    /// time, so that it lasts for longer than the page that it belongs to.
-    fn browser(&self, visit: &Visit<'_>) -> (SecretString, SetCookie) {
-        let name = cookies::name(visit.site, "browser");
-        let known = visit.cookies.get(&name);
-        let secret: SecretString = match known.filter(|known| Kind::Cookie.fits(known)) {
-            Some(known) => known.into(),
-            None => Kind::Cookie.random(self.random()),
-        };
-        let (pages, browsers) = (
-            self.config.transaction_lifetime,
-            self.config.sign_in_lifetime,
-        );
-        let cookie = SetCookie::new(visit.site, "browser", secret.clone(), pages.max(browsers));
-        (secret, cookie)
-    }
-
-    /// Takes up a transaction that a form of ours continues.
-    async fn take_up_form(
-        &self,
-        visit: &Visit<'_>,
-        secret: Option<&str>,
-    ) -> Result<(Stage, SecretString), Refused> {
-        let cookie = visit.cookies.get(&cookies::name(visit.site, "browser"));
-        let cookie = cookie.map(SecretString::from);
-        let stage = self.take_up(visit, secret, |_| cookie.clone()).await?;
-        Ok((stage, cookie.unwrap_or_default()))
-    }
-
-    fn consent_page(
-        &self,
-        transaction: SecretString,
-        authorization: &Authorization,
-        user: Option<&Identity>,
-    ) -> ConsentPage {
-        let described = |scope: &str| {
-            let description = self.config.scope_descriptions.get(scope);
-            (scope.to_owned(), description.cloned())
-        };
-        let provider = match &self.sign_in {
-            crate::SignInMethod::Provider(provider) if user.is_none() => Some(provider.name()),
-            _ => None,
-        };
-        ConsentPage {
-            transaction,
-            client: authorization.client.clone(),
-            client_name: authorization.client_name.clone(),
-            client_uri: authorization.client_uri.clone(),
-            destination: destination(&authorization.redirect_uri),
-            resource: authorization.resource.clone(),
-            scopes: authorization.scopes.iter().map(described).collect(),
-            user: user.map(|user| Signed { name: called(user) }),
-            provider: provider.map(str::to_owned),
-        }
-    }
-}
-
-/// What to call a user on a page.
-fn called(user: &Identity) -> String {
-    let name = user.name.as_deref().or(user.email.as_deref());
-    name.unwrap_or(&user.user.subject).to_owned()
-}
-
 fn destination(redirect_uri: &str) -> Destination {
     if crate::redirect::is_loopback(redirect_uri) {
         return Destination::ThisComputer;
     }
-    match url::Url::parse(redirect_uri) {
+    match parse_url(redirect_uri) {
         Ok(url) if url.scheme() == "https" => {
             Destination::Host(url.host_str().unwrap_or_default().to_owned())
         }
@@ -462,7 +403,7 @@ fn destination(redirect_uri: &str) -> Destination {
     }
 }
 
-fn broken(error: serde_json::Error) -> Refused {
-    tracing::error!(%error, "a transaction does not serialise");
+fn internal_error(error: serde_json::Error) -> ErrorPage {
+    tracing::error!(%error, "cannot serialize a transaction");
     OAuthError::server_error().into()
 }

@@ -1,4 +1,4 @@
-//! JSON from others, read without guessing.
+//! Strict readers for JSON from other parties.
 
 use std::fmt;
 
@@ -8,24 +8,23 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-/// Reads an object in which no member stands twice, at whatever depth. Two readers can differ in
-/// which of two they take, so neither is taken.
+/// Reads an object without duplicate members at any depth. Parsers differ in which duplicate they use,
+/// so such a text is rejected.
 ///
 /// # Errors
-/// When it is not JSON, not an object, nested deeper than 128, or says something twice.
+/// When the text is not a JSON object, is nested deeper than 128 levels, or has a duplicate member.
 pub(crate) fn object(text: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
     match serde_json::from_slice(text)? {
         Strict(Value::Object(members)) => Ok(members),
-        Strict(_) => Err(serde_json::Error::custom("it is not an object")),
+        Strict(_) => Err(serde_json::Error::custom("not an object")),
     }
 }
 
-/// Reads what has the shape of `T`. Members that `T` does not have are let be; but it is text, as
-/// a whole.
+/// Reads a `T`. Unknown members are ignored, but the whole text has to be UTF-8.
 ///
 /// # Errors
-/// When it is not UTF-8, not JSON, or has another shape.
-pub(crate) fn shaped<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
+/// When the text is not UTF-8, not JSON, or not a `T`.
+pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
     let text = std::str::from_utf8(text).map_err(serde_json::Error::custom)?;
     serde_json::from_str(text)
 }
@@ -87,7 +86,7 @@ impl<'de> Visitor<'de> for Reader {
         let mut members = Map::new();
         while let Some((name, Strict(value))) = map.next_entry::<String, _>()? {
             if members.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member stands twice"));
+                return Err(A::Error::custom("duplicate member"));
             }
         }
         Ok(Value::Object(members))
@@ -99,7 +98,7 @@ mod tests {
     use super::object;
 
     #[test]
-    fn what_two_readers_could_read_differently_is_refused() {
+    fn text_that_parsers_read_differently_is_rejected() {
         for (text, good) in [
             (
                 r#"{"a":[1,-1,1.5,"x",null,true,{"b":{}}],"c":18446744073709551615}"#,

@@ -12,31 +12,31 @@ use serde_json::Value;
 
 use crate::{json, jwt::Algorithm};
 
-/// A set of public keys, as published. Keys of a kind that is not known here are let be, and so
-/// are keys that are too weak, and secret ones: what everybody can read proves nothing.
+/// A published set of public keys. Keys of an unsupported type, keys that are too weak and secret keys
+/// are ignored: a published secret proves nothing.
 ///
-/// Written, it is a set of RFC 7517 again, of the keys that are known.
+/// Serializes to a JWK set (RFC 7517) with the supported keys.
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
     keys: Vec<Key>,
 }
 
-/// A text is not a set of keys.
+/// A text is not a JWK set.
 #[derive(Debug, thiserror::Error)]
-#[error("it is not a set of keys: {0}")]
+#[error("not a JWK set: {0}")]
 pub struct InvalidKeySet(String);
 
 impl KeySet {
-    /// The most keys that are read of one set.
+    /// The most keys in one set. Further keys are ignored.
     pub const MOST: usize = 100;
 
-    /// Of a token that names no key, the most keys that are tried.
+    /// The most keys to try for a token without a key ID.
     const MOST_TRIED: usize = 4;
 
-    /// Reads a set as it is published.
+    /// Parses a JWK set.
     ///
     /// # Errors
-    /// When it is not a JSON object whose `keys` is an array, or when a member stands twice in it.
+    /// When the text is not a JSON object with an array `keys`, or has a duplicate member.
     pub fn parse(text: &[u8]) -> Result<Self, InvalidKeySet> {
         let members = json::object(text).map_err(|error| InvalidKeySet(error.to_string()))?;
         Self::read(&Value::Object(members))
@@ -49,19 +49,19 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    /// How many keys it has that can be used.
+    /// The number of usable keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether it has no key that can be used.
+    /// Whether there is no usable key.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The keys that may have made a signature with `algorithm`: those called `kid`, or, where the
-    /// signature names none, the first few that fit.
-    pub(crate) fn fitting(
+    /// The candidate keys for a signature with `algorithm`: those with the ID `kid`, or the first few
+    /// that fit if the token names none.
+    pub(crate) fn candidates(
         &self,
         algorithm: Algorithm,
         kid: Option<&str>,
@@ -88,11 +88,11 @@ impl<'de> Deserialize<'de> for KeySet {
     }
 }
 
-/// A public key that signatures are checked with.
+/// A public key for verifying signatures.
 #[derive(Clone)]
 pub(crate) struct Key {
     kid: Option<String>,
-    /// The one algorithm it is for, if its owner says so.
+    /// The only algorithm of the key, if its owner limits it.
     algorithm: Option<Algorithm>,
     pub(crate) public: PublicKey,
 }
@@ -105,13 +105,13 @@ pub(crate) enum PublicKey {
 }
 
 impl Key {
-    /// RFC 7518, section 3.3: shorter ones must not be used.
+    /// RFC 7518, section 3.3: shorter keys must not be used.
     const LEAST_RSA_BITS: usize = 2048;
 
     fn read(key: &Value) -> Option<Self> {
         let text = |name: &str| key.get(name).and_then(Value::as_str);
         let bytes = |name: &str| BASE64_URL_SAFE_NO_PAD.decode(text(name)?).ok();
-        // A key whose private part is published is everybody's.
+        // Anyone can sign with a key whose private part is published.
         if key.get("d").is_some() || key.get("k").is_some() {
             return None;
         }
@@ -152,7 +152,7 @@ impl Key {
 }
 
 fn rsa(n: &[u8], e: &[u8]) -> Option<PublicKey> {
-    // Longer ones than the library takes are not even made numbers of.
+    // Do not convert keys that are longer than the library accepts.
     if n.len() > RsaPublicKey::MAX_SIZE / 8 + 1 || e.len() > 8 {
         return None;
     }
@@ -168,7 +168,7 @@ fn rsa(n: &[u8], e: &[u8]) -> Option<PublicKey> {
 fn p256(x: &[u8], y: &[u8]) -> Option<PublicKey> {
     let (x, y): ([u8; 32], [u8; 32]) = (x.try_into().ok()?, y.try_into().ok()?);
     let point = EncodedPoint::from_affine_coordinates(&x.into(), &y.into(), false);
-    // This is where it is checked that the point is on the curve.
+    // This checks that the point is on the curve.
     let key = VerifyingKey::from_encoded_point(&point).ok()?;
     Some(PublicKey::P256(key))
 }

@@ -1,4 +1,4 @@
-//! Public keys that are kept at a URL, and may change there.
+//! Public keys at a URL, which may change.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,32 +9,31 @@ use crate::{
     caching::Bounds,
     jwk::KeySet,
     jwt::{self, Claims, Expect, JwtError},
-    outgoing::Answer,
-    provider::World,
+    outgoing::Response,
+    provider::FetchContext,
     remote::Remote,
 };
 
-/// The keys at a URL. They are fetched when they are first needed, kept for as long as their
-/// server says (from a minute to a day, ten minutes by default), and fetched again when a token
-/// names one that is not there, though not more often than every 30 seconds. However many ask at
-/// once, one request is under way at most.
+/// The JWK set at a URL. It is fetched on first use and cached as long as its server says (one minute
+/// to one day; ten minutes by default). It is fetched again when a token names an unknown key, at most
+/// every 30 seconds. Concurrent callers share one request.
 ///
-/// When they cannot be fetched, those at hand are good for another hour.
+/// If a fetch fails, the cached keys stay valid for another hour.
 pub struct RemoteKeys(Remote<KeySet>);
 
-/// Why a token could not be checked, or is refused.
+/// A token cannot be verified, or is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteKeysError {
-    /// The token is refused.
+    /// The token is rejected.
     #[error(transparent)]
     Token(#[from] JwtError),
-    /// The keys cannot be had. The text is for the log.
-    #[error("the keys cannot be fetched: {0}")]
+    /// The keys are not available. The text is for the log.
+    #[error("cannot fetch the keys: {0}")]
     Unavailable(String),
 }
 
 impl RemoteKeys {
-    /// The longest set that is read, in bytes.
+    /// The largest accepted JWK set, in bytes.
     pub const MOST_BYTES: usize = 256 * 1024;
 
     const BOUNDS: Bounds = Bounds {
@@ -43,29 +42,29 @@ impl RemoteKeys {
         most: Duration::from_secs(24 * 3600),
     };
 
-    /// The keys at `url`, of which nothing is fetched yet.
+    /// Creates the keys at `url`. Fetches nothing yet.
     pub fn new(url: Url, reach: Reach) -> Self {
         Self(Remote::new(url, reach, Self::BOUNDS, Self::MOST_BYTES))
     }
 
-    /// Where they are.
+    /// The URL of the keys.
     pub fn url(&self) -> &Url {
         self.0.url()
     }
 
-    /// Checks a token with them, see [`jwt::verify`].
+    /// Verifies a token with these keys; see [`jwt::verify`].
     ///
     /// # Errors
-    /// When the token is refused, or the keys cannot be had.
+    /// When the token is not valid, or the keys are not available.
     pub async fn verify(
         &self,
         token: &str,
         expect: &Expect<'_>,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Claims, RemoteKeysError> {
-        let keys = self.keys(world).await?;
+        let keys = self.keys(context).await?;
         match jwt::verify(token, &keys, expect) {
-            Err(JwtError::UnknownKey) => match self.0.newer(&keys, world, read).await {
+            Err(JwtError::UnknownKey) => match self.0.newer(&keys, context, read).await {
                 Some(keys) => Ok(jwt::verify(token, &keys, expect)?),
                 None => Err(JwtError::UnknownKey.into()),
             },
@@ -73,18 +72,18 @@ impl RemoteKeys {
         }
     }
 
-    /// The keys, fetched if need be.
+    /// Returns the keys, from the cache or fetched.
     ///
     /// # Errors
-    /// When they cannot be had.
-    pub async fn keys(&self, world: World<'_>) -> Result<Arc<KeySet>, RemoteKeysError> {
-        let keys = self.0.get(world, read).await;
+    /// When the keys cannot be fetched.
+    pub async fn keys(&self, context: FetchContext<'_>) -> Result<Arc<KeySet>, RemoteKeysError> {
+        let keys = self.0.get(context, read).await;
         keys.map_err(RemoteKeysError::Unavailable)
     }
 }
 
-fn read(answer: &Answer) -> Result<KeySet, String> {
-    KeySet::parse(&answer.body).map_err(|error| error.to_string())
+fn read(response: &Response) -> Result<KeySet, String> {
+    KeySet::parse(&response.body).map_err(|error| error.to_string())
 }
 
 impl fmt::Debug for RemoteKeys {

@@ -1,7 +1,7 @@
-//! Signed tokens (RFC 7519) in the compact form of RFC 7515.
+//! Signed JWTs (RFC 7519) in the compact serialization (RFC 7515).
 //!
-//! Every rule of RFC 8725 that concerns a reader holds here: the algorithms are a list of ours,
-//! a key is used with none but its own, and nothing that the header points at is followed.
+//! This follows RFC 8725: only listed algorithms are accepted, a key is used only with its own
+//! algorithm, and URLs and keys in the header are ignored.
 
 mod claims;
 mod signature;
@@ -15,14 +15,14 @@ pub use claims::Claims;
 
 use crate::{UnixTime, json, jwk::KeySet};
 
-/// The longest token that is read, in bytes.
+/// The longest accepted token, in bytes.
 pub const LONGEST: usize = 16 * 1024;
 
-/// The longest part that may be a header, in bytes of base64.
+/// The longest accepted header, in bytes of base64.
 const LONGEST_HEADER: usize = 4 * 1024;
 
-/// How a token may be signed. All of them need two keys, of which we know the public one; `none`
-/// and those with a shared secret are not among them.
+/// A signature algorithm. All of them are asymmetric: `none` and those with a shared secret are not
+/// supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// RSA, PKCS #1 v1.5, SHA-256.
@@ -38,7 +38,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All that are known here.
+    /// All supported algorithms.
     pub const ALL: &'static [Self] = &[
         Self::Rs256,
         Self::Rs384,
@@ -58,7 +58,7 @@ impl Algorithm {
         }
     }
 
-    /// The one of this name, which is compared exactly.
+    /// The algorithm with this name, which is case-sensitive.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|one| one.name() == name)
     }
@@ -68,74 +68,74 @@ impl Algorithm {
     }
 }
 
-/// What a token has to be.
+/// The requirements for a token.
 #[derive(Clone, Copy, Debug)]
 pub struct Expect<'a> {
-    /// How it may be signed.
+    /// The accepted algorithms.
     pub algorithms: &'a [Algorithm],
-    /// What its header may call it (`typ`, RFC 8725 section 3.11), without `application/` and in
-    /// whatever case. One that it does not call anything is a `JWT`. Empty: anything.
+    /// The accepted values of `typ` (RFC 8725, section 3.11), without `application/` and
+    /// case-insensitive. A missing `typ` counts as `JWT`. Empty: any value.
     pub types: &'a [&'a str],
-    /// Who issued it: `iss`, compared byte by byte.
+    /// The expected `iss`; see [`same_issuer`](crate::same_issuer).
     pub issuer: &'a str,
-    /// For whom it is: one of these stands in `aud`.
+    /// The accepted audiences: `aud` has to contain one of them.
     pub audience: &'a [&'a str],
     /// The present time.
     pub now: UnixTime,
-    /// How far the other's clock may be off.
+    /// How far the issuer's clock may be off.
     pub leeway: Duration,
 }
 
-/// Why a token is refused. None of it quotes the token.
+/// A token is rejected. The messages quote nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JwtError {
-    /// It is not a compact JWS with a JSON object in it.
-    #[error("it is not a signed token: {0}")]
+    /// The token is not a compact JWS with a JSON object.
+    #[error("not a signed JWT: {0}")]
     Malformed(&'static str),
-    /// It is signed in a way that is not accepted, or not at all.
-    #[error("its algorithm is not one that is accepted")]
+    /// The token is not signed, or with an algorithm that is not accepted.
+    #[error("the algorithm is not accepted")]
     Algorithm,
-    /// Its header names extensions that have to be understood. None is known here.
-    #[error("its header names critical extensions")]
+    /// The header names critical extensions. None is supported.
+    #[error("the header names critical extensions, which are not supported")]
     Critical,
-    /// It is a token for something else.
-    #[error("its type is not the one expected")]
+    /// The token has another type.
+    #[error("the type is not the expected one")]
     Type,
-    /// None of the keys is the one it was signed with. A newer set may have it.
-    #[error("there is no key of that kind and name")]
+    /// The signing key is not in the set. A newer set may contain it.
+    #[error("no key matches the key ID and algorithm")]
     UnknownKey,
-    /// The signature is not the key's.
-    #[error("its signature is wrong")]
+    /// The signature does not match the key.
+    #[error("the signature is not valid")]
     Signature,
-    /// A claim is missing, or is not of the type it has to be.
-    #[error("its claim `{0}` is missing or malformed")]
+    /// A claim is missing or has a wrong type.
+    #[error("the claim `{0}` is missing or malformed")]
     Claim(&'static str),
-    /// It is from somebody else.
-    #[error("its issuer is not the one expected")]
+    /// The token has another issuer.
+    #[error("the issuer is not the expected one")]
     Issuer,
-    /// It is for somebody else.
-    #[error("its audience is not the one expected")]
+    /// The token has another audience.
+    #[error("the audience is not the expected one")]
     Audience,
-    /// Its time is over.
-    #[error("it has expired")]
+    /// The token has expired.
+    #[error("the token has expired")]
     Expired,
-    /// Its time has not come (`nbf`), or it is from the future (`iat`).
-    #[error("it is not valid yet")]
+    /// The token is not valid yet (`nbf`), or was issued in the future (`iat`).
+    #[error("the token is not valid yet")]
     NotYet,
 }
 
-/// Checks a token: its form, its signature, then its claims.
+/// Verifies a token: its form, its signature, then its claims.
 ///
 /// # Errors
-/// When it is not what `expect` says, signed with one of `keys`. [`JwtError::UnknownKey`] tells
-/// apart that a newer set of keys might do.
+/// When the token does not meet `expect`, or none of `keys` signed it. After
+/// [`JwtError::UnknownKey`], a newer key set may succeed.
 pub fn verify(token: &str, keys: &KeySet, expect: &Expect<'_>) -> Result<Claims, JwtError> {
     let parts = Parts::split(token)?;
     let header = Header::read(parts.header)?;
     if !expect.algorithms.contains(&header.algorithm) {
         return Err(JwtError::Algorithm);
     }
-    if !expect.types.is_empty() && !expect.types.iter().any(|typ| header.is_called(typ)) {
+    if !expect.types.is_empty() && !expect.types.iter().any(|typ| header.has_type(typ)) {
         return Err(JwtError::Type);
     }
     signature::check(&parts, header.algorithm, header.kid.as_deref(), keys)?;
@@ -144,11 +144,10 @@ pub fn verify(token: &str, keys: &KeySet, expect: &Expect<'_>) -> Result<Claims,
     Ok(claims)
 }
 
-/// Who a token says issued it, before anything about it has been checked: good for finding the
-/// keys to check it with, and for nothing else.
+/// The `iss` of a token that has not been verified. Use it only to find the keys for verification.
 ///
 /// # Errors
-/// When it is not a token, or does not say.
+/// When the text is not a token, or has no `iss`.
 pub fn unverified_issuer(token: &str) -> Result<String, JwtError> {
     match Parts::split(token)?.claims()?.remove("iss") {
         Some(Value::String(issuer)) => Ok(issuer),
@@ -156,21 +155,21 @@ pub fn unverified_issuer(token: &str) -> Result<String, JwtError> {
     }
 }
 
-/// A token, in its three parts.
+/// The three parts of a token.
 struct Parts<'a> {
     header: &'a str,
     payload: &'a str,
     signature: &'a str,
-    /// What was signed: header, dot, payload.
+    /// The signed text: header, dot, payload.
     signed: &'a str,
 }
 
 impl<'a> Parts<'a> {
     fn split(token: &'a str) -> Result<Self, JwtError> {
         if token.len() > LONGEST {
-            return Err(JwtError::Malformed("it is too long"));
+            return Err(JwtError::Malformed("the token is too long"));
         }
-        let three = JwtError::Malformed("it has not three parts");
+        let three = JwtError::Malformed("the token does not have three parts");
         let (signed, signature) = token.rsplit_once('.').ok_or(three)?;
         let (header, payload) = signed.split_once('.').ok_or(three)?;
         if payload.contains('.') {
@@ -192,11 +191,11 @@ impl<'a> Parts<'a> {
 fn object(part: &str) -> Result<serde_json::Map<String, Value>, JwtError> {
     let text = BASE64_URL_SAFE_NO_PAD.decode(part);
     let text = text.map_err(|_| JwtError::Malformed("a part is not base64url"))?;
-    json::object(&text).map_err(|_| JwtError::Malformed("a part is not one JSON object"))
+    json::object(&text)
+        .map_err(|_| JwtError::Malformed("a part is not a JSON object without duplicate members"))
 }
 
-/// What is used of a header. Where it points to keys of its own (`jku`, `jwk`, `x5u`, `x5c`), we
-/// do not look.
+/// The header of a token. Keys in the header (`jku`, `jwk`, `x5u`, `x5c`) are ignored.
 struct Header {
     algorithm: Algorithm,
     kid: Option<String>,
@@ -206,7 +205,7 @@ struct Header {
 impl Header {
     fn read(part: &str) -> Result<Self, JwtError> {
         if part.len() > LONGEST_HEADER {
-            return Err(JwtError::Malformed("its header is too long"));
+            return Err(JwtError::Malformed("the header is too long"));
         }
         let mut members = object(part)?;
         if members.contains_key("crit") {
@@ -216,7 +215,7 @@ impl Header {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(JwtError::Malformed(
-                "its header has a member of a wrong type",
+                "a member of the header has a wrong type",
             )),
         };
         let algorithm = text("alg")?.as_deref().and_then(Algorithm::named);
@@ -227,8 +226,8 @@ impl Header {
         })
     }
 
-    /// RFC 7515, section 4.1.9.
-    fn is_called(&self, typ: &str) -> bool {
+    /// Compares `typ` (RFC 7515, section 4.1.9).
+    fn has_type(&self, typ: &str) -> bool {
         let called = self.typ.as_deref().unwrap_or("JWT");
         let prefix = "application/";
         let called = match called.split_at_checked(prefix.len()) {

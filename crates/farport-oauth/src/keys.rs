@@ -1,9 +1,8 @@
-//! Keys, and what is sealed with them.
+//! Encryption of transactions, sign-ins and grants.
 //!
-//! A grant's properties are sealed with a key of the grant's own. That key is nowhere in the
-//! clear: each code and token carries it wrapped under a key made of the token itself and of the
-//! master key. So neither a copy of the store nor a stolen master key opens a grant, and a token
-//! alone does neither.
+//! Each grant has its own key, which encrypts its properties. The store contains that key only
+//! wrapped: under keys derived from the master key together with one of the grant's codes or tokens.
+//! So neither a copy of the store, nor the master key, nor a token alone decrypts a grant.
 
 use std::fmt;
 
@@ -20,14 +19,14 @@ use crate::{Digest, Random};
 const NONCE: usize = 24;
 const ID: usize = 4;
 
-/// The master keys: the present one, and earlier ones that still open what they sealed.
+/// The master keys: the current one, and previous ones that only decrypt.
 pub struct Keys {
-    present: MasterKey,
-    earlier: Vec<MasterKey>,
+    current: MasterKey,
+    previous: Vec<MasterKey>,
 }
 
 struct MasterKey {
-    /// Says which key sealed something. Of the key's digest, so that it needs no bookkeeping.
+    /// Identifies the key that encrypted something. Derived from the key's digest.
     id: [u8; ID],
     secret: SecretBox<[u8; 32]>,
 }
@@ -35,12 +34,12 @@ struct MasterKey {
 /// The key of one grant.
 pub(crate) struct GrantKey(SecretBox<[u8; 32]>);
 
-/// Something does not open: it was sealed with another key, for another purpose, or changed since.
+/// Data cannot be decrypted: it was encrypted with another key or for another purpose, or was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("sealed with a key that is not here, or changed since")]
-pub struct Unopenable;
+#[error("encrypted with an unknown key, or changed since")]
+pub struct DecryptError;
 
-/// What something is sealed for. Sealed for one purpose, it does not open for another.
+/// The purpose of encrypted data. It can be decrypted for the same purpose only.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     Transaction,
@@ -93,18 +92,18 @@ impl MasterKey {
 }
 
 impl Keys {
-    /// Seals with `present`; opens with it and with `earlier` ones.
+    /// Encrypts with `current`. Decrypts with it and with the `previous` keys.
     ///
-    /// To rotate, make a new key the present one and keep the old one among the earlier until
-    /// nothing lives that it sealed: the longest that a grant lasts.
-    pub fn new(present: [u8; 32], earlier: impl IntoIterator<Item = [u8; 32]>) -> Self {
+    /// To rotate, make a new key the current one, and keep the old one among the previous keys for the
+    /// longest lifetime of a grant.
+    pub fn new(current: [u8; 32], previous: impl IntoIterator<Item = [u8; 32]>) -> Self {
         Self {
-            present: MasterKey::new(present),
-            earlier: earlier.into_iter().map(MasterKey::new).collect(),
+            current: MasterKey::new(current),
+            previous: previous.into_iter().map(MasterKey::new).collect(),
         }
     }
 
-    /// A key that nobody else has and that ends with the process.
+    /// A random key, which is lost when the process ends.
     pub fn ephemeral(random: &dyn Random) -> Self {
         let mut key = [0; 32];
         random.fill(&mut key);
@@ -112,12 +111,12 @@ impl Keys {
     }
 
     fn of(&self, id: [u8; ID]) -> Option<&MasterKey> {
-        std::iter::once(&self.present)
-            .chain(&self.earlier)
+        std::iter::once(&self.current)
+            .chain(&self.previous)
             .find(|key| key.id == id)
     }
 
-    /// Seals `plain`, to be opened for the same purpose, with the same `secret`.
+    /// Encrypts `plain`. The same purpose and the same `secret` decrypt it.
     pub(crate) fn seal(
         &self,
         random: &dyn Random,
@@ -125,25 +124,25 @@ impl Keys {
         secret: &SecretString,
         plain: &[u8],
     ) -> Vec<u8> {
-        let key = derive(&self.present, purpose, secret);
-        let mut sealed = self.present.id.to_vec();
+        let key = derive(&self.current, purpose, secret);
+        let mut sealed = self.current.id.to_vec();
         sealed.extend(encrypt(&key, random, purpose.label(), plain));
         sealed
     }
 
-    /// Opens what [`Keys::seal`] sealed.
+    /// Decrypts the result of [`Keys::seal`].
     pub(crate) fn open(
         &self,
         purpose: Purpose,
         secret: &SecretString,
         sealed: &[u8],
-    ) -> Result<Vec<u8>, Unopenable> {
-        let (id, sealed) = sealed.split_first_chunk().ok_or(Unopenable)?;
-        let key = derive(self.of(*id).ok_or(Unopenable)?, purpose, secret);
+    ) -> Result<Vec<u8>, DecryptError> {
+        let (id, sealed) = sealed.split_first_chunk().ok_or(DecryptError)?;
+        let key = derive(self.of(*id).ok_or(DecryptError)?, purpose, secret);
         decrypt(&key, purpose.label(), sealed)
     }
 
-    /// Wraps a grant's key so that whoever brings `token` can unwrap it.
+    /// Wraps a grant's key. The same `token` unwraps it.
     pub(crate) fn wrap(
         &self,
         random: &dyn Random,
@@ -158,9 +157,9 @@ impl Keys {
         &self,
         token: &SecretString,
         wrapped: &[u8],
-    ) -> Result<GrantKey, Unopenable> {
+    ) -> Result<GrantKey, DecryptError> {
         let key = self.open(Purpose::GrantKey, token, wrapped)?;
-        let key = key.try_into().map_err(|_| Unopenable)?;
+        let key = key.try_into().map_err(|_| DecryptError)?;
         Ok(GrantKey(SecretBox::new(Box::new(key))))
     }
 }
@@ -172,13 +171,13 @@ impl GrantKey {
         Self(SecretBox::new(key))
     }
 
-    /// Seals a grant's properties; `grant` is its id, to which they are bound.
+    /// Encrypts a grant's properties, bound to the grant's ID.
     pub(crate) fn seal(&self, random: &dyn Random, grant: &str, plain: &[u8]) -> Vec<u8> {
         encrypt(self.0.expose_secret(), random, &bound(grant), plain)
     }
 
-    /// Opens a grant's properties.
-    pub(crate) fn open(&self, grant: &str, sealed: &[u8]) -> Result<Vec<u8>, Unopenable> {
+    /// Decrypts a grant's properties.
+    pub(crate) fn open(&self, grant: &str, sealed: &[u8]) -> Result<Vec<u8>, DecryptError> {
         decrypt(self.0.expose_secret(), &bound(grant), sealed)
     }
 }
@@ -195,7 +194,7 @@ fn derive(master: &MasterKey, purpose: Purpose, secret: &SecretString) -> [u8; 3
     let mut key = [0; 32];
     #[expect(
         clippy::expect_used,
-        reason = "HKDF-SHA256 gives up to 8,160 bytes; this asks for 32"
+        reason = "HKDF-SHA256 provides up to 8,160 bytes; this requests 32"
     )]
     hkdf.expand(purpose.label(), &mut key)
         .expect("32 bytes are few enough");
@@ -211,7 +210,7 @@ fn encrypt(key: &[u8; 32], random: &dyn Random, bound: &[u8], plain: &[u8]) -> V
     };
     #[expect(
         clippy::expect_used,
-        reason = "it fails for plain texts of more than 256 GiB alone"
+        reason = "it fails only for plaintexts of more than 256 GiB"
     )]
     let sealed = XChaCha20Poly1305::new(key.into())
         .encrypt(XNonce::from_slice(&nonce), payload)
@@ -219,15 +218,15 @@ fn encrypt(key: &[u8; 32], random: &dyn Random, bound: &[u8], plain: &[u8]) -> V
     [&nonce[..], &sealed].concat()
 }
 
-fn decrypt(key: &[u8; 32], bound: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Unopenable> {
-    let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(Unopenable)?;
+fn decrypt(key: &[u8; 32], bound: &[u8], sealed: &[u8]) -> Result<Vec<u8>, DecryptError> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(DecryptError)?;
     let payload = Payload {
         msg: sealed,
         aad: bound,
     };
     XChaCha20Poly1305::new(key.into())
         .decrypt(XNonce::from_slice(nonce), payload)
-        .map_err(|_| Unopenable)
+        .map_err(|_| DecryptError)
 }
 
 #[cfg(test)]
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_with_the_same_secret_purpose_and_a_known_key() {
+    fn sealed_data_opens_with_the_same_secret_purpose_and_a_known_key() {
         let random = Counting(0.into());
         let (old, new) = (Keys::new([1; 32], []), Keys::new([2; 32], [[1; 32]]));
         let (secret, other) = (SecretString::from("s"), SecretString::from("t"));
@@ -257,17 +256,17 @@ mod tests {
             (&new, Purpose::Transaction, &other),
             (&Keys::new([2; 32], []), Purpose::Transaction, &secret),
         ] {
-            assert_eq!(keys.open(purpose, secret, &sealed), Err(Unopenable));
+            assert_eq!(keys.open(purpose, secret, &sealed), Err(DecryptError));
         }
         for index in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[index] ^= 1;
             let opened = new.open(Purpose::Transaction, &secret, &changed);
-            assert_eq!(opened, Err(Unopenable), "byte {index}");
+            assert_eq!(opened, Err(DecryptError), "byte {index}");
         }
         for length in 0..sealed.len() {
             let opened = new.open(Purpose::Transaction, &secret, &sealed[..length]);
-            assert_eq!(opened, Err(Unopenable), "{length} bytes");
+            assert_eq!(opened, Err(DecryptError), "{length} bytes");
         }
     }
 
@@ -277,6 +276,6 @@ mod tests {
         let key = GrantKey::random(&random);
         let sealed = key.seal(&random, "a", b"text");
         assert_eq!(key.open("a", &sealed).as_deref(), Ok(&b"text"[..]));
-        assert_eq!(key.open("b", &sealed), Err(Unopenable));
+        assert_eq!(key.open("b", &sealed), Err(DecryptError));
     }
 }

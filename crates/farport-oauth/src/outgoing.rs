@@ -1,45 +1,45 @@
-//! Requests to other servers: bounded, and without following anybody anywhere.
+//! Requests to other servers, with limits and without redirects.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::{Fetch, FetchError, Fetcher, Reach, json};
+use crate::{Fetch, FetchError, Fetcher, Reach, client::FormRequest, json};
 
-/// How long another server may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// The timeout of a request to another server.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why there is no answer that can be used. The text is for the log, and quotes no body.
+/// A request has no usable response. The message is for the log and quotes no body.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    #[error("it answered {0}")]
+    #[error("the server returned {0}")]
     Status(StatusCode),
-    #[error("it answered with something else than {expected} ({kind})")]
-    Nonsense {
+    #[error("the server returned {content_type} instead of {expected}")]
+    Unexpected {
         expected: &'static str,
-        /// What the answer calls itself.
-        kind: String,
+        /// The content type of the response.
+        content_type: String,
     },
-    #[error("the request cannot be written: {0}")]
+    #[error("the request is not valid: {0}")]
     Request(http::Error),
 }
 
-/// An answer, whatever its status.
+/// A response with any status.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
-    /// The answer, if it is a 200.
-    pub(crate) fn good(self) -> Result<Self, Failure> {
+impl Response {
+    /// The response, if its status is 200.
+    pub(crate) fn ok(self) -> Result<Self, Failure> {
         match self.status {
             StatusCode::OK => Ok(self),
             status => Err(Failure::Status(status)),
@@ -48,21 +48,23 @@ impl Answer {
 
     /// The body as a JSON object.
     pub(crate) fn object(&self) -> Result<Map<String, Value>, Failure> {
-        json::object(&self.body).map_err(|_| self.nonsense("a JSON object"))
+        json::object(&self.body).map_err(|_| self.unexpected("a JSON object"))
     }
 
-    pub(crate) fn nonsense(&self, expected: &'static str) -> Failure {
-        let kind = self.headers.get(header::CONTENT_TYPE);
-        let kind = kind.map(|kind| String::from_utf8_lossy(kind.as_bytes()).into_owned());
-        let kind = kind.unwrap_or_else(|| "no content type".into());
-        Failure::Nonsense {
+    /// The error for a response with another content than `expected`.
+    pub(crate) fn unexpected(&self, expected: &'static str) -> Failure {
+        let content_type = self.headers.get(header::CONTENT_TYPE);
+        let content_type =
+            content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let content_type = content_type.unwrap_or_else(|| "no content type".into());
+        Failure::Unexpected {
             expected,
-            kind: kind.chars().take(100).collect(),
+            content_type: content_type.chars().take(100).collect(),
         }
     }
 }
 
-/// A request that is being written.
+/// A request builder.
 pub(crate) struct Outgoing {
     builder: http::request::Builder,
     body: Bytes,
@@ -75,19 +77,30 @@ impl Outgoing {
         Self::new(Method::GET, url, Bytes::new(), reach, most_bytes)
     }
 
-    /// A form in a POST.
-    pub(crate) fn form<'a>(
+    /// A POST request with a form.
+    pub(crate) fn form(url: &Url, form: FormRequest, reach: Reach, most_bytes: usize) -> Self {
+        let mut request = Self::new(Method::POST, url, form.body, reach, most_bytes);
+        if let Some(headers) = request.builder.headers_mut() {
+            for (name, value) in &form.headers {
+                headers.insert(name, value.clone());
+            }
+        }
+        request
+    }
+
+    /// A request with a JSON body.
+    pub(crate) fn json(
+        method: Method,
         url: &Url,
-        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+        body: &Value,
         reach: Reach,
         most_bytes: usize,
     ) -> Self {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs(fields);
-        let mut request = Self::new(Method::POST, url, form.finish().into(), reach, most_bytes);
+        let body = Bytes::from(body.to_string());
+        let mut request = Self::new(method, url, body, reach, most_bytes);
         request.builder = request
             .builder
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            .header(header::CONTENT_TYPE, "application/json");
         request
     }
 
@@ -108,7 +121,15 @@ impl Outgoing {
         }
     }
 
-    /// Takes the place of a header of the same name.
+    /// Sets a header to a value, and replaces one with the same name.
+    pub(crate) fn header_value(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        if let Some(headers) = self.builder.headers_mut() {
+            headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Sets a header to a text, and replaces one with the same name.
     pub(crate) fn header(mut self, name: header::HeaderName, value: &str, secret: bool) -> Self {
         match http::HeaderValue::from_str(value) {
             Ok(mut value) => {
@@ -117,26 +138,26 @@ impl Outgoing {
                     headers.insert(name, value);
                 }
             }
-            // This makes the builder keep the error, which tells of it when it is sent.
+            // The builder keeps the error and returns it from `send`.
             Err(_) => self.builder = self.builder.header(name, value),
         }
         self
     }
 
-    pub(crate) async fn send(self, fetcher: &dyn Fetcher) -> Result<Answer, Failure> {
+    pub(crate) async fn send(self, fetcher: &dyn Fetcher) -> Result<Response, Failure> {
         let request = self.builder.body(self.body).map_err(Failure::Request)?;
         let most_bytes = self.most_bytes;
         let fetch = Fetch {
             request,
             reach: self.reach,
             most_bytes,
-            timeout: PATIENCE,
+            timeout: TIMEOUT,
         };
         let (parts, body) = fetcher.fetch(fetch).await?.into_parts();
         if body.len() > most_bytes {
             return Err(FetchError::TooLong.into());
         }
-        Ok(Answer {
+        Ok(Response {
             status: parts.status,
             headers: parts.headers,
             body,

@@ -1,45 +1,45 @@
-//! The parameters of a query or a form, each of which may stand once.
+//! The parameters of a query or a form. None may be repeated.
 
 use std::collections::HashMap;
 
 use url::form_urlencoded;
 
-/// Parameters by name. One without a value is one that was not sent (RFC 6749, section 3.1).
+/// Parameters by name. A parameter without a value counts as missing (RFC 6749, section 3.1).
 #[derive(Default)]
 pub(crate) struct Parameters {
     values: HashMap<String, String>,
-    /// Those that stand more than once; none of them has a value.
+    /// The repeated parameters, which have no value here.
     repeated: Vec<String>,
 }
 
-/// Why a query or a form is not read.
+/// A query or a form cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Malformed {
     #[error("the parameters are too long")]
     TooLong,
     #[error("there are too many parameters")]
     TooMany,
-    #[error("a parameter is not text")]
+    #[error("a parameter is not valid UTF-8 text")]
     NotText,
 }
 
-/// The most parameters that are read.
+/// The most accepted parameters.
 const MOST: usize = 64;
 
-/// The longest query or form that is read.
+/// The longest accepted query or form, in bytes.
 const MOST_BYTES: usize = 64 * 1024;
 
 impl Parameters {
     pub(crate) fn read(encoded: &[u8]) -> Result<Self, Malformed> {
-        Self::read_those(encoded, |_| true)
+        Self::read_if(encoded, |_| true)
     }
 
-    /// Reads the parameters of these names, whatever else there is.
+    /// Reads the parameters with these names and ignores all others.
     pub(crate) fn read_some(encoded: &[u8], names: &[&str]) -> Result<Self, Malformed> {
-        Self::read_those(encoded, |name| names.contains(&name))
+        Self::read_if(encoded, |name| names.contains(&name))
     }
 
-    fn read_those(encoded: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Self, Malformed> {
+    fn read_if(encoded: &[u8], wanted: impl Fn(&str) -> bool) -> Result<Self, Malformed> {
         if encoded.len() > MOST_BYTES {
             return Err(Malformed::TooLong);
         }
@@ -49,7 +49,7 @@ impl Parameters {
             if index == MOST {
                 return Err(Malformed::TooMany);
             }
-            // A replacement character is what is made of bytes that are not UTF-8.
+            // Bytes that are not UTF-8 became replacement characters.
             let text = |text: &str| !text.contains(|c: char| c.is_control() || c == '\u{fffd}');
             if !text(&name) || !text(&value) {
                 return Err(Malformed::NotText);
@@ -70,29 +70,28 @@ impl Parameters {
         Ok(read)
     }
 
-    /// The value of a parameter that stands once.
+    /// The value of a parameter that is not repeated.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Whether this parameter stands more than once.
+    /// Whether this parameter is repeated.
     pub(crate) fn repeats(&self, name: &str) -> bool {
         self.repeated.iter().any(|repeated| repeated == name)
     }
 
-    /// A parameter that stands more than once, if there is one. A long name, which is none of
-    /// ours, is not given back to anybody.
+    /// The name of a repeated parameter, if there is one. Does not quote long names, which are unknown.
     pub(crate) fn repeated(&self) -> Option<&str> {
         let first = self.repeated.first()?;
         Some(if first.len() <= 64 {
             first
         } else {
-            "A parameter"
+            "a parameter"
         })
     }
 }
 
-/// Values may be secrets.
+/// Omits the values, which may be secrets.
 impl std::fmt::Debug for Parameters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_is_refused() {
+    fn parameters_that_are_not_text_are_rejected() {
         for encoded in ["a=%00", "a=%ff", "a=b%0d%0aSet-Cookie", "%0a=b", "a=%c3%28"] {
             let read = Parameters::read(encoded.as_bytes()).err();
             assert_eq!(read, Some(Malformed::NotText), "{encoded}");

@@ -1,4 +1,4 @@
-//! Identity providers: those who say who somebody is.
+//! Identity providers, at which users sign in.
 
 pub(crate) mod claims;
 mod env;
@@ -24,81 +24,103 @@ pub use slack::Slack;
 
 use crate::{BoxFuture, Fetcher, Properties, UnixTime, UpstreamTokens};
 
-/// A place where users sign in.
+/// An identity provider.
 ///
-/// Nothing here is kept between two steps of one sign-in: what has to be is in the arguments, and
+/// An implementation keeps no state between the steps of a sign-in. The state is in the arguments, and
 /// comes from a transaction that is bound to one browser.
 pub trait Provider: Send + Sync + 'static {
-    /// What it is called on pages: `GitHub`.
+    /// The display name, such as `GitHub`.
     fn name(&self) -> &str;
 
-    /// Where to send the browser.
+    /// Starts a sign-in. Returns the authorization request, where the browser goes.
     fn begin<'a>(
         &'a self,
         begin: Begin<'a>,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Url, ProviderError>>;
 
-    /// Makes of the code, with which the browser came back, who the user is.
+    /// Completes a sign-in with the code that the browser returned. Returns the user.
     fn finish<'a>(
         &'a self,
         finish: Finish<'a>,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Properties, ProviderError>>;
 
-    /// Renews what the provider gave for a user. What it leaves out of its answer stays.
+    /// Refreshes the provider's tokens of a user. Values that the response omits stay unchanged.
     fn refresh<'a>(
         &'a self,
         tokens: &'a UpstreamTokens,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<UpstreamTokens, ProviderError>>;
+
+    /// Revokes the provider's tokens of a user whose grant has ended. By default, and for providers
+    /// without revocation, does nothing.
+    fn revoke<'a>(
+        &'a self,
+        _tokens: &'a UpstreamTokens,
+        _world: FetchContext<'a>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Whether a revocation ends all of the user's tokens for this server. The server then revokes only
+    /// when the user has no other grant. Default: false.
+    fn revokes_all(&self) -> bool {
+        false
+    }
+
+    /// The claim with a unique user name: `login` at GitHub. `None`, the default, if the provider does
+    /// not guarantee that no two users have the same name at the same time.
+    fn unique_login(&self) -> Option<&str> {
+        None
+    }
 }
 
-/// The time, and the way to the provider's servers.
+/// The current time, and the access to other servers.
 #[derive(Clone, Copy)]
-pub struct World<'a> {
+pub struct FetchContext<'a> {
     /// The present time.
     pub now: UnixTime,
-    /// The way to other servers.
+    /// Sends requests to other servers.
     pub fetcher: &'a Arc<dyn Fetcher>,
 }
 
-impl std::fmt::Debug for World<'_> {
+impl std::fmt::Debug for FetchContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World")
+        f.debug_struct("FetchContext")
             .field("now", &self.now)
             .finish_non_exhaustive()
     }
 }
 
-/// The beginning of a sign-in at a provider.
+/// The parameters of the start of a sign-in.
 pub struct Begin<'a> {
-    /// Where the browser is to come back to.
+    /// The redirect URI, where the browser returns to.
     pub redirect_uri: &'a str,
-    /// What it is to bring back.
+    /// The `state` that the browser has to return with.
     pub state: &'a str,
-    /// What an id token has to repeat.
+    /// The nonce that the id token has to contain.
     pub nonce: &'a str,
-    /// The PKCE verifier; what is sent is its S256 challenge.
+    /// The PKCE verifier. The request contains its S256 challenge.
     pub verifier: &'a str,
 }
 
-/// The end of a sign-in at a provider.
+/// The parameters of the end of a sign-in.
 pub struct Finish<'a> {
-    /// The code that the browser brought.
+    /// The code that the browser returned with.
     pub code: &'a str,
-    /// The `iss` that it brought (RFC 9207), which has to be the provider's where there is one,
-    /// and has to be there where the provider's metadata say so.
+    /// The `iss` that the browser returned with (RFC 9207). It has to be the provider's. It is required
+    /// if the provider's metadata announces it.
     pub iss: Option<&'a str>,
-    /// The redirect URI of the beginning.
+    /// The redirect URI of the start.
     pub redirect_uri: &'a str,
-    /// The nonce of the beginning.
+    /// The nonce of the start.
     pub nonce: &'a str,
-    /// The PKCE verifier of the beginning.
+    /// The PKCE verifier of the start.
     pub verifier: &'a str,
 }
 
-/// All but the redirect URI is secret.
+/// Only the redirect URI is not secret.
 impl std::fmt::Debug for Begin<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Begin")
@@ -116,25 +138,25 @@ impl std::fmt::Debug for Finish<'_> {
     }
 }
 
-/// Why a sign-in at a provider failed. Both texts are without secrets.
+/// A sign-in at a provider failed. The messages contain no secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    /// The provider answered, and what it says cannot be accepted: a wrong signature, audience,
-    /// nonce, issuer. The text is for the log.
-    #[error("what the provider says is not acceptable: {0}")]
+    /// The provider's response is not acceptable: its signature, audience, nonce or issuer is wrong. The
+    /// message is for the log.
+    #[error("the provider's response is not valid: {0}")]
     Unacceptable(String),
-    /// This user may not sign in here. The text is for the user.
+    /// This user may not sign in. The message is for the user.
     #[error("{0}")]
     NotAllowed(String),
-    /// The provider refuses: the code or the refresh token is not good (any more).
-    #[error("the provider refuses: {0}")]
+    /// The provider rejected the code or the refresh token.
+    #[error("the provider rejected the request: {0}")]
     Refused(String),
-    /// The provider cannot be reached, or answers nonsense.
+    /// The provider cannot be reached, or its response cannot be read.
     #[error("the provider failed: {0}")]
     Unavailable(String),
 }
 
-/// A provider cannot be set up so. The text is for the operator.
+/// The settings of a provider are not valid. The message is for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSettings(pub String);

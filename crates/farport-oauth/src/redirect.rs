@@ -1,69 +1,98 @@
-//! Redirect URIs: which may be registered, and which one matches which.
+//! Redirect URIs: which are accepted, and how they are compared.
 //!
-//! A URI is compared as text (OAuth 2.1, section 4.1.3). Only the port of a loopback URI may
-//! differ, because a native client takes whichever is free (RFC 8252, section 7.3).
+//! URIs are compared as text (OAuth 2.1, section 4.1.3). Only the port of a loopback URI may differ,
+//! because a native client uses any free port (RFC 8252, section 7.3).
 
-use url::Url;
+use crate::parse_url;
 
-/// Why a redirect URI cannot be used.
+/// A redirect URI is not accepted. The message follows "the redirect URI ... cannot be used: ".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedirectError {
-    /// It is longer than 2,048 bytes.
-    #[error("it is too long")]
+    /// The URI is longer than 2,048 bytes.
+    #[error("it is longer than 2048 bytes")]
     TooLong,
-    /// It is no absolute URI in printable ASCII.
-    #[error("it is not an absolute URI")]
+    /// The URI is not an absolute URI in printable ASCII.
+    #[error("it is not an absolute URI in printable ASCII")]
     NotAbsolute,
-    /// It has a fragment.
+    /// The URI has a fragment.
     #[error("it has a fragment")]
     Fragment,
-    /// It has user information.
-    #[error("it names a user")]
+    /// The URI contains a user name.
+    #[error("it contains a user name")]
     UserInfo,
-    /// Its scheme runs or shows something instead of leading back to a client.
-    #[error("its scheme is not one that leads to a client")]
+    /// Browsers handle the scheme themselves instead of opening a client.
+    #[error("its scheme cannot open a client")]
     Scheme,
-    /// It is http, and not loopback.
-    #[error("http is for loopback addresses alone")]
+    /// The URI is http, and its host is not a loopback address.
+    #[error("http is only accepted for localhost, 127.0.0.1 and [::1]; use https")]
     Insecure,
-    /// Its private-use scheme is not on the list of those that are allowed.
-    #[error("its private-use scheme is not allowed here")]
+    /// The private-use scheme has no dot and is not in the list of accepted ones.
+    #[error(
+        "its scheme is not known here; use a scheme with a dot, such as com.example.app, or ask \
+         the server's operator to add it to redirect_schemes"
+    )]
     PrivateUse,
 }
 
-/// Which redirect URIs are accepted.
+/// Which redirect URIs are accepted: https, http at loopback addresses, private-use schemes with a
+/// dot (RFC 8252, section 7.1), and the listed ones without.
 #[derive(Clone, Debug)]
 pub struct RedirectPolicy {
-    /// The private-use schemes that lead to clients: `cursor`, `vscode`. In lower case.
+    /// The accepted private-use schemes without a dot, such as `cursor` and `vscode`, in lower case.
     pub private_use_schemes: Vec<String>,
 }
 
+/// The schemes of well-known clients.
+const KNOWN: [&str; 11] = [
+    "claude",
+    "cline",
+    "cursor",
+    "goose",
+    "kiro",
+    "lmstudio",
+    "raycast",
+    "vscode",
+    "vscode-insiders",
+    "windsurf",
+    "zed",
+];
+
 impl Default for RedirectPolicy {
     fn default() -> Self {
-        let schemes = ["cursor", "vscode", "vscode-insiders", "windsurf", "zed"];
         Self {
-            private_use_schemes: schemes.map(str::to_owned).into(),
+            private_use_schemes: KNOWN.map(str::to_owned).into(),
         }
     }
 }
 
 const LONGEST: usize = 2048;
 
-/// Schemes that a browser treats as something else than a way to a client. Refused even if
-/// somebody allows them.
-const NEVER: [&str; 16] = [
+/// Schemes that a browser or the system handles itself. Refused even where the settings allow them.
+const NEVER: [&str; 28] = [
     "about",
+    "android-app",
     "blob",
     "chrome",
+    "chrome-extension",
+    "content",
     "data",
+    "edge",
     "file",
     "filesystem",
     "ftp",
     "intent",
     "jar",
     "javascript",
+    "livescript",
     "mailto",
+    "mhtml",
+    "moz-extension",
+    "ms-msdt",
+    "res",
     "resource",
+    "search-ms",
+    "sms",
+    "tel",
     "vbscript",
     "view-source",
     "ws",
@@ -71,15 +100,15 @@ const NEVER: [&str; 16] = [
 ];
 
 impl RedirectPolicy {
-    /// Checks a URI that a client wants codes to be sent to.
+    /// Checks a redirect URI.
     ///
     /// # Errors
-    /// When it must not be used.
+    /// When the URI is not accepted.
     pub fn check(&self, uri: &str) -> Result<(), RedirectError> {
         if uri.len() > LONGEST {
             return Err(RedirectError::TooLong);
         }
-        // What browsers mend, each in its own way, is refused before anybody parses it.
+        // Browsers replace these characters in different ways.
         let strange = |byte: u8| !byte.is_ascii_graphic() || b"\\\"<>^`{|}".contains(&byte);
         if uri.bytes().any(strange) {
             return Err(RedirectError::NotAbsolute);
@@ -88,7 +117,7 @@ impl RedirectPolicy {
         if uri.contains('#') {
             return Err(RedirectError::Fragment);
         }
-        let url = Url::parse(uri).map_err(|_| RedirectError::NotAbsolute)?;
+        let url = parse_url(uri).map_err(|_| RedirectError::NotAbsolute)?;
         if url.scheme() != scheme {
             return Err(RedirectError::NotAbsolute);
         }
@@ -102,7 +131,7 @@ impl RedirectPolicy {
         }
         match scheme {
             "https" | "http" => {
-                // `https:host` and `https:///host` are mended into something else.
+                // Parsers change `https:host` and `https:///host` into other URLs.
                 if authority.is_none_or(str::is_empty) || url.host_str().is_none_or(str::is_empty) {
                     return Err(RedirectError::NotAbsolute);
                 }
@@ -112,12 +141,24 @@ impl RedirectPolicy {
                 Ok(())
             }
             _ if self.private_use_schemes.iter().any(|known| known == scheme) => Ok(()),
+            // `client.example:8443/callback` is a host and a port without their scheme.
+            _ if is_reverse_domain(scheme) && !begins_with_port(rest) => Ok(()),
             _ => Err(RedirectError::PrivateUse),
         }
     }
 }
 
-/// Whether `presented` is the URI that was `registered`.
+/// Whether a scheme is a domain name that the client's author controls, in reverse order.
+fn is_reverse_domain(scheme: &str) -> bool {
+    scheme.contains('.') && scheme.split('.').all(|label| !label.is_empty())
+}
+
+fn begins_with_port(rest: &str) -> bool {
+    let first = rest.split(['/', '?']).next().unwrap_or(rest);
+    !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether `presented` matches a registered URI.
 pub(crate) fn matches(registered: &str, presented: &str) -> bool {
     if registered == presented {
         return true;
@@ -128,12 +169,12 @@ pub(crate) fn matches(registered: &str, presented: &str) -> bool {
     }
 }
 
-/// Whether a URI leads to a program on the user's own machine.
+/// Whether a URI leads to a program on the user's machine.
 pub(crate) fn is_loopback(uri: &str) -> bool {
     loopback(uri).is_some()
 }
 
-/// The host, and everything after the port, of an http URI at a loopback address.
+/// The host and the part after the port of an http URI with a loopback address.
 fn loopback(uri: &str) -> Option<(&str, &str)> {
     let rest = uri.strip_prefix("http://")?;
     let host = ["127.0.0.1", "[::1]", "localhost"];
@@ -156,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_https_loopback_and_allowed_schemes_lead_to_clients() {
+    fn only_https_loopback_and_client_schemes_are_accepted() {
         let policy = RedirectPolicy::default();
         use RedirectError::*;
         for (uri, expect) in [
@@ -202,7 +243,21 @@ mod tests {
             ("blob:https://client.example/x", Err(Scheme)),
             ("mailto:a@b.example", Err(Scheme)),
             ("myapp://callback", Err(PrivateUse)),
-            ("com.example.app:/callback", Err(PrivateUse)),
+            ("ms-settings://callback", Err(PrivateUse)),
+            ("com.example.app:/callback", Ok(())),
+            ("com.example.app:callback", Ok(())),
+            ("com.example.app://callback?x=1", Ok(())),
+            ("com.example-2.app+beta:/callback", Ok(())),
+            ("com.example.app:/callback#x", Err(Fragment)),
+            ("com.example.app://user@callback", Err(UserInfo)),
+            ("COM.example.app:/callback", Err(NotAbsolute)),
+            ("client.example:8443/callback", Err(PrivateUse)),
+            ("example..app:/callback", Err(PrivateUse)),
+            ("example.:/callback", Err(PrivateUse)),
+            ("javascript:com.example.app", Err(Scheme)),
+            ("data:com.example.app", Err(Scheme)),
+            ("about:blank", Err(Scheme)),
+            ("view-source:https://client.example/", Err(Scheme)),
         ] {
             assert_eq!(policy.check(uri), expect, "{uri}");
         }
@@ -211,7 +266,27 @@ mod tests {
     }
 
     #[test]
-    fn a_scheme_that_never_leads_to_a_client_cannot_be_allowed() {
+    fn the_schemes_of_well_known_clients_are_accepted() {
+        let policy = RedirectPolicy::default();
+        for scheme in [
+            "cursor",
+            "vscode",
+            "vscode-insiders",
+            "windsurf",
+            "kiro",
+            "goose",
+            "claude",
+            "cline",
+            "lmstudio",
+            "raycast",
+        ] {
+            let uri = format!("{scheme}://host/callback");
+            assert_eq!(policy.check(&uri), Ok(()), "{uri}");
+        }
+    }
+
+    #[test]
+    fn settings_cannot_allow_schemes_that_browsers_handle() {
         let policy = RedirectPolicy {
             private_use_schemes: NEVER.map(str::to_owned).into(),
         };
@@ -222,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn redirect_uris_match_as_text_but_for_the_port_of_loopback() {
+    fn redirect_uris_match_as_text_except_for_the_port_of_loopback() {
         for (registered, presented, expect) in [
             ("https://a.example/cb", "https://a.example/cb", true),
             ("https://a.example/cb", "https://a.example/cb/", false),

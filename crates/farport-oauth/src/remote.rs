@@ -1,53 +1,53 @@
-//! Documents that are kept at a URL, and may change there.
+//! A cache for a document at a URL.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use futures_util::lock::Mutex as Turn;
+use futures_util::lock::Mutex as AsyncMutex;
 use url::Url;
 
 use crate::{
     Reach, UnixTime,
     caching::Bounds,
-    outgoing::{Answer, Outgoing},
-    provider::World,
+    outgoing::{Outgoing, Response},
+    provider::FetchContext,
 };
 
-/// A document at a URL. It is fetched when it is first needed and kept for as long as its server
-/// says, within bounds. However many ask at once, one request is under way at most. When it cannot
-/// be fetched again, the one at hand is good for another hour.
+/// A cached document at a URL. It is fetched on first use and cached as long as its server says, within
+/// bounds. Concurrent callers share one request. If a fetch fails, the cached document stays valid for
+/// another hour.
 pub(crate) struct Remote<T> {
     url: Url,
     reach: Reach,
     bounds: Bounds,
     most_bytes: usize,
     state: Mutex<State<T>>,
-    /// Held by whoever is fetching.
-    fetching: Turn<()>,
+    /// Locked during a fetch.
+    fetching: AsyncMutex<()>,
 }
 
 struct State<T> {
-    kept: Option<Kept<T>>,
-    /// When it was last asked for, with whatever outcome.
-    asked: Option<UnixTime>,
-    /// When that last went wrong, and how; nothing since it last went well.
+    cached: Option<Cached<T>>,
+    /// The time of the last request.
+    requested: Option<UnixTime>,
+    /// The time and the error of the last request, if it failed.
     failed: Option<(UnixTime, String)>,
 }
 
-struct Kept<T> {
+struct Cached<T> {
     document: Arc<T>,
-    /// When it is to be fetched again.
+    /// When to fetch it again.
     stale: UnixTime,
 }
 
 impl<T> Remote<T> {
-    /// Between two requests because what was looked for is not in the document.
+    /// The least time between two requests for a newer document.
     const PAUSE: Duration = Duration::from_secs(30);
-    /// After a request that failed.
+    /// The least time between a failed request and the next one.
     const RETRY: Duration = Duration::from_secs(5);
-    /// How long a document that cannot be fetched again is good beyond its time.
+    /// How long an expired document stays valid while fetches fail.
     const GRACE: Duration = Duration::from_secs(3600);
 
     pub(crate) fn new(url: Url, reach: Reach, bounds: Bounds, most_bytes: usize) -> Self {
@@ -57,11 +57,11 @@ impl<T> Remote<T> {
             bounds,
             most_bytes,
             state: Mutex::new(State {
-                kept: None,
-                asked: None,
+                cached: None,
+                requested: None,
                 failed: None,
             }),
-            fetching: Turn::new(()),
+            fetching: AsyncMutex::new(()),
         }
     }
 
@@ -73,90 +73,93 @@ impl<T> Remote<T> {
         self.reach
     }
 
-    /// The document, fetched if need be, and read with `read`. An error is for the log.
+    /// Returns the document, from the cache or fetched and parsed with `read`. The error is for the log.
     pub(crate) async fn get(
         &self,
-        world: World<'_>,
-        read: impl Fn(&Answer) -> Result<T, String>,
+        context: FetchContext<'_>,
+        read: impl Fn(&Response) -> Result<T, String>,
     ) -> Result<Arc<T>, String> {
-        if let Some(document) = self.fresh(world.now) {
+        if let Some(document) = self.fresh(context.now) {
             return Ok(document);
         }
-        let _turn = self.fetching.lock().await;
-        // Somebody else may have fetched it meanwhile.
-        if let Some(document) = self.fresh(world.now) {
+        let _guard = self.fetching.lock().await;
+        // Another caller may have fetched it in the meantime.
+        if let Some(document) = self.fresh(context.now) {
             return Ok(document);
         }
         let failed = self.state().failed.clone();
         let why = match failed {
-            Some((when, why)) if when.until(world.now) < Self::RETRY => why,
-            _ => match self.fetch(world, read).await {
+            Some((when, why)) if when.until(context.now) < Self::RETRY => why,
+            _ => match self.fetch(context, read).await {
                 Ok(document) => return Ok(document),
                 Err(why) => why,
             },
         };
-        match &self.state().kept {
-            Some(kept) if world.now < kept.stale.after(Self::GRACE) => Ok(kept.document.clone()),
+        match &self.state().cached {
+            Some(cached) if context.now < cached.stale.after(Self::GRACE) => {
+                Ok(cached.document.clone())
+            }
             _ => Err(why),
         }
     }
 
     fn fresh(&self, now: UnixTime) -> Option<Arc<T>> {
         let state = self.state();
-        let kept = state.kept.as_ref().filter(|kept| now < kept.stale)?;
-        Some(kept.document.clone())
+        let cached = state.cached.as_ref();
+        let cached = cached.filter(|cached| now < cached.stale)?;
+        Some(cached.document.clone())
     }
 
-    /// A document that is newer than `seen`, if there is any.
+    /// Returns a document that is newer than `seen`, if there is one.
     pub(crate) async fn newer(
         &self,
         seen: &Arc<T>,
-        world: World<'_>,
-        read: impl Fn(&Answer) -> Result<T, String>,
+        context: FetchContext<'_>,
+        read: impl Fn(&Response) -> Result<T, String>,
     ) -> Option<Arc<T>> {
-        let _turn = self.fetching.lock().await;
+        let _guard = self.fetching.lock().await;
         {
             let state = self.state();
-            let kept = state.kept.as_ref().map(|kept| &kept.document);
-            if let Some(other) = kept.filter(|document| !Arc::ptr_eq(document, seen)) {
+            let cached = state.cached.as_ref().map(|cached| &cached.document);
+            if let Some(other) = cached.filter(|document| !Arc::ptr_eq(document, seen)) {
                 return Some(other.clone());
             }
-            let recently = |asked: UnixTime| asked.until(world.now) < Self::PAUSE;
-            if state.asked.is_some_and(recently) {
+            let recent = |time: UnixTime| time.until(context.now) < Self::PAUSE;
+            if state.requested.is_some_and(recent) {
                 return None;
             }
         }
-        self.fetch(world, read).await.ok()
+        self.fetch(context, read).await.ok()
     }
 
-    /// Fetches it. Only for who holds the turn.
+    /// Fetches the document. The caller holds the lock `fetching`.
     async fn fetch(
         &self,
-        world: World<'_>,
-        read: impl Fn(&Answer) -> Result<T, String>,
+        context: FetchContext<'_>,
+        read: impl Fn(&Response) -> Result<T, String>,
     ) -> Result<Arc<T>, String> {
-        // Noted before, so that callers who go away while they wait cannot make it more often.
-        self.state().asked = Some(world.now);
+        // Set before the request, so that cancelled callers cannot cause more requests.
+        self.state().requested = Some(context.now);
         let request = Outgoing::get(&self.url, self.reach, self.most_bytes);
-        let answer = request.send(&**world.fetcher).await;
-        let read = answer
-            .and_then(Answer::good)
+        let response = request.send(&**context.fetcher).await;
+        let read = response
+            .and_then(Response::ok)
             .map_err(|failure| failure.to_string())
-            .and_then(|answer| Ok((read(&answer)?, self.bounds.lifetime(&answer.headers))));
+            .and_then(|response| Ok((read(&response)?, self.bounds.lifetime(&response.headers))));
         let mut state = self.state();
         match read {
             Ok((document, lifetime)) => {
                 let document = Arc::new(document);
-                state.kept = Some(Kept {
+                state.cached = Some(Cached {
                     document: document.clone(),
-                    stale: world.now.after(lifetime),
+                    stale: context.now.after(lifetime),
                 });
                 state.failed = None;
                 Ok(document)
             }
             Err(why) => {
-                tracing::warn!(url = %self.url, error = %why, "a document cannot be fetched");
-                state.failed = Some((world.now, why.clone()));
+                tracing::warn!(url = %self.url, error = %why, "cannot fetch a document");
+                state.failed = Some((context.now, why.clone()));
                 Err(why)
             }
         }

@@ -4,17 +4,17 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// A set of scopes. Written as one string, with a space between two.
+/// A set of scopes. Its text form is space-separated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scopes(BTreeSet<Arc<str>>);
 
-/// A string holds what no scope may.
+/// A string is not a valid list of scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a scope is printable ASCII without space, quote and backslash")]
+#[error("a scope must be printable ASCII without spaces, quotes and backslashes")]
 pub struct InvalidScope;
 
 impl Scopes {
-    /// The most scopes that one string may hold.
+    /// The most scopes in one string.
     pub const MOST: usize = 100;
 
     /// No scope.
@@ -22,11 +22,10 @@ impl Scopes {
         Self::default()
     }
 
-    /// Reads a space-separated list.
+    /// Parses a space-separated list.
     ///
     /// # Errors
-    /// When a character stands in it that no scope may hold, or it holds more than
-    /// [`Scopes::MOST`].
+    /// When a scope contains an invalid character, or there are more than [`Scopes::MOST`] scopes.
     pub fn parse(text: &str) -> Result<Self, InvalidScope> {
         let mut scopes = BTreeSet::new();
         for scope in text.split(' ').filter(|scope| !scope.is_empty()) {
@@ -39,34 +38,34 @@ impl Scopes {
         Ok(Self(scopes))
     }
 
-    /// Whether this scope is among them.
+    /// Whether the set contains `scope`.
     pub fn contains(&self, scope: &str) -> bool {
         self.0.contains(scope)
     }
 
-    /// Whether all of `other` are among them.
+    /// Whether the set contains all of `other`.
     pub fn covers(&self, other: &Self) -> bool {
         other.0.is_subset(&self.0)
     }
 
-    /// Those that both hold.
+    /// The scopes in both sets.
     #[must_use]
     pub fn both(&self, other: &Self) -> Self {
         Self(self.0.intersection(&other.0).cloned().collect())
     }
 
-    /// Those that one of the two holds.
+    /// The scopes in either set.
     #[must_use]
     pub fn either(&self, other: &Self) -> Self {
         Self(self.0.union(&other.0).cloned().collect())
     }
 
-    /// Whether there is none.
+    /// Whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// One after another, in alphabetical order.
+    /// Iterates over the scopes in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|scope| &**scope)
     }
@@ -107,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_is_made_of_the_characters_of_rfc_6749() {
+    fn a_scope_has_only_the_characters_of_rfc_6749() {
         for (text, expect) in [
             ("", Some("")),
             ("b  a b", Some("a b")),

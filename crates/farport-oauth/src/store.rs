@@ -1,25 +1,24 @@
-//! What has to be remembered, and the operations on it that happen at once or not at all.
+//! The store: the state of an authorization server, and its atomic operations.
 //!
-//! A one-time thing is never found first and deleted then: the operation that uses it up is the
-//! one that says whether it was still there. Looking at a code or a token before is harmless,
-//! since what is looked at never changes.
+//! A one-time value is never read first and deleted later: one operation uses it up and returns whether
+//! it was unused. Reading a code or a token beforehand is harmless, because its record never changes.
 //!
-//! Everything that proves something is known by its [`Digest`] alone. What a grant holds of its
-//! user, upstream tokens among it, is sealed with a key of its own, and that key is only there
-//! wrapped by a code or token; so a copy of the store opens nothing.
+//! The store knows secrets only by their [`Digest`]. The properties of a grant, including upstream
+//! tokens, are encrypted with the grant's own key, which is stored only wrapped by a code or token. So a
+//! copy of the store decrypts nothing.
 
-mod distant;
 mod memory;
 mod records;
+mod remote;
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin};
 
-pub use distant::{Carrier, DistantStore, Operation};
 pub use memory::MemoryStore;
 pub use records::{
     AccessToken, ApiToken, Code, Consent, ConsentKey, Grant, GrantFilter, GrantId, RefreshToken,
-    SignIn, Tokens, Transaction, UserId,
+    RotationTimes, SignIn, Tokens, Transaction, UserId,
 };
+pub use remote::{Operation, RemoteStore, StoreTransport};
 
 use serde::{Deserialize, Serialize};
 
@@ -28,90 +27,90 @@ use crate::{Client, ClientId, Digest, UnixTime};
 /// A boxed future that can move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The answer of a store.
+/// The future result of a store operation.
 pub type Stored<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
-/// A store could not do what it was asked for. The text is for the log.
+/// A store operation failed. The message is for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StoreError(pub String);
 
-/// What became of an attempt to redeem a code.
+/// The result of redeeming a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Redemption {
-    /// The code was unused: it is used now, and the tokens are stored.
+    /// The code was unused. It is used now, and the tokens are stored.
     Redeemed,
-    /// The code had been used. Its grant is revoked now, and nothing was stored.
+    /// The code was used before. Its grant is revoked now, and nothing is stored.
     Replayed,
-    /// There is no such code, or no such grant any more.
+    /// The code is unknown, or its grant has ended.
     Unknown,
 }
 
-/// What became of an attempt to rotate a refresh token.
+/// The result of rotating a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rotation {
-    /// The token gave way to its successor.
+    /// The successor has replaced the token.
     Rotated,
-    /// The token gave way to another successor a moment ago. Nothing was stored; the family lives.
+    /// A concurrent request has just replaced the token. Nothing is stored, and the grant stays.
     Concurrent,
-    /// The token had been left behind. Its grant is revoked now, and nothing was stored.
+    /// The token was replaced before. Its grant is revoked now, and nothing is stored.
     Reused,
-    /// There is no such token, or no such grant any more.
+    /// The token is unknown, or its grant has ended.
     Unknown,
 }
 
-/// Where an authorization server keeps its state. Each implementation passes the same suite.
+/// The store of an authorization server. All implementations pass the same test suite.
 ///
-/// An operation whose answer says that something was stored has stored it durably. Expiry is the
-/// caller's to check, except where a method takes the time.
+/// When an operation reports that it stored something, that is durable. The caller checks expiry, except
+/// for methods that take the time.
 pub trait Store: Send + Sync + 'static {
-    /// Adds a client, unless `most` registered clients are there that cannot give way. Those that
-    /// can are the ones whose time is over and, longest unused first, those that hold no grant.
-    /// Answers whether it was added. Replaces a client of the same id.
+    /// Adds a client, or replaces the one with the same ID. Beyond `most` registered clients, deletes
+    /// expired ones, then clients without a grant: from the share with the most such clients, the least
+    /// recently used one. Returns false, and adds nothing, if no client can be deleted.
     fn add_client(&self, client: Client, most: usize, now: UnixTime) -> Stored<'_, bool>;
 
-    /// The client of this id.
+    /// The client with this ID.
     fn client(&self, id: &ClientId) -> Stored<'_, Option<Client>>;
 
-    /// Moves the end of a registered client's time to `expires`, if that is later, and marks it as
-    /// used `now`.
+    /// Extends the lifetime of a registered client to `expires`, if that is later, and marks it as used
+    /// at `now`.
     fn keep_client(&self, id: &ClientId, expires: UnixTime, now: UnixTime) -> Stored<'_, ()>;
 
-    /// Adds a transaction. At `most`, the oldest gives way.
+    /// Adds a transaction. Beyond `most`, the share with the most transactions loses its oldest.
     fn begin(&self, transaction: Transaction, most: usize) -> Stored<'_, ()>;
 
-    /// Looks at a transaction.
+    /// Returns a transaction without removing it.
     fn transaction(&self, id: &Digest) -> Stored<'_, Option<Transaction>>;
 
-    /// Takes a transaction away. Of all who ask for one, one gets it.
+    /// Removes a transaction and returns it. Only one of several callers receives it.
     fn take_transaction(&self, id: &Digest) -> Stored<'_, Option<Transaction>>;
 
-    /// Remembers who has signed in with a browser. At `most`, the oldest gives way.
+    /// Adds a sign-in of a browser. Beyond `most`, the share with the most sign-ins loses its oldest.
     fn add_sign_in(&self, sign_in: SignIn, most: usize) -> Stored<'_, ()>;
 
-    /// Who has signed in with a browser.
+    /// The sign-in of a browser.
     fn sign_in(&self, id: &Digest) -> Stored<'_, Option<SignIn>>;
 
-    /// Forgets who has signed in with a browser.
+    /// Removes the sign-in of a browser.
     fn remove_sign_in(&self, id: &Digest) -> Stored<'_, ()>;
 
-    /// Remembers what a user consented to, in place of what was remembered under the same key.
+    /// Stores a consent, and replaces one with the same key.
     fn add_consent(&self, consent: Consent) -> Stored<'_, ()>;
 
-    /// What was consented to under this key.
+    /// The consent with this key.
     fn consent(&self, key: &ConsentKey) -> Stored<'_, Option<Consent>>;
 
-    /// Forgets all that `user` consented to for `client`.
+    /// Removes all consents of `user` for `client`.
     fn remove_consents(&self, user: &UserId, client: &ClientId) -> Stored<'_, ()>;
 
     /// Stores a grant and the code that gives access to it, together.
     fn issue(&self, grant: Grant, code: Code) -> Stored<'_, ()>;
 
-    /// A code and its grant, whether it has been used or not.
+    /// A code and its grant. The code may be used already.
     fn code(&self, id: &Digest) -> Stored<'_, Option<(Code, Grant)>>;
 
-    /// Uses up a code. When it was unused, `tokens` are stored with it and the grant lasts until
-    /// `grant_expires`; when it had been used, its grant is revoked.
+    /// Uses up a code. If it was unused, stores `tokens`, and the grant expires at `grant_expires`. If it
+    /// was used before, revokes its grant.
     fn redeem(
         &self,
         code: &Digest,
@@ -119,35 +118,38 @@ pub trait Store: Send + Sync + 'static {
         grant_expires: UnixTime,
     ) -> Stored<'_, Redemption>;
 
-    /// A refresh token and its grant, whether it is the grant's present one or was left behind.
+    /// A refresh token and its grant. The token may have been replaced already.
     fn refresh_token(&self, id: &Digest) -> Stored<'_, Option<(RefreshToken, Grant)>>;
 
-    /// Whether a refresh token is its grant's present one.
+    /// Whether a refresh token is the present one of its grant.
     fn is_present(&self, id: &Digest) -> Stored<'_, bool>;
 
-    /// Lets a refresh token give way to its successor in `tokens`.
+    /// Replaces a refresh token with its successor in `tokens`.
     ///
-    /// A grant has one *present* refresh token, and it remembers the *previous* one, from which
-    /// that was made.
+    /// A grant has one *present* refresh token, and it remembers the *previous* one, which the
+    /// present one replaced.
     ///
-    /// - Whoever brings the present one makes it the previous one; its successor is the present
+    /// - A request with the present token makes it the previous one, and its successor the present
     ///   one.
-    /// - Whoever brings the previous one has lost the answer that held the present one, which
-    ///   nobody has used, or it would be the previous one itself. The new successor takes its
-    ///   place, and the previous one stays. This is so unless the last rotation was less than
-    ///   `concurrent` ago: then two callers came at the same time, and one of them has been
-    ///   served ([`Rotation::Concurrent`]).
-    /// - Whoever brings any other one that the grant ever had reuses it, and ends the grant.
+    /// - A request with the previous token comes from a client that lost the response. The new
+    ///   successor replaces the present token, and the previous one stays. There are two limits. Within
+    ///   `concurrent` of the last rotation, the request counts as concurrent
+    ///   ([`Rotation::Concurrent`]). Once `grace` has passed since the first replacement of the
+    ///   previous token, or after [`confirm`](Self::confirm), the request counts as a reuse.
+    /// - A request with an older token of the grant is a reuse and ends the grant.
     ///
-    /// Where `tokens` are stored, the grant lasts until `grant_expires`.
+    /// If `tokens` are stored, the grant expires at `times.grant_expires`.
     fn rotate(
         &self,
         presented: &Digest,
         tokens: Tokens,
-        grant_expires: UnixTime,
-        now: UnixTime,
-        concurrent: Duration,
+        times: RotationTimes,
     ) -> Stored<'_, Rotation>;
+
+    /// Records that the client received the response that replaced the refresh token `replaced`, because
+    /// it used a token from that response. `replaced` is no longer accepted afterwards. Does nothing if
+    /// `replaced` is not the grant's previous refresh token.
+    fn confirm(&self, grant: &GrantId, replaced: &Digest) -> Stored<'_, ()>;
 
     /// An access token and its grant.
     fn access_token(&self, id: &Digest) -> Stored<'_, Option<(AccessToken, Grant)>>;
@@ -155,17 +157,17 @@ pub trait Store: Send + Sync + 'static {
     /// Revokes one access token.
     fn remove_access_token(&self, id: &Digest) -> Stored<'_, ()>;
 
-    /// Ends a grant, with every code and token of it. Answers whether it was there.
+    /// Deletes a grant with all its codes and tokens. Returns whether it existed.
     fn revoke(&self, grant: &GrantId) -> Stored<'_, bool>;
 
-    /// The grant of this id.
+    /// The grant with this ID.
     fn grant(&self, id: &GrantId) -> Stored<'_, Option<Grant>>;
 
-    /// The grants that fit, newest first.
+    /// The matching grants, newest first.
     fn grants(&self, filter: &GrantFilter) -> Stored<'_, Vec<Grant>>;
 
-    /// Replaces a grant's sealed properties, if their revision is still `revision`, which then
-    /// counts one more. Answers whether it was.
+    /// Replaces a grant's encrypted properties and increments their revision, if it is still
+    /// `revision`. Returns whether it was.
     fn replace_properties(
         &self,
         grant: &GrantId,
@@ -176,18 +178,19 @@ pub trait Store: Send + Sync + 'static {
     /// Adds an API token.
     fn add_api_token(&self, token: ApiToken) -> Stored<'_, ()>;
 
-    /// The API token of this digest.
+    /// The API token with this digest.
     fn api_token(&self, digest: &Digest) -> Stored<'_, Option<ApiToken>>;
 
     /// All API tokens, newest first.
     fn api_tokens(&self) -> Stored<'_, Vec<ApiToken>>;
 
-    /// Revokes an API token by its id. Answers whether it was there.
+    /// Deletes the API token with this ID. Returns whether it existed.
     fn remove_api_token(&self, id: &str) -> Stored<'_, bool>;
 
-    /// Uses up `name` until `expires`. Answers whether nobody had: of all who ask, one is told so.
+    /// Uses up `name` until `expires`. Returns whether it was unused; only one of several callers
+    /// receives `true`.
     fn use_once(&self, name: &Digest, expires: UnixTime, now: UnixTime) -> Stored<'_, bool>;
 
-    /// Lets go what has expired. Answers how many things went.
+    /// Deletes expired records. Returns the number of deleted records.
     fn purge(&self, now: UnixTime) -> Stored<'_, usize>;
 }

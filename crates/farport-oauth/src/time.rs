@@ -1,10 +1,10 @@
-//! Time, which is always an argument here.
+//! Time.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Seconds since the Unix epoch.
+/// A time, in seconds since the Unix epoch.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -18,7 +18,7 @@ impl UnixTime {
         Self(self.0.saturating_add(duration.as_secs()))
     }
 
-    /// How long it is until `later`; zero when that has passed.
+    /// The duration until `later`; zero if that has passed.
     pub fn until(self, later: Self) -> Duration {
         Duration::from_secs(later.0.saturating_sub(self.0))
     }

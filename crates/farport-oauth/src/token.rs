@@ -1,26 +1,26 @@
-//! Codes and tokens: random, opaque, and told apart by how they begin.
+//! Random, opaque codes and tokens, with a prefix for each kind.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{Digest, Random};
 
-/// What a secret is for. Each begins differently, so that one is not taken for another and a leak
-/// is recognised for what it is.
+/// A kind of secret. Each has its own prefix, so that one kind is not accepted for another, and secret
+/// scanners recognize a leak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SecretKind {
     Code,
     Access,
     Refresh,
     Api,
     ClientSecret,
-    /// Continues a transaction; stands in a form, or goes to a provider as `state`.
+    /// Continues a transaction, as a form field or as the `state` at a provider.
     Transaction,
     /// A cookie.
     Cookie,
 }
 
-impl Kind {
+impl SecretKind {
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::Code => "fpc_",
@@ -33,10 +33,10 @@ impl Kind {
         }
     }
 
-    /// How long a secret of this kind is, in characters.
+    /// The length of a secret, in characters.
     pub(crate) const LENGTH: usize = 4 + 43;
 
-    /// A new secret of 256 bits.
+    /// A new secret with 256 random bits.
     pub(crate) fn random(self, random: &dyn Random) -> SecretString {
         let mut text = String::with_capacity(Self::LENGTH);
         text.push_str(self.prefix());
@@ -46,7 +46,7 @@ impl Kind {
         text.into()
     }
 
-    /// Whether `text` looks like one.
+    /// Whether `text` has the form of this kind.
     pub(crate) fn fits(self, text: &str) -> bool {
         text.len() == Self::LENGTH && text.starts_with(self.prefix())
     }
@@ -57,17 +57,16 @@ pub(crate) fn digest(secret: &SecretString) -> Digest {
     Digest::of(secret.expose_secret())
 }
 
-/// A name of 128 random bits, for what needs no secrecy.
+/// A random ID with 128 bits, which is not secret.
 ///
-/// Its digits are hexadecimal: a name that could begin with `-` would be an option wherever an
-/// operator gives it to a command.
+/// It is hexadecimal, so it never starts with `-` and an operator can pass it to a command.
 pub(crate) fn random_name(random: &dyn Random) -> String {
     let mut bytes = [0; 16];
     random.fill(&mut bytes);
     format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
-/// A PKCE verifier or a nonce: 256 random bits.
+/// A PKCE verifier or a nonce, with 256 random bits.
 pub(crate) fn random_text(random: &dyn Random) -> SecretString {
     let mut bytes = [0; 32];
     random.fill(&mut bytes);
@@ -78,7 +77,7 @@ pub(crate) fn random_text(random: &dyn Random) -> SecretString {
 mod tests {
     use super::*;
 
-    /// Fills with one byte.
+    /// Fills buffers with one byte.
     struct All(u8);
 
     impl Random for All {
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_reads_as_an_option_of_a_command() {
+    fn random_names_are_hexadecimal() {
         for byte in 0..=u8::MAX {
             let name = random_name(&All(byte));
             assert_eq!(name.len(), 32, "{name}");

@@ -1,32 +1,35 @@
-//! Tokens of the provider, for tools that act for the user there.
+//! The provider's tokens, with which tools act on the user's behalf.
+
+mod revocations;
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
-use futures_util::lock::Mutex as Turn;
+use futures_util::lock::Mutex as AsyncMutex;
 use secrecy::SecretString;
 
+pub use revocations::UpstreamRevocations;
+
 use crate::{
-    AuthorizationServer, Grant, GrantId, Properties, SignInMethod, StoreError, UnixTime,
-    UpstreamGrant, UpstreamTokens,
-    keys::GrantKey,
-    provider::{ProviderError, World},
+    Grant, GrantId, Properties, SignInMethod, StoreError, UnixTime, UpstreamGrant, UpstreamTokens,
+    keys::GrantKey, provider::ProviderError, server::Core,
 };
 
-/// Why there is no upstream token.
+/// There is no upstream token.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
-    /// Nobody signed in at a provider for this: an API token, or a sign-in for development.
+    /// The user did not sign in at a provider, but has an API token or signed in for development.
     #[error("this sign-in has no token of an identity provider")]
     None,
-    /// The grant is gone, or the provider no longer honours it: the user has to sign in again.
+    /// The grant has ended, or the provider rejects it. The user has to sign in again.
     #[error("the user has to sign in again")]
     SignInAgain,
-    /// The provider, or the store, cannot be asked at the moment. The text is for the log.
-    #[error("the identity provider's token cannot be had at the moment: {0}")]
+    /// The provider or the store is unavailable. The message is for the log.
+    #[error("cannot obtain the identity provider's token: {0}")]
     Unavailable(String),
 }
 
@@ -36,21 +39,21 @@ impl From<StoreError> for UpstreamError {
     }
 }
 
-/// A token that ends sooner than this is renewed first, in seconds.
+/// A token that expires within this time is refreshed first, in seconds.
 const AHEAD: u64 = 60;
 
-/// For how long those who wait for a renewal that failed do not try it themselves.
+/// How long a failed refresh counts for concurrent callers.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Whose tokens are being renewed: a provider's refresh token is spent once.
+/// The running refreshes. Only one runs per grant, because a provider's refresh token can be used once.
 #[derive(Default)]
-pub(crate) struct Refreshing(Mutex<HashMap<GrantId, Weak<Turn<Option<Failed>>>>>);
+struct Refreshing(Mutex<HashMap<GrantId, Weak<AsyncMutex<Option<Failed>>>>>);
 
-/// A renewal that failed. Those who wait for the same one fail with it, and do not each try again.
+/// A failed refresh. Callers that waited for it fail as well, instead of repeating it.
 struct Failed {
     revision: u64,
     at: UnixTime,
-    /// Why; `None` where the user has to sign in again.
+    /// The reason; `None` if the user has to sign in again.
     unavailable: Option<String>,
 }
 
@@ -64,24 +67,45 @@ impl Failed {
 }
 
 impl Refreshing {
-    fn turn(&self, grant: &GrantId) -> Arc<Turn<Option<Failed>>> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(turn) = turns.get(grant).and_then(Weak::upgrade) {
-            return turn;
+    fn lock_of(&self, grant: &GrantId) -> Arc<AsyncMutex<Option<Failed>>> {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = locks.get(grant).and_then(Weak::upgrade) {
+            return lock;
         }
-        turns.retain(|_, turn| turn.strong_count() > 0);
-        let turn = Arc::new(Turn::new(None));
-        turns.insert(grant.clone(), Arc::downgrade(&turn));
-        turn
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::new(AsyncMutex::new(None));
+        locks.insert(grant.clone(), Arc::downgrade(&lock));
+        lock
     }
 }
 
-impl AuthorizationServer {
-    /// The provider's access token of whoever made a grant; `None` where it has to be renewed.
+/// The provider's tokens of users, refreshed when they expire.
+pub struct UpstreamAccess {
+    core: Arc<Core>,
+    refreshing: Refreshing,
+}
+
+impl fmt::Debug for UpstreamAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpstreamAccess")
+            .field("core", &self.core)
+            .finish_non_exhaustive()
+    }
+}
+
+impl UpstreamAccess {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            refreshing: Refreshing::default(),
+        }
+    }
+
+    /// The provider's access token for a grant; `None` if it has to be refreshed.
     ///
     /// # Errors
-    /// When there is none, or the store fails.
-    pub async fn present_upstream_token(
+    /// When there is no token, or the store fails.
+    pub async fn present_token(
         &self,
         UpstreamGrant { id, key }: &UpstreamGrant,
         now: UnixTime,
@@ -90,14 +114,14 @@ impl AuthorizationServer {
         fresh(&properties, now)
     }
 
-    /// The provider's access token of whoever made a grant, renewed if it has expired.
+    /// The provider's access token for a grant, refreshed if it has expired.
     ///
-    /// To be run to its end: providers spend a refresh token when it is used, and what came in its
-    /// place is lost with a future that is dropped before it is stored.
+    /// The host must run this future to completion. A refresh token can be used once, and the new one
+    /// is lost if the future is dropped before it is stored.
     ///
     /// # Errors
-    /// When there is none, or it cannot be renewed.
-    pub async fn upstream_token(
+    /// When there is no token, or it cannot be refreshed.
+    pub async fn token(
         &self,
         UpstreamGrant { id, key }: &UpstreamGrant,
         now: UnixTime,
@@ -106,9 +130,9 @@ impl AuthorizationServer {
         if let Some(fresh) = fresh(&properties, now)? {
             return Ok(fresh);
         }
-        let turn = self.refreshing.turn(id);
-        let mut failed = turn.lock().await;
-        // Somebody may have renewed it meanwhile.
+        let lock = self.refreshing.lock_of(id);
+        let mut failed = lock.lock().await;
+        // Another task may have refreshed it in the meantime.
         let (grant, properties) = self.properties(id, key).await?;
         if let Some(fresh) = fresh(&properties, now)? {
             return Ok(fresh);
@@ -141,30 +165,26 @@ impl AuthorizationServer {
         mut properties: Properties,
         now: UnixTime,
     ) -> Result<SecretString, UpstreamError> {
-        let SignInMethod::Provider(provider) = &self.sign_in else {
+        let SignInMethod::Provider(provider) = &self.core.sign_in else {
             return Err(UpstreamError::None);
         };
         let upstream = properties.upstream.take().ok_or(UpstreamError::None)?;
         if upstream.refresh.is_none() {
             return Err(UpstreamError::SignInAgain);
         }
-        let world = World {
-            now,
-            fetcher: &self.world.fetcher,
-        };
-        let renewed = provider.refresh(&upstream, world).await;
+        let context = self.core.fetch_context(now);
+        let renewed = provider.refresh(&upstream, context).await;
         let renewed = match renewed {
             Ok(renewed) => renewed,
             Err(error) => {
-                // Where another replica was faster, the refresh token was spent, and this refusal
-                // means nothing.
+                // Another replica may have used the refresh token first. Then this error does not matter.
                 let (present, properties) = self.properties(&grant.id, key).await?;
                 if present.revision != grant.revision
                     && let Some(fresh) = fresh(&properties, now)?
                 {
                     return Ok(fresh);
                 }
-                tracing::warn!(grant = %grant.id, %error, "an upstream token was not renewed");
+                tracing::warn!(grant = %grant.id, %error, "cannot refresh an upstream token");
                 return Err(match error {
                     ProviderError::Unavailable(text) => UpstreamError::Unavailable(text),
                     ProviderError::Refused(_)
@@ -180,13 +200,13 @@ impl AuthorizationServer {
         });
         let plain = serde_json::to_vec(&properties)
             .map_err(|error| UpstreamError::Unavailable(error.to_string()))?;
-        let sealed = key.seal(self.random(), &grant.id.0, &plain);
-        let store = &self.world.store;
+        let sealed = key.seal(self.core.random(), &grant.id.0, &plain);
+        let store = self.core.store();
         if !store
             .replace_properties(&grant.id, grant.revision, sealed)
             .await?
         {
-            // Another replica renewed it at the same time, or the grant is gone.
+            // Another replica refreshed it at the same time, or the grant has ended.
             let (_, properties) = self.properties(&grant.id, key).await?;
             return fresh(&properties, now)?.ok_or(UpstreamError::SignInAgain);
         }
@@ -198,17 +218,17 @@ impl AuthorizationServer {
         id: &GrantId,
         key: &GrantKey,
     ) -> Result<(Grant, Properties), UpstreamError> {
-        let grant = self.world.store.grant(id).await?;
+        let grant = self.core.store().grant(id).await?;
         let grant = grant.ok_or(UpstreamError::SignInAgain)?;
         let plain = key.open(&id.0, &grant.sealed);
         let plain = plain.map_err(|error| UpstreamError::Unavailable(error.to_string()))?;
         let properties = serde_json::from_slice(&plain)
-            .map_err(|_| UpstreamError::Unavailable("the properties do not parse".into()))?;
+            .map_err(|_| UpstreamError::Unavailable("cannot parse a grant's properties".into()))?;
         Ok((grant, properties))
     }
 }
 
-/// The access token, if it is good for a while.
+/// The access token, unless it expires soon.
 fn fresh(properties: &Properties, now: UnixTime) -> Result<Option<SecretString>, UpstreamError> {
     let upstream = properties.upstream.as_ref().ok_or(UpstreamError::None)?;
     let lasts = upstream.expires.is_none_or(|end| end.0 > now.0 + AHEAD);

@@ -1,4 +1,4 @@
-//! The server: a factory of handlers.
+//! The server side of the dispatch seam: a factory of handlers.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -12,9 +12,9 @@ use rmcp::{ServerHandler, Service};
 
 use crate::{instance::RmcpInstance, params::ParamCache, peer::SilentPeers};
 
-/// Serves the handlers that a factory makes: one for each session, one for each modern request.
+/// Serves the handlers that a factory creates: one for each session, one for each modern request.
 ///
-/// A handler holds what one session may know; what all of them share belongs into the factory's
+/// A handler holds the state of one session. State that all handlers share belongs in the factory's
 /// captures, behind an `Arc`.
 pub struct RmcpDispatch<F> {
     factory: F,
@@ -22,7 +22,7 @@ pub struct RmcpDispatch<F> {
     shared: Arc<Shared>,
 }
 
-/// What all instances share, none of it about one client.
+/// State that all instances share. None of it is about one client.
 pub(crate) struct Shared {
     pub(crate) silent: SilentPeers,
     pub(crate) params: ParamCache,
@@ -34,7 +34,7 @@ where
     H: ServerHandler,
     F: Fn(&InstanceContext) -> H + Send + Sync + 'static,
 {
-    /// Makes a handler once, to read what the server declares.
+    /// Creates one handler to read the server's declarations.
     pub fn new(factory: F) -> Self {
         let handler = factory(&InstanceContext::default());
         let info = ServerHandler::get_info(&handler);
@@ -59,7 +59,7 @@ where
                     .any(|known| known.as_str() == version.as_str())
             })
             .collect();
-        // An Implementation is strings all the way down; should it fail, the name is left out.
+        // An `Implementation` holds strings only. If it cannot be serialized, the name is omitted.
         let server_info = serde_json::to_string(&info.server_info).unwrap_or_else(|_| "{}".into());
         let server_info = RawJson::from(server_info);
         Self {
@@ -68,7 +68,7 @@ where
                 versions,
                 server_info: server_info.clone(),
                 logging,
-                speaks_unasked: logging || changes.contains(&Some(true)),
+                sends_unprompted: logging || changes.contains(&Some(true)),
             },
             shared: Arc::new(Shared {
                 silent: SilentPeers::default(),
@@ -93,11 +93,12 @@ where
             tracing::error!("the handler factory panicked");
             RpcError::internal()
         })?;
-        let keeps_peer = self.profile.speaks_unasked;
+        let keeps_peer = self.profile.sends_unprompted;
         Ok(Arc::new(RmcpInstance::new(
             handler,
             self.shared.clone(),
             keeps_peer,
+            context.tasks.clone(),
         )))
     }
 }

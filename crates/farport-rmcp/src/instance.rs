@@ -8,7 +8,8 @@ use std::{
 
 use farport_core::{
     BoxFuture, Call, CallContext, Era, Instance, Method, Notified, Outbox, Principal,
-    ProtocolVersion, RawJson, Reply, Request, RequestId, RpcError, SessionRecord, Sink,
+    ProtocolVersion, RawJson, Reply, Request, RequestId, RpcError, SessionRecord, Sink, StoreError,
+    TaskOwners,
     frame::{self, ServerInfo},
     standard_headers::ParamHeader,
 };
@@ -21,33 +22,31 @@ use rmcp::{
     },
     service::RequestContext,
 };
-use tokio::sync::mpsc;
 use tokio_util::sync::DropGuard;
 
 use crate::{
     decode,
     dispatch::Shared,
-    peer::{Live, Notifications, Silent, client_of, rmcp_version},
+    peer::{Handled, Live, Notifications, Silent, client_of, rmcp_version},
     pump,
 };
 
-/// A handler with what it needs to serve calls.
+/// A handler and the state it needs to serve calls.
 pub(crate) struct RmcpInstance<H: ServerHandler> {
     handler: Arc<H>,
     shared: Arc<Shared>,
-    /// Whether the session's peer stays once it was needed: handlers that send unasked keep it.
+    /// Whether the session keeps its peer after first use, for handlers that send on their own.
     keeps_peer: bool,
+    /// The owners of tasks.
+    tasks: Option<TaskOwners>,
     silent: OnceLock<Arc<Silent>>,
     session: Mutex<Option<Arc<SessionPeer<H>>>>,
 }
 
-/// A peer for what outlives a call.
+/// A peer for messages that outlive a call.
 type SessionPeer<H> = Live<Notifications<H>>;
 
-/// Receives once for each notification that the handler is done with.
-type Done = mpsc::UnboundedReceiver<()>;
-
-/// A call's peer, with what keeps it alive.
+/// A call's peer, and the guard that keeps it alive.
 enum CallPeer<H: ServerHandler> {
     Shared(Peer<RoleServer>),
     Fresh(Silent),
@@ -67,11 +66,17 @@ impl<H: ServerHandler> CallPeer<H> {
 }
 
 impl<H: ServerHandler> RmcpInstance<H> {
-    pub(crate) fn new(handler: H, shared: Arc<Shared>, keeps_peer: bool) -> Self {
+    pub(crate) fn new(
+        handler: H,
+        shared: Arc<Shared>,
+        keeps_peer: bool,
+        tasks: Option<TaskOwners>,
+    ) -> Self {
         Self {
             handler: Arc::new(handler),
             shared,
             keeps_peer,
+            tasks,
             silent: OnceLock::new(),
             session: Mutex::default(),
         }
@@ -89,15 +94,11 @@ impl<H: ServerHandler> RmcpInstance<H> {
         };
         match (&context.sink, method) {
             (Sink::Call(outbox), _) => {
-                let (done, _) = mpsc::unbounded_channel();
-                let service = Notifications {
-                    handler: self.handler.clone(),
-                    done,
-                };
+                let service = Notifications(self.handler.clone());
                 CallPeer::Live(Live::new(service, outbox.clone(), client()))
             }
-            (Sink::Session(outbox), _) => CallPeer::Session(self.session_peer(outbox, client()).0),
-            // `initialize` writes the client into its peer, which must then be nobody else's.
+            (Sink::Session(outbox), _) => CallPeer::Session(self.session_peer(outbox, client())),
+            // `initialize` stores the client in its peer, so the peer cannot be shared.
             (Sink::Silent, Method::Initialize) => CallPeer::Fresh(Silent::new(None)),
             (Sink::Silent, _) => CallPeer::Shared(self.silent(context.session.as_deref())),
         }
@@ -113,39 +114,50 @@ impl<H: ServerHandler> RmcpInstance<H> {
         }
     }
 
-    /// The session's peer. One that does not stay comes with word of when it is done.
+    /// Returns the session's peer, or a new one if the session keeps none.
     fn session_peer(
         &self,
         outbox: &Arc<dyn Outbox>,
         client: Option<InitializeRequestParams>,
-    ) -> (Arc<SessionPeer<H>>, Option<Done>) {
+    ) -> Arc<SessionPeer<H>> {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = &*session {
-            return (session.clone(), None);
+            return session.clone();
         }
-        let (sender, done) = mpsc::unbounded_channel();
-        let service = Notifications {
-            handler: self.handler.clone(),
-            done: sender,
-        };
-        let made = Arc::new(Live::new(service, outbox.clone(), client));
-        if !self.keeps_peer {
-            return (made, Some(done));
+        let service = Notifications(self.handler.clone());
+        let peer = Arc::new(Live::new(service, outbox.clone(), client));
+        if self.keeps_peer {
+            *session = Some(peer.clone());
         }
-        *session = Some(made.clone());
-        (made, None)
+        peer
     }
 
-    /// The frame that answers `request`.
+    /// Encodes the response to `request`.
     fn reply(&self, request: &Request, modern: bool, result: &ServerResult) -> Reply {
         let info = modern.then(|| ServerInfo {
             json: &self.shared.server_info,
             alone: matches!(result, ServerResult::CallToolResult(result) if result.meta.is_none()),
         });
         frame::response(&request.id, result, info).map_err(|error| {
-            tracing::error!(%error, "a result does not serialise");
+            tracing::error!(%error, "cannot serialize a result of the handler");
             RpcError::internal()
         })
+    }
+
+    /// Handles a request about the caller's tasks.
+    async fn serve_task(
+        &self,
+        mut envelope: Request,
+        context: CallContext,
+        tasks: &TaskOwners,
+    ) -> Reply {
+        let caller = context.principal.clone();
+        let admitted = tasks.admit(&mut envelope, &caller).await;
+        let how = admitted.map_err(|error| store_failed(&error))?;
+        let served = pin!(self.serve_any(&envelope, context));
+        let reply = caught(&envelope, AssertUnwindSafe(served).catch_unwind().await);
+        let completed = tasks.complete(how, reply, &caller).await;
+        completed.map_err(|error| store_failed(&error))?
     }
 
     async fn serve_any(&self, envelope: &Request, context: CallContext) -> Reply {
@@ -156,9 +168,9 @@ impl<H: ServerHandler> RmcpInstance<H> {
             _ => None,
         };
         let peer = self.peer_for(&context, &envelope.method, &meta);
-        let (rmcp, gone) = rmcp_context(envelope, context, &peer, meta);
+        let (rmcp, guard) = rmcp_context(envelope, context, &peer, meta);
         let result = Service::handle_request(&*self.handler, request, rmcp).await;
-        gone.map(DropGuard::disarm);
+        guard.map(DropGuard::disarm);
         let mut result = result.map_err(error)?;
         if let Some(opening) = opening {
             result = self.negotiate(opening, result, &peer).map_err(error)?;
@@ -166,18 +178,18 @@ impl<H: ServerHandler> RmcpInstance<H> {
         self.reply(envelope, modern, &result)
     }
 
-    /// A tool call, without the general dispatch, which would read a modern request's metadata four
-    /// times over, and copy what a session's client declared. It adds what that adds for a tool: a
-    /// task is only for a client that declared them, and what a revision does not have, or has
-    /// otherwise, is put in its terms.
+    /// Calls a tool without rmcp's general dispatch, which reads a modern request's metadata four
+    /// times and copies the capabilities of a session's client. Applies the same rules for tools: only
+    /// a client that declared tasks gets one, and the result is translated to the request's revision.
     async fn serve_tool(&self, envelope: &Request, context: CallContext) -> Reply {
         let modern = context.version.era() == Era::Modern;
         let (params, meta) = decode::tool_call(envelope)?;
         let declares_tasks = declares_tasks(&meta);
+        let creator = self.tasks.as_ref().map(|_| context.principal.clone());
         let peer = self.peer_for(&context, &envelope.method, &meta);
-        let (rmcp, gone) = rmcp_context(envelope, context, &peer, meta);
+        let (rmcp, guard) = rmcp_context(envelope, context, &peer, meta);
         let served = self.handler.call_tool(params, rmcp).await;
-        gone.map(DropGuard::disarm);
+        guard.map(DropGuard::disarm);
         let mut result = match served {
             Ok(CallToolResponse::Task(task)) => {
                 let opened = || peer.peer().peer_info();
@@ -188,11 +200,20 @@ impl<H: ServerHandler> RmcpInstance<H> {
                     let needed = ClientCapabilities::builder().enable_tasks().build();
                     return Err(error(ErrorData::missing_required_client_capability(needed)));
                 }
+                if let (Some(tasks), Some(creator)) = (&self.tasks, &creator) {
+                    let bound = tasks.bind(&task.task.task_id, creator).await;
+                    if !bound.map_err(|error| store_failed(&error))? {
+                        tracing::error!(
+                            "the handler returned a task with the id of another user's task"
+                        );
+                        return Err(RpcError::internal());
+                    }
+                }
                 ServerResult::CreateTaskResult(task)
             }
             Ok(CallToolResponse::InputRequired(_)) if !modern => {
                 return Err(RpcError::invalid_request(
-                    "The tool asks for input with its result, which takes 2026-07-28",
+                    "The tool returned input_required, which this client's revision does not have",
                 ));
             }
             Ok(response) => ServerResult::from(response),
@@ -210,8 +231,8 @@ impl<H: ServerHandler> RmcpInstance<H> {
         self.reply(envelope, modern, &result)
     }
 
-    /// Holds the handler's answer to `initialize` against what it says it supports, and tells its
-    /// peer what came of it.
+    /// Checks the handler's response to `initialize` against its supported revisions, and passes the
+    /// negotiated revision to its peer.
     fn negotiate(
         &self,
         mut opening: InitializeRequestParams,
@@ -222,14 +243,14 @@ impl<H: ServerHandler> RmcpInstance<H> {
             return Ok(served);
         };
         let supported = Service::supported_protocol_versions(&*self.handler);
-        let asked = &opening.protocol_version;
-        if asked.has_initialize() && supported.contains(asked) {
-            result.protocol_version = asked.clone();
+        let requested = &opening.protocol_version;
+        if requested.has_initialize() && supported.contains(requested) {
+            result.protocol_version = requested.clone();
         } else if !result.protocol_version.has_initialize() {
-            // The list is oldest first.
+            // The list starts with the oldest.
             let newest = supported.iter().rfind(|version| version.has_initialize());
             let newest = newest.ok_or_else(|| {
-                ErrorData::unsupported_protocol_version(asked.clone(), &supported)
+                ErrorData::unsupported_protocol_version(requested.clone(), &supported)
             })?;
             result.protocol_version = newest.clone();
         }
@@ -242,13 +263,18 @@ impl<H: ServerHandler> RmcpInstance<H> {
 impl<H: ServerHandler> Instance for RmcpInstance<H> {
     fn call(self: Arc<Self>, call: Call) -> BoxFuture<'static, Reply> {
         let Call { request, context } = call;
-        // Two futures, for the one that is needed most is much the smaller. Each is pinned where it
-        // was made, since it is large all the same.
+        // Two futures, because the common one is much smaller. Each is pinned where it is created,
+        // because both are large.
         if request.method == Method::ToolsCall {
             return pump::boxed(async move {
                 let served = pin!(self.serve_tool(&request, context));
                 caught(&request, AssertUnwindSafe(served).catch_unwind().await)
             });
+        }
+        if let Some(tasks) = self.tasks.clone()
+            && is_about_tasks(&request.method)
+        {
+            return pump::boxed(async move { self.serve_task(request, context, &tasks).await });
         }
         pump::boxed(async move {
             let served = pin!(self.serve_any(&request, context));
@@ -264,34 +290,38 @@ impl<H: ServerHandler> Instance for RmcpInstance<H> {
                 outbox,
             } = notified;
             let name = notification.method.as_str();
-            let message = match decode::notification(&notification) {
+            let mut message = match decode::notification(&notification) {
                 Ok(message) => message,
                 Err(error) => {
-                    tracing::debug!(method = name, %error, "a notification does not parse");
+                    tracing::debug!(method = name, %error, "cannot parse a notification");
                     return;
                 }
             };
-            // Whoever only hears that a call is off does not need a peer made for it.
+            // A handler that only receives a cancellation does not need its own peer.
             let known = self
                 .session
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone();
-            let (peer, done) = match (known, &notification.method) {
-                (Some(peer), _) => (peer, None),
+            let peer = match (known, &notification.method) {
+                (Some(peer), _) => peer,
                 (None, Method::Cancelled | Method::Progress) => return,
                 (None, _) => self.session_peer(&outbox, client_of(&session)),
             };
-            let sent = peer.inbox.send(JsonRpcMessage::notification(message));
-            if let (Ok(()), Some(mut done)) = (sent, done) {
-                // The peer goes when the handler is done with it, not before.
-                done.recv().await;
+            let handled = Handled::attach(&mut message);
+            if peer
+                .inbox
+                .send(JsonRpcMessage::notification(message))
+                .is_ok()
+            {
+                // A peer that the session does not keep lives until the handler has finished with it.
+                handled.wait().await;
             }
         })
     }
 
     fn param_headers(&self, tool: &str) -> Arc<[ParamHeader]> {
-        // The handler's own code, which may panic; the call itself then fails in its turn.
+        // The author's code, which may panic. The call then fails as well.
         let found = catch_unwind(AssertUnwindSafe(|| self.handler.get_tool(tool)));
         let found = found.unwrap_or_else(|_| {
             tracing::error!(tool, "get_tool panicked");
@@ -304,7 +334,24 @@ impl<H: ServerHandler> Instance for RmcpInstance<H> {
     }
 }
 
-/// What was served, or what is said of a handler that panicked.
+fn is_about_tasks(method: &Method) -> bool {
+    matches!(
+        method,
+        Method::TasksGet
+            | Method::TasksUpdate
+            | Method::TasksCancel
+            | Method::TasksResult
+            | Method::TasksList
+    )
+}
+
+/// Logs a failure of the session store. The peer only learns that the server failed.
+fn store_failed(error: &StoreError) -> RpcError {
+    tracing::error!(%error, "the session store failed");
+    RpcError::internal()
+}
+
+/// Returns the served result, or the error for a handler that panicked.
 fn caught<P>(request: &Request, served: Result<Reply, P>) -> Reply {
     served.unwrap_or_else(|_| {
         tracing::error!(method = request.method.as_str(), "the handler panicked");
@@ -312,7 +359,7 @@ fn caught<P>(request: &Request, served: Result<Reply, P>) -> Reply {
     })
 }
 
-/// What rmcp knows of a modern call's client, for handlers that ask the peer instead of the
+/// Describes a modern call's client to rmcp, for handlers that read the peer instead of the
 /// request.
 fn modern_client(
     version: ProtocolVersion,
@@ -325,8 +372,8 @@ fn modern_client(
     Some(params)
 }
 
-/// What rmcp hands a handler along with a request. The guard cancels a call that is dropped before
-/// its end, where nobody else can.
+/// Creates the context that rmcp passes to a handler with a request. The guard cancels a call that is
+/// dropped before its end, if the call has no other way to be cancelled.
 fn rmcp_context<H: ServerHandler>(
     envelope: &Request,
     context: CallContext,
@@ -334,7 +381,7 @@ fn rmcp_context<H: ServerHandler>(
     meta: RequestMetaObject,
 ) -> (RequestContext<RoleServer>, Option<DropGuard>) {
     let mut rmcp = RequestContext::new(rmcp_id(&envelope.id), peer.peer().clone());
-    let gone = match context.cancel {
+    let guard = match context.cancel {
         Some(cancel) => {
             rmcp.ct = cancel;
             None
@@ -351,11 +398,12 @@ fn rmcp_context<H: ServerHandler>(
     if context.principal != Principal::Anonymous {
         rmcp.extensions.insert(context.principal);
     }
-    (rmcp, gone)
+    (rmcp, guard)
 }
 
-/// Whether a request's own metadata declares the tasks extension, without reading all it declares;
-/// `None` where it declares nothing, as in a session, whose client has done so before.
+/// Reports whether a request's own metadata declares the tasks extension, without parsing all
+/// capabilities. `None` if it declares none, as in a session, whose client declared them in
+/// `initialize`.
 fn declares_tasks(meta: &RequestMetaObject) -> Option<bool> {
     let declared = meta.get("io.modelcontextprotocol/clientCapabilities")?;
     let extensions = declared.get("extensions");

@@ -1,4 +1,4 @@
-//! Which arguments of which tool have to be repeated in headers.
+//! The tool arguments that a client has to repeat in headers.
 
 use std::{
     collections::HashMap,
@@ -9,22 +9,22 @@ use farport_core::standard_headers::ParamHeader;
 use rmcp::model::{JsonObject, Tool};
 use serde_json::Value;
 
-/// Remembers the header annotations of input schemas, so that a call does not walk the schema of
-/// its tool. A tool whose schema has changed is walked anew.
+/// Caches the header annotations of input schemas, so that a call does not walk the schema of its
+/// tool. A changed schema is walked again.
 #[derive(Default)]
 pub(crate) struct ParamCache(RwLock<HashMap<Box<str>, Entry>>);
 
 struct Entry {
-    /// Held, so that the address cannot come to mean another schema.
+    /// Kept alive, so that no other schema can get the same address.
     schema: Arc<JsonObject>,
     params: Arc<[ParamHeader]>,
 }
 
-/// The most tools that are remembered; more are walked at each call.
+/// The maximum number of cached tools. The schema of any other tool is walked at each call.
 const MOST: usize = 4096;
 
 impl ParamCache {
-    /// The header annotations of `tool`.
+    /// Returns the header annotations of `tool`.
     pub(crate) fn of(&self, tool: &Tool) -> Arc<[ParamHeader]> {
         {
             let cache = self.0.read().unwrap_or_else(PoisonError::into_inner);

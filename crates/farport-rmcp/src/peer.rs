@@ -1,6 +1,9 @@
-//! Peers: what a handler speaks to its client with.
+//! Peers: a handler's connections to its client.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
 
 use bytes::Bytes;
 use farport_core::{Outbox, ProtocolVersion, SessionRecord};
@@ -8,7 +11,8 @@ use lru::LruCache;
 use rmcp::{
     ErrorData, Peer, RoleServer, Service,
     model::{
-        ClientNotification, ClientRequest, InitializeRequestParams, ServerConfig, ServerResult,
+        ClientNotification, ClientRequest, GetExtensions, InitializeRequestParams, ServerConfig,
+        ServerResult,
     },
     service::{NotificationContext, RequestContext, RunningService, serve_directly},
 };
@@ -19,7 +23,7 @@ use crate::{
     transport::{Inbox, OutboxTransport, SilentTransport},
 };
 
-/// A peer, and the loop that carries what is sent with it. The loop ends when this is dropped.
+/// A peer and the loop that carries its messages. The loop ends when this is dropped.
 pub(crate) struct Live<S: Service<RoleServer>> {
     pub(crate) peer: Peer<RoleServer>,
     pub(crate) inbox: Inbox,
@@ -28,7 +32,7 @@ pub(crate) struct Live<S: Service<RoleServer>> {
 }
 
 impl<S: Service<RoleServer>> Live<S> {
-    /// A peer that writes to `outbox`. `service` takes the notifications that go into its inbox.
+    /// Creates a peer that writes to `outbox`. `service` receives the notifications of its inbox.
     pub(crate) fn new(
         service: S,
         outbox: Arc<dyn Outbox>,
@@ -46,12 +50,9 @@ impl<S: Service<RoleServer>> Live<S> {
     }
 }
 
-/// A service under loops that are given no requests. Its notifications go to a handler, and are
-/// counted when they are done.
-pub(crate) struct Notifications<H> {
-    pub(crate) handler: Arc<H>,
-    pub(crate) done: mpsc::UnboundedSender<()>,
-}
+/// The service of a loop that receives no requests. It passes notifications to a handler, and
+/// reports the end of those with a [`Handled`].
+pub(crate) struct Notifications<H>(pub(crate) Arc<H>);
 
 impl<H: Service<RoleServer>> Service<RoleServer> for Notifications<H> {
     async fn handle_request(
@@ -60,7 +61,7 @@ impl<H: Service<RoleServer>> Service<RoleServer> for Notifications<H> {
         _: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
         Err(ErrorData::internal_error(
-            "requests do not come this way",
+            "this service does not handle requests",
             None,
         ))
     }
@@ -68,39 +69,49 @@ impl<H: Service<RoleServer>> Service<RoleServer> for Notifications<H> {
     async fn handle_notification(
         &self,
         notification: ClientNotification,
-        context: NotificationContext<RoleServer>,
+        mut context: NotificationContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        let _done = Done(&self.done);
-        self.handler
-            .handle_notification(notification, context)
-            .await
+        // Dropped at the end, even if the handler panics.
+        let _end = context.extensions.remove::<End>();
+        self.0.handle_notification(notification, context).await
     }
 
     fn get_info(&self) -> ServerConfig {
-        self.handler.get_info()
+        self.0.get_info()
     }
 }
 
-/// Counts even when the handler panics.
-struct Done<'a>(&'a mpsc::UnboundedSender<()>);
+/// Travels with a notification, in its extensions, which must be `Clone`.
+#[derive(Clone)]
+struct End(#[expect(dead_code, reason = "its drop is the report")] mpsc::Sender<Infallible>);
 
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        // Nobody has to wait for it.
-        let _ = self.0.send(());
+/// Reports when the handler has finished a notification, or will not receive it.
+pub(crate) struct Handled(mpsc::Receiver<Infallible>);
+
+impl Handled {
+    /// Makes `notification` report its end.
+    pub(crate) fn attach(notification: &mut ClientNotification) -> Self {
+        let (end, handled) = mpsc::channel(1);
+        notification.extensions_mut().insert(End(end));
+        Self(handled)
+    }
+
+    /// Waits for the end. The channel carries no value, and closes then.
+    pub(crate) async fn wait(mut self) {
+        self.0.recv().await;
     }
 }
 
-struct Nobody;
+struct NoHandler;
 
-impl Service<RoleServer> for Nobody {
+impl Service<RoleServer> for NoHandler {
     async fn handle_request(
         &self,
         _: ClientRequest,
         _: RequestContext<RoleServer>,
     ) -> Result<ServerResult, ErrorData> {
         Err(ErrorData::internal_error(
-            "requests do not come this way",
+            "this service does not handle requests",
             None,
         ))
     }
@@ -121,15 +132,15 @@ impl Service<RoleServer> for Nobody {
 /// A peer that writes nowhere.
 pub(crate) struct Silent {
     pub(crate) peer: Peer<RoleServer>,
-    _running: RunningService<RoleServer, Nobody>,
+    _running: RunningService<RoleServer, NoHandler>,
     _loops: Loops,
 }
 
 impl Silent {
-    /// A silent peer that tells the handler of this `client`.
+    /// Creates a silent peer that describes `client` to the handler.
     pub(crate) fn new(client: Option<InitializeRequestParams>) -> Self {
         let loops = Loops::new();
-        let running = loops.within(|| serve_directly(Nobody, SilentTransport, client));
+        let running = loops.within(|| serve_directly(NoHandler, SilentTransport, client));
         Self {
             peer: running.peer().clone(),
             _running: running,
@@ -138,17 +149,17 @@ impl Silent {
     }
 }
 
-/// Silent peers, shared by all calls whose clients said the same of themselves.
+/// Silent peers, each shared by all calls whose clients described themselves equally.
 ///
-/// A silent peer writes nowhere, so sharing it gives nobody a way into another's stream; and those
-/// who share it would be told the same of their client by one of their own.
+/// A silent peer writes nowhere, so a handler that shares it cannot reach another client's stream.
+/// All calls that share it would get the same client description from their own.
 pub(crate) struct SilentPeers {
     modern: OnceLock<Silent>,
     sessions: Mutex<LruCache<(ProtocolVersion, Bytes), Arc<Silent>>>,
 }
 
-/// The most kinds of client that are remembered. One more costs the oldest kind a new peer at its
-/// next session.
+/// The largest number of cached client descriptions. One more evicts the oldest, which then gets a
+/// new peer with its next session.
 const KINDS: usize = 64;
 
 impl Default for SilentPeers {
@@ -161,12 +172,12 @@ impl Default for SilentPeers {
 }
 
 impl SilentPeers {
-    /// The silent peer of modern calls: what a handler asks of its client is in the request.
+    /// Returns the silent peer of modern calls, whose requests describe the client.
     pub(crate) fn modern(&self) -> Peer<RoleServer> {
         self.modern.get_or_init(|| Silent::new(None)).peer.clone()
     }
 
-    /// The silent peer of sessions whose client opened them like this.
+    /// Returns the silent peer of the sessions that were opened with this `initialize`.
     pub(crate) fn of(&self, session: &SessionRecord) -> Arc<Silent> {
         let said = Bytes::copy_from_slice(session.initialize.as_bytes());
         let key = (session.version(), said);
@@ -183,9 +194,9 @@ impl SilentPeers {
     }
 }
 
-/// What rmcp knows of a session's client: its `initialize`, with the negotiated revision.
+/// Describes a session's client to rmcp: its `initialize`, with the negotiated revision.
 pub(crate) fn client_of(session: &SessionRecord) -> Option<InitializeRequestParams> {
-    // It parsed when the session was opened.
+    // It was parsed when the session opened.
     let mut client: InitializeRequestParams = session.initialize.parse().ok()?;
     client.protocol_version = rmcp_version(session.version());
     Some(client)

@@ -1,21 +1,21 @@
-//! Who runs the loops behind peers.
+//! Runs the loops of peers.
 //!
-//! rmcp gives a peer's loop to tokio as a task. On a machine there is a tokio runtime around
-//! everything, and nothing to do here. In WebAssembly there is none, nor a thread that could drive
-//! one; there, each peer has a runtime of its own, without a driver, which is run until it has
-//! nothing more to do whenever something may have been said: after each step of a call, when the
-//! client has answered, and after each step of what the host has wrapped in [`pumped`].
+//! rmcp spawns a peer's loop as a tokio task. The native host has a tokio runtime, so this module
+//! does nothing there. WebAssembly has no runtime, and no thread to drive one. There, each peer has
+//! its own runtime without a driver. The runtime runs until it is idle whenever a message may have
+//! arrived: after each step of a call, after a response from the client, and after each step of a
+//! future that the host wraps in [`pumped`].
 //!
-//! A peer's runtime goes with the peer, and its loop with it, in mid-air: asked to end by itself, it
-//! would first wait for a timer, and there is none.
+//! Dropping a peer drops its runtime and its loop at once. The loop's graceful end would wait for a
+//! timer, which WebAssembly does not have.
 
 use std::future::Future;
 
 use farport_core::BoxFuture;
 
 #[cfg(not(target_arch = "wasm32"))]
-mod here {
-    /// The runtime around everything.
+mod imp {
+    /// The host's runtime.
     pub(crate) struct Loops;
 
     impl Loops {
@@ -32,7 +32,7 @@ mod here {
 }
 
 #[cfg(target_arch = "wasm32")]
-mod here {
+mod imp {
     use std::{
         cell::RefCell,
         sync::{
@@ -46,24 +46,24 @@ mod here {
         task::yield_now,
     };
 
-    struct One {
+    struct PeerRuntime {
         runtime: Runtime,
-        /// Its peer has gone: its loop must not take another step.
-        over: AtomicBool,
+        /// Whether the peer was dropped, so that its loop must not take another step.
+        dropped: AtomicBool,
     }
 
     thread_local! {
-        static ALL: RefCell<Vec<Weak<One>>> = const { RefCell::new(Vec::new()) };
-        /// Runtimes whose peer went while another ran, where none can be dropped.
-        static LATER: RefCell<Vec<Arc<One>>> = const { RefCell::new(Vec::new()) };
+        static ALL: RefCell<Vec<Weak<PeerRuntime>>> = const { RefCell::new(Vec::new()) };
+        /// Runtimes of peers that were dropped while another runtime ran, and cannot be dropped then.
+        static LATER: RefCell<Vec<Arc<PeerRuntime>>> = const { RefCell::new(Vec::new()) };
     }
 
     fn is_within() -> bool {
         Handle::try_current().is_ok()
     }
 
-    /// A runtime for the loop of one peer.
-    pub(crate) struct Loops(Arc<One>);
+    /// Creates a runtime for the loop of one peer.
+    pub(crate) struct Loops(Arc<PeerRuntime>);
 
     impl Loops {
         #[expect(
@@ -72,9 +72,9 @@ mod here {
         )]
         pub(crate) fn new() -> Self {
             let built = Builder::new_current_thread().build();
-            let one = Arc::new(One {
+            let one = Arc::new(PeerRuntime {
                 runtime: built.expect("a runtime without a driver"),
-                over: AtomicBool::new(false),
+                dropped: AtomicBool::new(false),
             });
             ALL.with_borrow_mut(|all| all.push(Arc::downgrade(&one)));
             Self(one)
@@ -88,19 +88,19 @@ mod here {
 
     impl Drop for Loops {
         fn drop(&mut self) {
-            self.0.over.store(true, Ordering::Relaxed);
+            self.0.dropped.store(true, Ordering::Relaxed);
             if is_within() {
                 LATER.with_borrow_mut(|later| later.push(self.0.clone()));
             }
         }
     }
 
-    /// How often a runtime is given its turn: each time it takes some dozens of steps.
+    /// The number of turns of each runtime. In each turn, it takes some dozens of steps.
     const TURNS: usize = 4;
 
-    /// Runs all loops until they wait.
+    /// Runs all loops until they are idle.
     pub(crate) fn pump() {
-        // Within a loop it is pumped already.
+        // A loop that is running is pumped already.
         if is_within() {
             return;
         }
@@ -109,7 +109,7 @@ mod here {
             all.iter().filter_map(Weak::upgrade).collect()
         });
         for one in all {
-            if one.over.load(Ordering::Relaxed) {
+            if one.dropped.load(Ordering::Relaxed) {
                 continue;
             }
             one.runtime.block_on(async {
@@ -122,12 +122,12 @@ mod here {
     }
 }
 
-pub(crate) use here::{Loops, pump};
+pub(crate) use imp::{Loops, pump};
 
-/// `future`, with the loops behind peers run after each of its steps.
+/// Runs the loops of peers after each step of `future`.
 ///
-/// A host without a tokio runtime, such as a Worker, wraps in this whatever may speak with a peer
-/// outside of a call: what it spawns for handlers. Elsewhere it is the future itself.
+/// A host without a tokio runtime, such as a Worker, wraps every future that may use a peer outside
+/// a call, such as tasks it spawns for handlers. On other hosts this returns the future itself.
 pub fn pumped<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
     #[cfg(not(target_arch = "wasm32"))]
     return future;
@@ -142,7 +142,7 @@ pub fn pumped<T>(future: impl Future<Output = T>) -> impl Future<Output = T> {
     }
 }
 
-/// The same, boxed.
+/// Like [`pumped`], with a boxed future.
 pub(crate) fn boxed<T: 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> BoxFuture<'static, T> {

@@ -1,5 +1,5 @@
-//! The transport under a live peer: what the handler sends goes to an outbox, what the client
-//! answers comes in through a channel.
+//! The transport of a live peer: the handler's messages go to an outbox, the client's responses
+//! arrive through a channel.
 
 #![expect(deprecated, reason = "older revisions still have log messages")]
 
@@ -24,28 +24,28 @@ use tokio::sync::mpsc;
 
 use crate::pump;
 
-/// What reaches the peer's loop from the client.
+/// A message from the client to the peer's loop.
 pub(crate) type Inbox = mpsc::UnboundedSender<RxJsonRpcMessage<RoleServer>>;
 
 /// Connects a peer to an outbox.
 pub(crate) struct OutboxTransport {
     outbox: Arc<dyn Outbox>,
-    answers: Arc<Answers>,
+    responses: Arc<Responses>,
     incoming: mpsc::UnboundedReceiver<RxJsonRpcMessage<RoleServer>>,
 }
 
 impl OutboxTransport {
-    /// A transport that writes to `outbox`, and the way to its peer.
+    /// Creates a transport that writes to `outbox`, and the inbox of its peer.
     pub(crate) fn new(outbox: Arc<dyn Outbox>) -> (Self, Inbox) {
         let (inbox, incoming) = mpsc::unbounded_channel();
-        let answers = Arc::new(Answers {
+        let responses = Arc::new(Responses {
             inbox: inbox.clone(),
-            asked: Mutex::default(),
+            pending: Mutex::default(),
         });
         (
             Self {
                 outbox,
-                answers,
+                responses,
                 incoming,
             },
             inbox,
@@ -58,14 +58,14 @@ impl OutboxTransport {
                 let NumberOrString::Number(local) = request.id else {
                     return Err(Undeliverable::NoRequests);
                 };
-                let name = self.outbox.expect(local, self.answers.clone())?;
+                let name = self.outbox.expect(local, self.responses.clone())?;
                 let name: Arc<str> = name.into();
                 self.rename(local, &name, &mut request.request);
                 request.id = NumberOrString::String(name);
                 self.write(&JsonRpcMessage::<_, (), ()>::Request(request), None)
             }
             JsonRpcMessage::Notification(mut notification) => {
-                if !self.take_back(&mut notification.notification) {
+                if !self.withdraw(&mut notification.notification) {
                     return Ok(());
                 }
                 let level = level_of(&notification.notification);
@@ -74,12 +74,12 @@ impl OutboxTransport {
                     level,
                 )
             }
-            // The loop is given no requests, so it has nothing to answer.
+            // The loop receives no requests, so it sends no responses.
             JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => Ok(()),
         }
     }
 
-    /// Two calls of one session would both count their progress tokens from zero.
+    /// Makes progress tokens unique: two calls of one session both count theirs from zero.
     fn rename(&self, local: i64, name: &Arc<str>, request: &mut ServerRequest) {
         let meta = request.get_meta_mut();
         let token = meta.get_progress_token();
@@ -87,23 +87,25 @@ impl OutboxTransport {
             meta.set_progress_token(ProgressToken(NumberOrString::String(name.clone())));
         }
         let name = name.clone();
-        self.answers.asked().insert(local, Asked { name, token });
+        self.responses
+            .pending()
+            .insert(local, PendingRequest { name, token });
     }
 
-    /// Names the request that is given up as the client knows it. False when there is none: it was
-    /// answered meanwhile.
-    fn take_back(&self, notification: &mut ServerNotification) -> bool {
+    /// Replaces the id of the cancelled request with the one that the client knows. Returns false if
+    /// the client has already answered the request.
+    fn withdraw(&self, notification: &mut ServerNotification) -> bool {
         let ServerNotification::CancelledNotification(cancelled) = notification else {
             return true;
         };
         let Some(NumberOrString::Number(local)) = cancelled.params.request_id else {
             return true;
         };
-        let Some(asked) = self.answers.asked().remove(&local) else {
+        let Some(pending) = self.responses.pending().remove(&local) else {
             return false;
         };
         self.outbox.retract(local);
-        cancelled.params.request_id = Some(NumberOrString::String(asked.name));
+        cancelled.params.request_id = Some(NumberOrString::String(pending.name));
         true
     }
 
@@ -113,7 +115,7 @@ impl OutboxTransport {
         level: Option<LogLevel>,
     ) -> Result<(), Undeliverable> {
         let frame = serde_json::to_vec(message).map_err(|error| {
-            tracing::error!(%error, "a message of the handler does not serialise");
+            tracing::error!(%error, "cannot serialize a message of the handler");
             Undeliverable::Ended
         })?;
         self.outbox.send(Outgoing {
@@ -161,39 +163,39 @@ impl Transport<RoleServer> for OutboxTransport {
     }
 }
 
-/// Brings the client's answers to the loop that waits for them.
-struct Answers {
+/// Passes the client's responses to the loop that waits for them.
+struct Responses {
     inbox: Inbox,
-    /// The requests that are not answered yet.
-    asked: Mutex<HashMap<i64, Asked>>,
+    /// The requests without a response.
+    pending: Mutex<HashMap<i64, PendingRequest>>,
 }
 
-/// A request to the client.
-struct Asked {
-    /// Its id on the wire, and its progress token there.
+/// A request to the client without a response.
+struct PendingRequest {
+    /// The id and progress token on the wire.
     name: Arc<str>,
     /// The handler's own progress token.
     token: Option<ProgressToken>,
 }
 
-impl Answers {
-    fn asked(&self) -> MutexGuard<'_, HashMap<i64, Asked>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+impl Responses {
+    fn pending(&self) -> MutexGuard<'_, HashMap<i64, PendingRequest>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn deliver(&self, message: RxJsonRpcMessage<RoleServer>) {
-        // The loop has gone with its call; nobody waits any more.
+        // The loop ended with its call, so no receiver is left.
         let _ = self.inbox.send(message);
         pump::pump();
     }
 }
 
-impl ReplyTo for Answers {
+impl ReplyTo for Responses {
     fn reply(&self, local: i64, outcome: Outcome) {
-        self.asked().remove(&local);
+        self.pending().remove(&local);
         let id = NumberOrString::Number(local);
         let unreadable = |error: serde_json::Error| {
-            ErrorData::internal_error(format!("the client's answer does not parse: {error}"), None)
+            ErrorData::internal_error(format!("cannot parse the client's response: {error}"), None)
         };
         self.deliver(match outcome {
             Outcome::Result(result) => match result.parse::<ClientResult>() {
@@ -209,9 +211,9 @@ impl ReplyTo for Answers {
 
     fn progress(&self, local: i64, params: RawJson) {
         let token = self
-            .asked()
+            .pending()
             .get(&local)
-            .and_then(|asked| asked.token.clone());
+            .and_then(|pending| pending.token.clone());
         let (Some(token), Ok(mut params)) = (token, params.parse::<ProgressNotificationParam>())
         else {
             return;
@@ -223,7 +225,7 @@ impl ReplyTo for Answers {
     }
 }
 
-/// The transport under a silent peer: notifications vanish, requests are refused.
+/// The transport of a silent peer: drops notifications, refuses requests.
 pub(crate) struct SilentTransport;
 
 impl Transport<RoleServer> for SilentTransport {

@@ -1,4 +1,4 @@
-//! An open database: one connection that writes, some that read.
+//! An open database: one connection for writes and a few for reads.
 
 use std::{
     fmt,
@@ -17,6 +17,7 @@ use crate::{
     FlushError, OpenError,
     error::Failure,
     files,
+    inspect::{FileKind, inspect, wal_path},
     owner::Owner,
     schema,
     writer::{Job, Writer},
@@ -24,28 +25,28 @@ use crate::{
 
 pub(crate) use crate::writer::Durability;
 
-/// How long to wait for another process that is writing.
-const BUSY: Duration = Duration::from_secs(10);
+/// How long to wait while another process is writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many connections that read are kept.
-const READERS: usize = 4;
+/// The most idle read connections that stay open.
+const IDLE_READERS: usize = 4;
 
-/// How many prepared statements a connection keeps.
-const STATEMENTS: usize = 64;
+/// The most prepared statements that a connection caches.
+const CACHED_STATEMENTS: usize = 64;
 
-/// A SQLite database that holds what a server has to remember. Cheap to clone; it closes when the
-/// last clone, and the last store in it, is dropped.
+/// A SQLite database with a server's state. Cheap to clone. It closes when the last clone, and the
+/// last store that uses it, is dropped.
 ///
-/// Several processes may use one file at the same time, if they are on one machine.
+/// Several processes on one machine can use one file at the same time.
 #[derive(Clone)]
 pub struct Sqlite(Arc<Inner>);
 
-/// Does not keep a database open.
+/// A weak reference, which does not keep the database open.
 #[derive(Clone)]
 pub(crate) struct WeakSqlite(Weak<Inner>);
 
 impl WeakSqlite {
-    /// The database, unless it is closed.
+    /// Returns the database, unless it is closed.
     pub(crate) fn open(&self) -> Result<Sqlite, Failure> {
         self.0.upgrade().map(Sqlite).ok_or(Failure::Closed)
     }
@@ -53,10 +54,17 @@ impl WeakSqlite {
 
 struct Inner {
     path: PathBuf,
-    /// First, so that what is still to be written is written before all else goes.
-    writer: Writer,
+    /// Dropped first, so that pending writes finish before the readers close.
+    access: Access,
     readers: Mutex<Vec<Connection>>,
-    owner: Owner,
+}
+
+/// What this process may do with the database.
+enum Access {
+    /// Read and write.
+    Full { writer: Writer, owner: Owner },
+    /// Read only.
+    Read,
 }
 
 impl fmt::Debug for Sqlite {
@@ -66,32 +74,66 @@ impl fmt::Debug for Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the database at `path`, or makes it; the folder too, if it is missing. Brings an
-    /// older layout up to date.
+    /// Opens the database at `path`. Creates the file and its folder if they are missing, and
+    /// migrates an older layout.
     ///
-    /// Files are made for their owner alone (mode 0600, folders 0700).
+    /// Only the owner can access new files (mode 0600) and folders (mode 0700). A file that is not
+    /// a farport database stays unchanged, permissions included.
     ///
     /// # Errors
-    /// When the file cannot be used; the text says what to do.
+    /// When the file cannot be used. The message says what to do.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        files::make_folder(path)?;
-        files::make_private(path)?;
+        inspect(path)?;
+        files::create_folder(path)?;
+        files::create_private(path)?;
         let mut connection = connect(path)?;
         schema::prepare(&mut connection)?;
         let owner = Owner::register(path)?;
         let writer = Writer::start(connection).map_err(|source| files::failed(path, source))?;
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
-            writer,
+            access: Access::Full { writer, owner },
             readers: Mutex::default(),
-            owner,
         })))
     }
 
-    /// Ready once everything that was to be written when this was called is written.
+    /// Opens the database at `path` like [`Sqlite::open`], but does not create it.
     ///
     /// # Errors
-    /// When that fails.
+    /// As for [`Sqlite::open`], and [`OpenError::Missing`].
+    pub fn open_existing(path: &Path) -> Result<Self, OpenError> {
+        match inspect(path)? {
+            FileKind::Database => Self::open(path),
+            FileKind::Missing | FileKind::Empty => Err(OpenError::Missing),
+        }
+    }
+
+    /// Opens the database at `path` for reading only. Creates and changes nothing, neither in the
+    /// file nor next to it. Operations that write fail.
+    ///
+    /// # Errors
+    /// When the file is not a farport database, or its layout has another version.
+    pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
+        if inspect(path)? != FileKind::Database {
+            return Err(OpenError::Missing);
+        }
+        let connection = connect_read_only(path)?;
+        let found = schema::recognize(&connection)?;
+        let known = schema::newest();
+        if found < known {
+            return Err(OpenError::Older { found, known });
+        }
+        Ok(Self(Arc::new(Inner {
+            path: path.to_owned(),
+            access: Access::Read,
+            readers: Mutex::new(vec![connection]),
+        })))
+    }
+
+    /// Waits until all writes submitted before this call are on disk.
+    ///
+    /// # Errors
+    /// When a write fails.
     pub async fn flush(&self) -> Result<(), FlushError> {
         let flushed = self.write(Durability::Power, |_| Ok(()));
         flushed.await.map_err(FlushError)
@@ -101,50 +143,58 @@ impl Sqlite {
         WeakSqlite(Arc::downgrade(&self.0))
     }
 
-    /// Where it is.
+    /// The path of the database file.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    pub(crate) fn owner(&self) -> &Owner {
-        &self.0.owner
+    /// The registration of this process as a writer.
+    pub(crate) fn owner(&self) -> Result<&Owner, Failure> {
+        match &self.0.access {
+            Access::Full { owner, .. } => Ok(owner),
+            Access::Read => Err(Failure::ReadOnly),
+        }
     }
 
-    /// Has something written. The order is that of the calls, whoever waits for the answers.
+    /// Submits a write. Writes run in the order of the calls, even if no caller waits for them.
     pub(crate) fn write<T: Send + 'static>(
         &self,
         durability: Durability,
         write: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
-    ) -> Written<T> {
+    ) -> PendingWrite<T> {
         self.write_then(durability, write, |_| {})
     }
 
-    /// The same, and has `then` look at what came of it, on the writer's thread, before anybody
-    /// else is told or anything else is written.
+    /// Submits a write, and runs `then` on its result. `then` runs on the writer thread, before the
+    /// caller receives the result and before the next write.
     pub(crate) fn write_then<T: Send + 'static>(
         &self,
         durability: Durability,
         write: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
         then: impl FnOnce(&mut T) + Send + 'static,
-    ) -> Written<T> {
+    ) -> PendingWrite<T> {
         let (sender, receiver) = oneshot::channel();
         let job = Job::new(durability, write, move |mut written| {
             if let Ok(written) = &mut written {
                 then(written);
             }
-            // Whoever asked may have gone meanwhile.
+            // The caller may have stopped waiting.
             let _ = sender.send(written);
         });
         let submitted = self.submit(job);
-        Written(submitted.map(|()| receiver))
+        PendingWrite(submitted.map(|()| receiver))
     }
 
-    /// Has a job done.
+    /// Submits a job to the writer thread.
     pub(crate) fn submit(&self, job: Job) -> Result<(), Failure> {
-        self.0.writer.submit(job)
+        match &self.0.access {
+            Access::Full { writer, .. } => writer.submit(job),
+            Access::Read => Err(Failure::ReadOnly),
+        }
     }
 
-    /// Reads, on the calling thread: a look into a page cache is not worth a change of threads.
+    /// Reads on the calling thread. Most reads come from SQLite's page cache, so handing them to
+    /// another thread would cost more.
     pub(crate) fn read<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Failure>,
@@ -153,7 +203,11 @@ impl Sqlite {
         let connection = match connection {
             Some(connection) => connection,
             None => {
-                let connection = connect(&self.0.path).map_err(|error| match error {
+                let connection = match self.0.access {
+                    Access::Full { .. } => connect(&self.0.path),
+                    Access::Read => connect_read_only(&self.0.path),
+                };
+                let connection = connection.map_err(|error| match error {
                     OpenError::Sqlite(error) => Failure::from(error),
                     error => Failure::Unreadable(error.to_string()),
                 })?;
@@ -161,13 +215,13 @@ impl Sqlite {
                 connection
             }
         };
-        let answer = read(&connection);
+        let result = read(&connection);
         let mut readers = self.readers();
-        // One that is still within a transaction would read the past for ever.
-        if readers.len() < READERS && connection.is_autocommit() {
+        // A connection with an open transaction would read an old snapshot forever.
+        if readers.len() < IDLE_READERS && connection.is_autocommit() {
             readers.push(connection);
         }
-        answer
+        result
     }
 
     fn readers(&self) -> MutexGuard<'_, Vec<Connection>> {
@@ -176,50 +230,86 @@ impl Sqlite {
     }
 }
 
-/// What comes of something that is being written. It is written whether anybody waits or not.
-pub(crate) struct Written<T>(Result<oneshot::Receiver<Result<T, Failure>>, Failure>);
+/// The future result of a write. The write runs even if this is dropped.
+pub(crate) struct PendingWrite<T>(Result<oneshot::Receiver<Result<T, Failure>>, Failure>);
 
-impl<T> Future for Written<T> {
+impl<T> Future for PendingWrite<T> {
     type Output = Result<T, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             Ok(receiver) => Pin::new(receiver)
                 .poll(cx)
-                .map(|answer| answer.unwrap_or(Err(Failure::Closed))),
+                .map(|result| result.unwrap_or(Err(Failure::Closed))),
             Err(failure) => Poll::Ready(Err(failure.clone())),
         }
     }
 }
 
 fn connect(path: &Path) -> Result<Connection, OpenError> {
-    // The file is there: nobody else than us may make it.
+    // SQLite must not create the file: `open` did, with its permissions.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    // While two processes open a new file at the same time, one of them is told that it is locked,
-    // whatever the timeout says.
-    let patience = Instant::now() + BUSY;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // When two processes open a new file at the same time, one of them gets `SQLITE_BUSY` at once,
+    // in spite of the timeout.
+    let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {
-        match settle(&connection) {
+        match configure(&connection) {
             Err(OpenError::Sqlite(error))
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && Instant::now() < patience =>
+                    && Instant::now() < deadline =>
             {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            settled => return settled.map(|()| connection),
+            configured => return configured.map(|()| connection),
         }
     }
 }
 
-/// Sees whether the file is ours, then has it used as we use it.
-fn settle(connection: &Connection) -> Result<(), OpenError> {
-    // All that is looked at is of one moment.
-    let look = connection.unchecked_transaction()?;
-    schema::recognize(&look)?;
-    look.commit()?;
+/// Opens a connection that cannot write.
+fn connect_read_only(path: &Path) -> Result<Connection, OpenError> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let wal = std::fs::metadata(wal_path(path));
+    let has_wal = wal.is_ok_and(|wal| wal.len() > 0);
+    let connection = if has_wal {
+        Connection::open_with_flags(path, flags)?
+    } else {
+        // Without a write-ahead log no process is writing. SQLite would create the log to find that
+        // out, unless the file is opened as immutable.
+        flags |= OpenFlags::SQLITE_OPEN_URI;
+        Connection::open_with_flags(format!("file:{}?immutable=1", uri_path(path)?), flags)?
+    };
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.execute_batch("PRAGMA query_only = ON")?;
+    Ok(connection)
+}
+
+/// Encodes a path for a SQLite URI (<https://sqlite.org/uri.html>).
+fn uri_path(path: &Path) -> Result<String, OpenError> {
+    let path = std::path::absolute(path).map_err(|source| files::failed(path, source))?;
+    let mut uri = String::new();
+    if cfg!(windows) {
+        uri.push('/');
+    }
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'\\' if cfg!(windows) => uri.push('/'),
+            b'/' | b':' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Ok(uri)
+}
+
+/// Checks that the file is a farport database, then sets its pragmas.
+fn configure(connection: &Connection) -> Result<(), OpenError> {
+    // One transaction, so that all reads see one snapshot.
+    let snapshot = connection.unchecked_transaction()?;
+    schema::recognize(&snapshot)?;
+    snapshot.commit()?;
     Ok(connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA foreign_keys = ON;

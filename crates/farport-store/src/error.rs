@@ -1,41 +1,67 @@
-//! Why a store does not open, or does not answer.
+//! Errors of opening and using a store.
 
 use std::{io, path::PathBuf, sync::Arc};
 
-/// Why a database cannot be used.
+/// A database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// A newer program has changed the layout.
+    /// A newer version of the program migrated the database.
     #[error(
-        "its layout has version {found}, and this program knows versions up to {known}; use the \
-         program that wrote it, or a newer one"
+        "the database layout has version {found}, and this program supports versions up to {known}"
     )]
     Newer {
-        /// The version of the file.
+        /// The version of the database layout.
         found: u32,
-        /// The newest version that is known.
+        /// The newest version that this program supports.
         known: u32,
     },
-    /// The file is something else.
-    #[error("it is there, and is not a database of farport's; name another path")]
+    /// The layout is older, and a database opened for reading cannot be migrated.
+    #[error("the database layout has version {found}, and this program reads version {known}")]
+    Older {
+        /// The version of the database layout.
+        found: u32,
+        /// The version that this program reads.
+        known: u32,
+    },
+    /// The file exists and is not a farport database.
+    #[error("the file is not a farport database")]
     NotOurs,
-    /// The file, or its folder, cannot be made or opened.
-    #[error("{}: {source}", path.display())]
+    /// The path names a folder.
+    #[error("the path is a folder")]
+    Folder,
+    /// There is no file, and the caller did not ask to create one.
+    #[error("the file does not exist")]
+    Missing,
+    /// The file or its folder cannot be created or opened.
+    #[error("cannot open {}: {cause}", path.display())]
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
-        source: io::Error,
+        /// The error of the operating system.
+        cause: io::Error,
     },
-    /// SQLite refuses.
+    /// SQLite failed.
     #[cfg(not(target_arch = "wasm32"))]
-    #[error(transparent)]
+    #[error("{0}")]
     Sqlite(rusqlite::Error),
-    /// The object's SQLite refuses.
+    /// The SQLite of the Durable Object failed.
     #[cfg(target_arch = "wasm32")]
     #[error("{0}")]
     Engine(String),
+}
+
+impl OpenError {
+    /// What to do next, if anything: lower case, without a full stop.
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Newer { .. } => Some("use the program that wrote the database, or a newer one"),
+            Self::Older { .. } => Some("start the server once to migrate the database"),
+            Self::NotOurs => Some("choose another path"),
+            Self::Folder => Some("name a file in the folder"),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -48,29 +74,32 @@ impl From<rusqlite::Error> for OpenError {
     }
 }
 
-/// What was to be written could not be.
+/// Writes to the store failed.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, thiserror::Error)]
-#[error("the store could not write everything: {0}")]
+#[error("cannot write to the store: {0}")]
 pub struct FlushError(pub(crate) Failure);
 
-/// Why the store does not answer. All who wait for the same transaction are told the same.
+/// A store operation failed. Cloneable, because all writes of one transaction fail together.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("{0}")]
     Sqlite(Arc<crate::sql::Error>),
-    #[error("the database holds what this program cannot read: {0}")]
+    #[error("the database contains a record that this program cannot read: {0}")]
     Unreadable(String),
     #[cfg(not(target_arch = "wasm32"))]
     #[error("the store is closed")]
     Closed,
     #[cfg(not(target_arch = "wasm32"))]
-    #[error("the store failed while it wrote")]
+    #[error("the store was opened for reading only")]
+    ReadOnly,
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error("a write to the store panicked")]
     Panicked,
 }
 
 impl Failure {
-    /// Whether what was to be written belongs to something that is not there any more.
+    /// Whether the write failed because its parent record was deleted.
     pub(crate) fn is_orphan(&self) -> bool {
         match self {
             Self::Sqlite(error) => crate::sql::is_orphan(error),

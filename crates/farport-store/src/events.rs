@@ -1,12 +1,12 @@
-//! What is said on the streams of sessions.
+//! The events of session streams.
 
 #[cfg(not(target_arch = "wasm32"))]
-mod machine;
+mod native;
 #[cfg(target_arch = "wasm32")]
 mod object;
 mod rows;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use machine::SqliteEvents;
+pub(crate) use native::SqliteEvents;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use object::SqliteEvents;

@@ -1,4 +1,4 @@
-//! Files and folders for their owner alone.
+//! Files and folders that only their owner can access.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions},
@@ -8,8 +8,8 @@ use std::{
 
 use crate::OpenError;
 
-/// Makes the folder of `file` if it is missing, with those it is in.
-pub(crate) fn make_folder(file: &Path) -> Result<(), OpenError> {
+/// Creates the folder of `file` and its parents if they are missing.
+pub(crate) fn create_folder(file: &Path) -> Result<(), OpenError> {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -25,22 +25,22 @@ pub(crate) fn make_folder(file: &Path) -> Result<(), OpenError> {
         .map_err(|source| failed(folder, source))
 }
 
-/// Makes an empty file, or sees to it that one that is there is its owner's alone.
-pub(crate) fn make_private(path: &Path) -> Result<(), OpenError> {
+/// Creates an empty file, or restricts an existing farport database to its owner.
+pub(crate) fn create_private(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let file = open_private(&mut options, path).map_err(|source| failed(path, source))?;
     restrict(&file, path).map_err(|source| failed(path, source))
 }
 
-/// Opens a file that, where it is made, is its owner's alone.
+/// Opens a file. A file that this creates has mode 0600.
 pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options.open(path)
 }
 
-/// Takes away what others may do with a file that was there before.
+/// Removes the permissions of other users from an existing file.
 #[cfg(unix)]
 pub(crate) fn restrict(file: &File, path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -48,7 +48,7 @@ pub(crate) fn restrict(file: &File, path: &Path) -> io::Result<()> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    tracing::warn!(path = %path.display(), "others could read this file; now only its owner can");
+    tracing::warn!(path = %path.display(), "removed the permissions of other users from a file");
     file.set_permissions(std::fs::Permissions::from_mode(mode & 0o700))
 }
 
@@ -57,9 +57,9 @@ pub(crate) fn restrict(_: &File, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) fn failed(path: &Path, source: io::Error) -> OpenError {
+pub(crate) fn failed(path: &Path, cause: io::Error) -> OpenError {
     OpenError::File {
         path: path.to_owned(),
-        source,
+        cause,
     }
 }

@@ -1,7 +1,7 @@
-//! Master keys: what seals OAuth's transactions.
+//! Master keys, which encrypt the secrets in the OAuth store.
 //!
-//! There is one that seals, and there may be some before it that still open what they sealed. They
-//! come from the environment, or from a file beside the database that is made on first use.
+//! The current key encrypts. Previous keys only decrypt what they encrypted. The keys come from the
+//! environment, or from a file next to the database, which is created on first use.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
@@ -16,10 +16,10 @@ use farport_oauth::{Digest, Keys};
 use secrecy::{ExposeSecret, SecretBox};
 use zeroize::Zeroizing;
 
-/// How many bytes a key has.
+/// The length of a key in bytes.
 const LENGTH: usize = 32;
 
-/// A key that other keys are derived from.
+/// A key from which other keys are derived.
 pub struct MasterKey {
     id: String,
     secret: SecretBox<[u8; LENGTH]>,
@@ -31,36 +31,44 @@ pub struct MasterKeys {
     previous: Vec<MasterKey>,
 }
 
-/// Why there is no master key.
+/// The master keys cannot be read or created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// What stands where a key is expected is none.
-    #[error(
-        "{place} does not hold {LENGTH} bytes in base64; make a key with `openssl rand -base64 \
-         {LENGTH}`"
-    )]
-    NoKey {
-        /// Where it stands: a variable, or a file and its line.
-        place: String,
+    /// A value is not a key.
+    #[error("{location} is not {LENGTH} bytes in base64")]
+    InvalidKey {
+        /// A variable name, or a file and a line.
+        location: String,
     },
-    /// The file holds no key at all.
-    #[error("{} holds no key; remove it to have one made", path.display())]
+    /// The file contains no key.
+    #[error("{} contains no key", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// The file cannot be read or made.
-    #[error("the master key's file {}: {source}", path.display())]
+    /// The file cannot be read or created.
+    #[error("cannot open the master key file {}: {cause}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
-        source: io::Error,
+        /// The error of the operating system.
+        cause: io::Error,
     },
-    /// The system has no randomness.
-    #[error("the system gave no random bytes for a master key")]
+    /// The operating system returned no random bytes.
+    #[error("cannot create a master key: the operating system returned no random bytes")]
     Randomness,
+}
+
+impl KeyError {
+    /// What to do next, if anything: lower case, without a full stop.
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::InvalidKey { .. } => Some("create a key with `openssl rand -base64 32`"),
+            Self::Empty { .. } => Some("delete the file to create a new key"),
+            Self::File { .. } | Self::Randomness => None,
+        }
+    }
 }
 
 impl fmt::Debug for MasterKey {
@@ -81,10 +89,10 @@ impl fmt::Debug for MasterKeys {
 }
 
 impl MasterKey {
-    /// A key of these bytes.
+    /// Creates a key from its bytes.
     pub fn new(secret: [u8; LENGTH]) -> Self {
-        // As it stands before what the key sealed. Enough to tell a server's few keys apart;
-        // nothing of the key is to be had from it.
+        // The same ID precedes everything that the key encrypted. Four bytes are enough to tell a
+        // server's few keys apart, and reveal nothing of the key.
         let labelled = Zeroizing::new([&b"farport key id"[..], &secret].concat());
         let digest = Digest::of(&*labelled);
         let id = digest.0.iter().take(4);
@@ -94,12 +102,13 @@ impl MasterKey {
         }
     }
 
-    /// Its name: the same for the same bytes, and no secret. Stands beside what it sealed.
+    /// The ID of the key, derived from its bytes. It is not secret, and is stored with what the key
+    /// encrypted.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Its bytes.
+    /// The bytes of the key.
     pub fn secret(&self) -> &[u8; LENGTH] {
         self.secret.expose_secret()
     }
@@ -117,16 +126,15 @@ impl MasterKey {
 }
 
 impl MasterKeys {
-    /// The key in `current`, and those before it in `previous`, with commas between them; each is
-    /// 32 bytes in base64, of either alphabet. `variables` are the names of where the two come
-    /// from, for the error.
+    /// Parses the current key, and a comma-separated list of previous keys. A key is 32 bytes in
+    /// base64 or base64url. `variables` names the two sources in the error.
     ///
     /// # Errors
-    /// [`KeyError::NoKey`].
+    /// [`KeyError::InvalidKey`].
     pub fn parse(current: &str, previous: &str, variables: [&str; 2]) -> Result<Self, KeyError> {
-        let read = |text: &str, place: &str| {
-            MasterKey::parse(text).ok_or_else(|| KeyError::NoKey {
-                place: place.to_owned(),
+        let read = |text: &str, location: &str| {
+            MasterKey::parse(text).ok_or_else(|| KeyError::InvalidKey {
+                location: location.to_owned(),
             })
         };
         let [first, rest] = variables;
@@ -139,7 +147,7 @@ impl MasterKeys {
         })
     }
 
-    /// The keys, for an authorization server.
+    /// Returns the keys for an authorization server.
     pub fn keys(&self) -> Keys {
         let previous = self.previous.iter();
         Keys::new(
@@ -148,12 +156,12 @@ impl MasterKeys {
         )
     }
 
-    /// The key that seals.
+    /// The key that encrypts.
     pub fn current(&self) -> &MasterKey {
         &self.current
     }
 
-    /// Those that still open, newest first.
+    /// The keys that only decrypt, newest first.
     pub fn previous(&self) -> &[MasterKey] {
         &self.previous
     }

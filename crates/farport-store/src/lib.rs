@@ -1,21 +1,22 @@
-//! State that survives the process, in SQLite.
+//! Persistent state in SQLite.
 //!
-//! [`Sqlite::open`] opens a file. In it are
+//! [`Sqlite::open`] opens or creates a database file, and [`Sqlite::open_read_only`] opens an existing
+//! one. The database contains
 //!
-//! - [`SqliteSessions`]: the sessions of MCP clients, and what was said on their streams
+//! - [`SqliteSessions`]: the sessions of MCP clients and the events of their streams
 //!   ([`farport_core::SessionStore`], [`farport_core::EventLog`]);
-//! - [`SqliteOAuth`]: what an authorization server has to remember ([`farport_oauth::Store`]).
+//! - [`SqliteOAuth`]: the state of an authorization server ([`farport_oauth::Store`]).
 //!
-//! Beside it is the [`MasterKeys`] file.
+//! The [`MasterKeys`] file is next to it.
 //!
-//! What is written goes through one thread, which commits whatever has come in together. What
-//! OAuth acknowledges is on the disk by then, as far as the disk tells; sessions and events
-//! withstand the end of the process, and a loss of power may cost the last of them.
+//! One thread writes, and commits all pending writes together. OAuth writes are on disk before they
+//! are acknowledged. Sessions and events survive the end of the process; a power failure can lose the
+//! latest of them.
 //!
-//! In WebAssembly there is no file and no thread, but a host that has a SQLite of its own
-//! (Cloudflare's Durable Objects): `Sqlite::over` takes that, and everything else is the same.
+//! In WebAssembly there is no file and no thread. There, `Sqlite::over` uses the SQLite of the host (a
+//! Cloudflare Durable Object), and everything else is the same.
 //!
-//! The layout, what of it is secret, and how to back it up are described in `docs/storage.md`.
+//! `docs/storage.md` describes the layout, which parts are secret, and how to back it up.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod database;
@@ -26,6 +27,8 @@ mod error;
 mod events;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
+#[cfg(not(target_arch = "wasm32"))]
+mod inspect;
 mod keys;
 mod numbers;
 mod oauth;
@@ -33,6 +36,7 @@ mod oauth;
 mod owner;
 mod schema;
 mod sessions;
+mod shares;
 mod sql;
 #[cfg(not(target_arch = "wasm32"))]
 mod writer;

@@ -1,7 +1,7 @@
-//! What an authorization server has to remember.
+//! The state of an authorization server.
 //!
-//! Each operation that changes something is one transaction on the writer's thread. What it finds
-//! is what it changes: nobody comes between the two, not even another process.
+//! Each operation that writes is one transaction on the writer thread. No other process can change a
+//! record between the read and the write of one operation.
 
 mod api_tokens;
 mod browsers;
@@ -11,12 +11,12 @@ mod grants;
 mod purge;
 mod tokens;
 
-use std::{future::ready, sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc};
 
 use farport_oauth::{
     AccessToken, ApiToken, Client, ClientId, Code, Consent, ConsentKey, Digest, Grant, GrantFilter,
-    GrantId, Redemption, RefreshToken, Rotation, Scopes, SignIn, Store, Stored, Tokens,
-    Transaction, UnixTime, UserId,
+    GrantId, Redemption, RefreshToken, Rotation, RotationTimes, Scopes, SignIn, Store, Stored,
+    Tokens, Transaction, UnixTime, UserId,
 };
 
 use crate::{
@@ -26,14 +26,14 @@ use crate::{
     sql::{Connection, Row},
 };
 
-/// Keeps OAuth's records in a database.
+/// The OAuth records in a database.
 #[derive(Clone, Debug)]
 pub struct SqliteOAuth {
     database: Sqlite,
 }
 
 impl SqliteOAuth {
-    /// The records in `database`.
+    /// Uses the OAuth records in `database`.
     pub fn new(database: &Sqlite) -> Self {
         Self {
             database: database.clone(),
@@ -44,8 +44,8 @@ impl SqliteOAuth {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Stored<'_, T> {
-        let answer = self.database.read(read);
-        Box::pin(ready(answer.map_err(Into::into)))
+        let result = self.database.read(read);
+        Box::pin(ready(result.map_err(Into::into)))
     }
 
     fn write<T: Send + 'static>(
@@ -143,19 +143,15 @@ impl Store for SqliteOAuth {
         &self,
         presented: &Digest,
         tokens: Tokens,
-        grant_expires: UnixTime,
-        now: UnixTime,
-        concurrent: Duration,
+        times: RotationTimes,
     ) -> Stored<'_, Rotation> {
         let presented = *presented;
-        self.write(move |connection| {
-            let turn = tokens::Turn {
-                grant_expires,
-                now,
-                concurrent,
-            };
-            tokens::rotate(connection, &presented, &tokens, turn)
-        })
+        self.write(move |connection| tokens::rotate(connection, &presented, &tokens, times))
+    }
+
+    fn confirm(&self, grant: &GrantId, replaced: &Digest) -> Stored<'_, ()> {
+        let (grant, replaced) = (grant.clone(), *replaced);
+        self.write(move |connection| grants::confirm(connection, &grant, &replaced))
     }
 
     fn access_token(&self, id: &Digest) -> Stored<'_, Option<(AccessToken, Grant)>> {
@@ -220,28 +216,28 @@ impl Store for SqliteOAuth {
     }
 }
 
-/// Scopes, as they are written.
+/// Reads a column of scopes.
 fn scopes(row: &Row<'_>, column: usize) -> crate::sql::Result<Scopes> {
     let text: String = row.get(column)?;
     Scopes::parse(&text).map_err(crate::sql::unreadable)
 }
 
-/// A digest, as it is written.
+/// Reads a column with a digest.
 fn digest(row: &Row<'_>, column: usize) -> crate::sql::Result<Digest> {
     Ok(Digest(row.get(column)?))
 }
 
-/// Text that is shared.
+/// Reads a text column.
 fn text(row: &Row<'_>, column: usize) -> crate::sql::Result<Arc<str>> {
     row.get(column)
 }
 
-/// A time, as it is written.
+/// Reads a column with a time.
 fn time(row: &Row<'_>, column: usize) -> crate::sql::Result<UnixTime> {
     Ok(UnixTime(crate::numbers::uint(row.get(column)?)))
 }
 
-/// A time, to be written.
+/// Converts a time to the value of a column: seconds since the Unix epoch.
 fn seconds(time: UnixTime) -> i64 {
     crate::numbers::int(time.0)
 }

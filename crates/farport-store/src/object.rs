@@ -1,5 +1,4 @@
-//! A database within an object of the host's: nobody else has it, and whatever it does is done when
-//! the call returns.
+//! A database in a Durable Object. Only the object can access it, and every call is synchronous.
 
 use std::{
     fmt,
@@ -14,16 +13,16 @@ use crate::{
     sql::{Connection, Engine},
 };
 
-/// What an answer has to survive. The host lets none out before what it is about is on disk.
+/// What a write has to survive. The host sends no response before its writes are on disk.
 #[derive(Clone, Copy)]
 pub(crate) enum Durability {
     /// The end of the process.
     Process,
-    /// The loss of power.
+    /// A power failure.
     Power,
 }
 
-/// A SQLite database that holds what a server has to remember. Cheap to clone.
+/// A SQLite database with a server's state. Cheap to clone.
 #[derive(Clone)]
 pub struct Sqlite(Arc<Inner>);
 
@@ -39,11 +38,11 @@ impl fmt::Debug for Sqlite {
 }
 
 impl Sqlite {
-    /// The database behind `engine`, with its layout brought up to date. `owner` names this life of
-    /// the object: it must be another one each time.
+    /// Opens the database of `engine` and migrates its layout. `owner` identifies this instance of
+    /// the object, and must be different for each instance.
     ///
     /// # Errors
-    /// When it cannot be used.
+    /// When the database cannot be used.
     pub fn over(engine: impl Engine, owner: String) -> Result<Self, OpenError> {
         let connection = Connection::over(engine);
         schema::prepare(&connection)?;

@@ -1,8 +1,8 @@
-//! Which of the processes that use a database are alive.
+//! Finds out which of the processes that use a database are alive.
 //!
-//! Each holds a lock on a file of its own beside the database, which the system lets go of when
-//! the process ends, however that comes about. So a stream whose process has died can be told from
-//! one that another process is still writing to.
+//! Each process locks its own file next to the database. The operating system releases the lock when
+//! the process exits for any reason. This distinguishes a stream of an exited process from one that
+//! another process is still writing to.
 
 use std::{
     ffi::OsString,
@@ -13,27 +13,27 @@ use std::{
 
 use crate::{OpenError, files};
 
-/// Marks this process as alive, until it is dropped.
+/// The registration of this process. It counts as alive until this is dropped.
 pub(crate) struct Owner {
     id: String,
     database: PathBuf,
-    /// Holds the lock.
+    /// The locked file.
     _file: File,
 }
 
 impl Owner {
-    /// Registers this process as one that uses `database`, and clears away what dead ones left.
+    /// Registers this process as a user of `database`, and removes the files of exited processes.
     pub(crate) fn register(database: &Path) -> Result<Self, OpenError> {
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|error| {
             files::failed(
                 database,
-                io::Error::other(format!("no randomness: {error}")),
+                io::Error::other(format!("no random bytes: {error}")),
             )
         })?;
         let id = format!("{:016x}", u64::from_be_bytes(id));
         let path = path_of(database, &id);
-        // Under another name until it is locked, or somebody could take it for a dead one's.
+        // Under another name until the file is locked: another process would remove an unlocked one.
         let mut fresh = OsString::from(database);
         fresh.push(format!("-new-{id}"));
         let fresh = PathBuf::from(fresh);
@@ -44,23 +44,23 @@ impl Owner {
             fs::rename(&fresh, &path)?;
             Ok(file)
         };
-        let file = locked().map_err(|source: io::Error| files::failed(&path, source))?;
+        let file = locked().map_err(|cause: io::Error| files::failed(&path, cause))?;
         let owner = Self {
             id,
             database: database.to_owned(),
             _file: file,
         };
-        owner.clear();
+        owner.remove_stale();
         Ok(owner)
     }
 
-    /// The name of this process in the database.
+    /// The ID of this process in the database.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Whether the process of this name has ended. One that cannot be told from a living one is
-    /// taken for alive.
+    /// Whether the process with this ID has exited. If the lock cannot be checked, the process
+    /// counts as alive.
     pub(crate) fn is_dead(&self, id: &str) -> bool {
         if id == self.id {
             return false;
@@ -71,15 +71,15 @@ impl Owner {
                 Ok(()) => true,
                 Err(TryLockError::WouldBlock) => false,
                 Err(TryLockError::Error(error)) => {
-                    tracing::warn!(%error, "cannot tell whether another process is alive");
+                    tracing::warn!(%error, "cannot check whether another process is alive");
                     false
                 }
             },
         }
     }
 
-    /// Removes the files of processes that have died.
-    fn clear(&self) {
+    /// Removes the files of processes that have exited.
+    fn remove_stale(&self) {
         let Some(folder) = path_of(&self.database, "").parent().map(folder_of) else {
             return;
         };
@@ -87,7 +87,7 @@ impl Owner {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) => {
-                tracing::debug!(%error, "cannot look for what dead processes left");
+                tracing::debug!(%error, "cannot list the lock files of other processes");
                 return;
             }
         };
@@ -98,7 +98,7 @@ impl Owner {
                 continue;
             };
             if self.is_dead(id) {
-                // Somebody else may have been faster.
+                // Another process may have removed it first.
                 let _ = fs::remove_file(entry.path());
             }
         }

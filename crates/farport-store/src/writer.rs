@@ -1,8 +1,8 @@
-//! The one thread that writes.
+//! The writer thread.
 //!
-//! SQLite has one writer at a time, and what a commit costs is mostly its own: so whatever has
-//! come in by the time the last commit was done goes into the next one together. Nobody is
-//! answered before their commit.
+//! SQLite has one writer at a time, and most of the cost of a commit is fixed. So one transaction
+//! contains all jobs that arrived during the previous commit. A job's result is delivered after its
+//! commit.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -14,12 +14,12 @@ use rusqlite::Connection;
 
 use crate::error::Failure;
 
-/// What a commit has to withstand.
+/// What a write has to survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Durability {
-    /// The end of the process, however it comes.
+    /// The end of the process, for any reason.
     Process,
-    /// The end of the machine's power.
+    /// A power failure.
     Power,
 }
 
@@ -32,35 +32,35 @@ impl Durability {
     }
 }
 
-/// Told once it is clear whether what was written is there to stay.
-type Answer = Box<dyn FnOnce(Result<(), Failure>) + Send>;
+/// Receives the result of a job, once its commit has succeeded or failed.
+type Completion = Box<dyn FnOnce(Result<(), Failure>) + Send>;
 
-/// Something to write.
+/// A write.
 pub(crate) struct Job {
     durability: Durability,
-    /// Writes, where there is a transaction to write in. Says whether that went well.
+    /// Writes, if there is a transaction. Returns whether that succeeded.
     run: Box<Run>,
 }
 
-type Run = dyn FnOnce(Option<&Connection>) -> (bool, Answer) + Send;
+type Run = dyn FnOnce(Option<&Connection>) -> (bool, Completion) + Send;
 
 impl Job {
-    /// Writes by `write`, and tells `answer` what came of it once that is committed.
+    /// Creates a job that runs `write`, and calls `complete` with the result after the commit.
     ///
-    /// What `write` has written is undone when it fails.
+    /// Changes of a `write` that fails are rolled back.
     pub(crate) fn new<T: Send + 'static>(
         durability: Durability,
         write: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
-        answer: impl FnOnce(Result<T, Failure>) + Send + 'static,
+        complete: impl FnOnce(Result<T, Failure>) + Send + 'static,
     ) -> Self {
         let run = move |connection: Option<&Connection>| {
             let written = connection.map_or(Err(Failure::Closed), |connection| {
                 let written = catch_unwind(AssertUnwindSafe(|| write(connection)));
                 written.unwrap_or(Err(Failure::Panicked))
             });
-            let went_well = written.is_ok();
-            let tell: Answer = Box::new(move |committed| answer(committed.and(written)));
-            (went_well, tell)
+            let succeeded = written.is_ok();
+            let complete: Completion = Box::new(move |committed| complete(committed.and(written)));
+            (succeeded, complete)
         };
         Self {
             durability,
@@ -74,10 +74,10 @@ enum Message {
     Stop,
 }
 
-/// The most jobs of one commit: who comes first should not wait for all the others.
+/// The most jobs in one commit, so that the first jobs do not wait too long.
 const BATCH: usize = 256;
 
-/// The way to the thread. It ends when this is dropped, after what was given to it before.
+/// A handle to the writer thread. When it is dropped, the thread finishes the submitted jobs and ends.
 pub(crate) struct Writer {
     jobs: Sender<Message>,
     thread: Option<JoinHandle<()>>,
@@ -96,7 +96,7 @@ impl Writer {
         })
     }
 
-    /// Has a job done. Jobs are done in the order in which they come.
+    /// Submits a job. Jobs run in the order of submission.
     ///
     /// # Errors
     /// When the thread has ended.
@@ -108,20 +108,20 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // A thread that has ended need not be told to.
+        // Fails only if the thread has already ended.
         let _ = self.jobs.send(Message::Stop);
-        // The last to let go may be a job itself.
+        // A job may drop the last handle, on the writer thread itself.
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != std::thread::current().id()
             && thread.join().is_err()
         {
-            tracing::error!("the store's thread panicked");
+            tracing::error!("the store's writer thread panicked");
         }
     }
 }
 
 fn work(connection: &Connection, incoming: &Receiver<Message>) {
-    let mut present = None;
+    let mut current = None;
     let mut stopping = false;
     while !stopping {
         let Ok(first) = incoming.recv() else {
@@ -139,59 +139,62 @@ fn work(connection: &Connection, incoming: &Receiver<Message>) {
         }
         let wanted = batch.iter().map(|job| job.durability).max();
         if let Some(durability) = wanted {
-            commit(connection, &mut present, durability, batch);
+            commit(connection, &mut current, durability, batch);
         }
     }
 }
 
-/// Does `batch` in one transaction, then answers.
+/// Runs `batch` in one transaction, then delivers the results.
 fn commit(
     connection: &Connection,
-    present: &mut Option<Durability>,
+    current: &mut Option<Durability>,
     durability: Durability,
     batch: Vec<Job>,
 ) {
-    let began = begin(connection, present, durability);
+    let began = begin(connection, current, durability);
     let within = began.is_ok().then_some(connection);
-    let mut answers = Vec::with_capacity(batch.len());
+    let mut completions = Vec::with_capacity(batch.len());
     let mut failed = began;
     for job in batch {
         let within = within.filter(|_| failed.is_ok());
-        let (answer, outcome) = within_savepoint(within, job);
-        answers.push(answer);
-        // A savepoint that cannot be set or left means that the transaction is broken.
+        let (completion, outcome) = within_savepoint(within, job);
+        completions.push(completion);
+        // A savepoint that cannot be set or released means that the transaction is broken.
         failed = failed.and(outcome);
     }
     let committed = failed.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
     if let Err(failure) = &committed {
-        tracing::error!(%failure, "the store could not commit");
-        // A commit that failed leaves its transaction open, unless SQLite has ended it itself.
+        tracing::error!(%failure, "cannot commit to the store");
+        // A failed commit leaves its transaction open, unless SQLite rolled it back itself.
         if !connection.is_autocommit()
             && let Err(error) = connection.execute_batch("ROLLBACK")
         {
-            tracing::error!(%error, "the store could not roll back");
+            tracing::error!(%error, "cannot roll back a transaction of the store");
         }
     }
-    for answer in answers {
-        answer(committed.clone());
+    for complete in completions {
+        complete(committed.clone());
     }
 }
 
 fn begin(
     connection: &Connection,
-    present: &mut Option<Durability>,
+    current: &mut Option<Durability>,
     durability: Durability,
 ) -> Result<(), Failure> {
-    if *present != Some(durability) {
-        // Between two transactions; within one it would not take effect.
+    if *current != Some(durability) {
+        // Between transactions, because the pragma has no effect within one.
         connection.execute_batch(durability.pragma())?;
-        *present = Some(durability);
+        *current = Some(durability);
     }
     Ok(connection.execute_batch("BEGIN IMMEDIATE")?)
 }
 
-/// Does one job so that it is all there or not at all.
-fn within_savepoint(connection: Option<&Connection>, job: Job) -> (Answer, Result<(), Failure>) {
+/// Runs one job in its own savepoint, so that all of its changes apply or none.
+fn within_savepoint(
+    connection: Option<&Connection>,
+    job: Job,
+) -> (Completion, Result<(), Failure>) {
     let step = |sql| match connection {
         Some(connection) => match connection.prepare_cached(sql) {
             Ok(mut statement) => statement.execute([]).map(drop).map_err(Failure::from),
@@ -200,10 +203,13 @@ fn within_savepoint(connection: Option<&Connection>, job: Job) -> (Answer, Resul
         None => Ok(()),
     };
     let set = step("SAVEPOINT job");
-    let (went_well, answer) = (job.run)(connection.filter(|_| set.is_ok()));
-    let undone = match went_well {
+    let (succeeded, completion) = (job.run)(connection.filter(|_| set.is_ok()));
+    let undone = match succeeded {
         true => Ok(()),
         false => step("ROLLBACK TO job"),
     };
-    (answer, set.and(undone).and_then(|()| step("RELEASE job")))
+    (
+        completion,
+        set.and(undone).and_then(|()| step("RELEASE job")),
+    )
 }

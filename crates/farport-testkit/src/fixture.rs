@@ -2,8 +2,8 @@
 //! resources, prompts, tasks and skills are the ones that the official suite calls by name.
 //!
 //! It is an ordinary server. It knows nothing of how it is served, with one exception: the tool
-//! `test_reconnection` asks the host to end the connection of its own call.
-//!
+//! It is an ordinary server and does not depend on its host, with one exception: the tool
+//! `test_reconnection` asks the host to close the connection of its call.
 //! A host makes a [`Fixture`] for each session (and, on 2026-07-28, for each request). What has
 //! to outlive one, such as tasks and open subscriptions, lives in the [`FixtureState`] that they
 //! share:

@@ -7,6 +7,8 @@
 //! [`session_store`] is what every store of sessions has to do, [`oauth_store`] what every store
 //! of an authorization server has to, and [`VirtualRuntime`] lets hours pass in a moment.
 
+#[cfg(doctest)]
+mod documents;
 #[cfg(feature = "fixture")]
 pub mod fixture;
 #[cfg(feature = "oauth-stores")]

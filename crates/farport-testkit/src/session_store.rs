@@ -17,31 +17,35 @@ pub mod lasting;
 use std::{collections::HashSet, fmt::Debug, sync::Arc, time::Duration};
 
 use farport_core::{
-    LogLevel, Principal, ProtocolVersion, RawJson, SessionId, SessionLimits, SessionRecord,
-    SessionStore, Timestamp,
+    InUse, LogLevel, Principal, ProtocolVersion, RawJson, SessionId, SessionLimits, SessionRecord,
+    SessionStore, Share, Timestamp, nothing_in_use,
 };
 use futures_util::future::join_all;
 
-/// Makes a test of each rule, for the stores that the closure makes: `async |limits| store`.
+/// Creates a test for each rule, for the stores that the closure creates: `async |limits| store`.
 ///
-/// The store that is made must be empty. The calling crate needs `tokio` with its macros.
+/// Each store must be empty. The calling crate needs `tokio` with its macros.
 #[macro_export]
 macro_rules! session_store_tests {
     ($make:expr) => {
         $crate::session_store_tests!(@each $make,
             a_record_comes_back_as_it_was,
-            what_is_not_there_is_not_found,
+            an_unknown_session_is_not_found,
             a_session_ends_once,
-            a_session_expires_when_nobody_has_looked_at_it_for_the_idle_time,
-            looking_at_a_session_keeps_it,
-            a_session_that_is_over_stays_over_however_often_it_is_asked_for,
-            what_expires_is_told_once,
+            a_session_expires_after_the_idle_time,
+            lookups_keep_a_session,
+            an_ended_session_stays_ended_despite_lookups,
+            each_expiry_is_reported_once,
             the_one_that_was_idle_for_longest_makes_room,
-            there_is_room_for_one,
+            a_flood_of_one_share_ends_no_session_of_another,
+            one_in_use_makes_room_last,
+            a_share_has_as_many_as_it_may,
+            a_task_has_one_owner,
+            a_bound_of_one_works,
             a_clock_that_goes_back_ends_nothing,
             of_many_who_end_a_session_one_does,
-            what_has_changed_in_a_record_is_remembered,
-            everybody_who_takes_a_session_up_gets_another_number,
+            changes_of_a_record_are_stored,
+            each_process_that_resumes_a_session_gets_its_own_number,
         );
     };
     (@each $make:expr, $($rule:ident,)+) => {
@@ -60,9 +64,13 @@ const MOMENT: Duration = Duration::from_millis(1);
 
 const START: Timestamp = Timestamp(1_700_000_000_000);
 
-/// Limits with this bound.
+/// Limits with this number of sessions.
 fn limits(most: usize) -> SessionLimits {
-    SessionLimits { most, idle: IDLE }
+    SessionLimits {
+        most,
+        most_of_share: 0,
+        idle: IDLE,
+    }
 }
 
 #[track_caller]
@@ -92,10 +100,10 @@ async fn has<S: SessionStore>(store: &S, number: u64, now: Timestamp) -> bool {
 }
 
 async fn insert<S: SessionStore>(store: &S, number: u64, now: Timestamp) -> Vec<SessionId> {
-    said(store.insert(record(number), now).await)
+    said(store.insert(record(number), now, nothing_in_use()).await)
 }
 
-/// A record comes back with all that was remembered.
+/// The store returns a record with all its fields.
 pub async fn a_record_comes_back_as_it_was<S: SessionStore>(
     make: impl AsyncFnOnce(SessionLimits) -> S,
 ) {
@@ -104,7 +112,11 @@ pub async fn a_record_comes_back_as_it_was<S: SessionStore>(
     let principal = Principal::user("https://issuer.example", "someone");
     let record = SessionRecord::new(id(7), principal.clone(), &opening);
     record.negotiate(ProtocolVersion::V2025_11_25);
-    said(store.insert(Arc::new(record), START).await);
+    said(
+        store
+            .insert(Arc::new(record), START, nothing_in_use())
+            .await,
+    );
     let Some(found) = said(store.get(id(7), START).await) else {
         panic!("it is not there")
     };
@@ -115,8 +127,8 @@ pub async fn a_record_comes_back_as_it_was<S: SessionStore>(
     assert_eq!(found.version(), ProtocolVersion::V2025_11_25);
 }
 
-/// Nothing is found that was not put there.
-pub async fn what_is_not_there_is_not_found<S: SessionStore>(
+/// The store only finds sessions that were added.
+pub async fn an_unknown_session_is_not_found<S: SessionStore>(
     make: impl AsyncFnOnce(SessionLimits) -> S,
 ) {
     let store = make(limits(10)).await;
@@ -128,7 +140,7 @@ pub async fn what_is_not_there_is_not_found<S: SessionStore>(
     assert!(has(&store, 1, START).await);
 }
 
-/// Ending a session ends it, once.
+/// A session can be ended once.
 pub async fn a_session_ends_once<S: SessionStore>(make: impl AsyncFnOnce(SessionLimits) -> S) {
     let store = make(limits(10)).await;
     insert(&store, 1, START).await;
@@ -136,11 +148,11 @@ pub async fn a_session_ends_once<S: SessionStore>(make: impl AsyncFnOnce(Session
     assert!(!said(store.remove(id(1)).await));
     assert!(!has(&store, 1, START).await);
     let later = START.after(IDLE);
-    assert_eq!(said(store.expire(later).await), [], "it is gone already");
+    assert_eq!(said(store.expire(later).await), [], "already removed");
 }
 
-/// The idle time is counted from when the session was last looked at.
-pub async fn a_session_expires_when_nobody_has_looked_at_it_for_the_idle_time<S: SessionStore>(
+/// The idle time starts at the last lookup.
+pub async fn a_session_expires_after_the_idle_time<S: SessionStore>(
     make: impl AsyncFnOnce(SessionLimits) -> S,
 ) {
     let store = make(limits(10)).await;
@@ -154,10 +166,8 @@ pub async fn a_session_expires_when_nobody_has_looked_at_it_for_the_idle_time<S:
     assert!(!has(&store, 1, looked).await, "whatever the clock says now");
 }
 
-/// Sessions that are looked at stay for as long as that goes on.
-pub async fn looking_at_a_session_keeps_it<S: SessionStore>(
-    make: impl AsyncFnOnce(SessionLimits) -> S,
-) {
+/// Regular lookups keep a session.
+pub async fn lookups_keep_a_session<S: SessionStore>(make: impl AsyncFnOnce(SessionLimits) -> S) {
     let store = make(limits(10)).await;
     insert(&store, 1, START).await;
     insert(&store, 2, START).await;
@@ -171,8 +181,8 @@ pub async fn looking_at_a_session_keeps_it<S: SessionStore>(
     assert!(!has(&store, 2, now).await);
 }
 
-/// A client that goes on asking for its old session must not keep it in memory.
-pub async fn a_session_that_is_over_stays_over_however_often_it_is_asked_for<S: SessionStore>(
+/// A client that keeps requesting its old session must not keep it in memory.
+pub async fn an_ended_session_stays_ended_despite_lookups<S: SessionStore>(
     make: impl AsyncFnOnce(SessionLimits) -> S,
 ) {
     let store = make(limits(10)).await;
@@ -188,25 +198,25 @@ pub async fn a_session_that_is_over_stays_over_however_often_it_is_asked_for<S: 
     assert_eq!(said(store.expire(now).await), [id(1)]);
 }
 
-/// Whoever holds live parts of sessions hears of each that has expired, and only then.
-pub async fn what_expires_is_told_once<S: SessionStore>(
+/// The owner of a session's live parts learns of its expiry exactly once.
+pub async fn each_expiry_is_reported_once<S: SessionStore>(
     make: impl AsyncFnOnce(SessionLimits) -> S,
 ) {
     let store = make(limits(100)).await;
     for number in 0..50 {
         insert(&store, number, START.after(MOMENT * number as u32)).await;
     }
-    let mut told = HashSet::new();
+    let mut expired = HashSet::new();
     for step in 0..60 {
         for gone in said(store.expire(START.after(IDLE + MOMENT * step)).await) {
-            assert!(told.insert(gone), "{gone:?} twice");
+            assert!(expired.insert(gone), "{gone:?} twice");
         }
         let expect = 50.min(step as usize + 1);
-        assert_eq!(told.len(), expect, "after {step} ms");
+        assert_eq!(expired.len(), expect, "after {step} ms");
     }
 }
 
-/// The bound holds, and who has to go for it is the one nobody has looked at for longest.
+/// Beyond the bound, the store ends the session that was idle for longest.
 pub async fn the_one_that_was_idle_for_longest_makes_room<S: SessionStore>(
     make: impl AsyncFnOnce(SessionLimits) -> S,
 ) {
@@ -230,12 +240,12 @@ pub async fn the_one_that_was_idle_for_longest_makes_room<S: SessionStore>(
     assert_eq!(
         said(store.expire(now).await),
         [],
-        "who made room was told of then"
+        "the ended session was already reported"
     );
 }
 
 /// The smallest bound is one session.
-pub async fn there_is_room_for_one<S: SessionStore>(make: impl AsyncFnOnce(SessionLimits) -> S) {
+pub async fn a_bound_of_one_works<S: SessionStore>(make: impl AsyncFnOnce(SessionLimits) -> S) {
     let store = make(limits(0)).await;
     assert_eq!(insert(&store, 1, START).await, []);
     assert!(has(&store, 1, START).await);
@@ -243,7 +253,7 @@ pub async fn there_is_room_for_one<S: SessionStore>(make: impl AsyncFnOnce(Sessi
     assert!(has(&store, 2, START).await);
 }
 
-/// Clocks are set; a session does not end for it.
+/// Setting the clock back ends no session.
 pub async fn a_clock_that_goes_back_ends_nothing<S: SessionStore>(
     make: impl AsyncFnOnce(SessionLimits) -> S,
 ) {
@@ -257,7 +267,7 @@ pub async fn a_clock_that_goes_back_ends_nothing<S: SessionStore>(
     assert!(!has(&store, 1, START.after(IDLE * 2)).await);
 }
 
-/// Ending is one step, not a look and a removal.
+/// Ending is atomic.
 pub async fn of_many_who_end_a_session_one_does<S: SessionStore>(
     make: impl AsyncFnOnce(SessionLimits) -> S,
 ) {
@@ -273,8 +283,8 @@ pub async fn of_many_who_end_a_session_one_does<S: SessionStore>(
     );
 }
 
-/// What a client has set stays set.
-pub async fn what_has_changed_in_a_record_is_remembered<S: SessionStore>(
+/// The store keeps the values that a client has set.
+pub async fn changes_of_a_record_are_stored<S: SessionStore>(
     make: impl AsyncFnOnce(SessionLimits) -> S,
 ) {
     let store = make(limits(10)).await;
@@ -300,16 +310,102 @@ pub async fn what_has_changed_in_a_record_is_remembered<S: SessionStore>(
     assert!(!has(&store, 2, START).await);
 }
 
-/// Numbers of two processes that serve a session never meet.
-pub async fn everybody_who_takes_a_session_up_gets_another_number<S: SessionStore>(
+/// Two processes that serve a session never get the same number.
+pub async fn each_process_that_resumes_a_session_gets_its_own_number<S: SessionStore>(
     make: impl AsyncFnOnce(SessionLimits) -> S,
 ) {
     let store = make(limits(10)).await;
     insert(&store, 1, START).await;
-    let numbers = join_all((0..100).map(|_| store.revive(id(1)))).await;
+    let numbers = join_all((0..100).map(|_| store.resume(id(1)))).await;
     let numbers: HashSet<_> = numbers.into_iter().map(said).collect();
     assert_eq!(numbers, (1..=100).map(Some).collect());
-    assert_eq!(said(store.revive(id(2)).await), None);
+    assert_eq!(said(store.resume(id(2)).await), None);
     said(store.remove(id(1)).await);
-    assert_eq!(said(store.revive(id(1)).await), None);
+    assert_eq!(said(store.resume(id(1)).await), None);
+}
+
+fn of(number: u64, share: &str) -> Arc<SessionRecord> {
+    let opening = RawJson::from("{}".to_owned());
+    let record = SessionRecord::new(id(number), Principal::Anonymous, &opening);
+    record.negotiate(ProtocolVersion::V2025_06_18);
+    Arc::new(record.counted_for(Share::named(share)))
+}
+
+/// The share that floods the store only displaces its own sessions.
+pub async fn a_flood_of_one_share_ends_no_session_of_another<S: SessionStore>(
+    make: impl AsyncFnOnce(SessionLimits) -> S,
+) {
+    let store = make(limits(10)).await;
+    let mut now = START;
+    for number in 0..3 {
+        said(store.insert(of(number, "ann"), now, nothing_in_use()).await);
+    }
+    for number in 100..130 {
+        now = now.after(MOMENT);
+        let gone = said(store.insert(of(number, "bob"), now, nothing_in_use()).await);
+        let expect = (number >= 107).then(|| id(number - 7));
+        assert_eq!(gone, Vec::from_iter(expect), "{number}");
+    }
+    for number in [0, 1, 2, 123, 129] {
+        assert!(has(&store, number, now).await, "{number}");
+    }
+    // A newcomer is given room by the one that has most.
+    let gone = said(store.insert(of(200, "cy"), now, nothing_in_use()).await);
+    assert_eq!(gone.len(), 1);
+    assert!(has(&store, 0, now).await && has(&store, 200, now).await);
+}
+
+/// A session with an open stream is displaced only if its share has no other.
+pub async fn one_in_use_makes_room_last<S: SessionStore>(
+    make: impl AsyncFnOnce(SessionLimits) -> S,
+) {
+    let store = make(limits(3)).await;
+    let in_use: InUse = Arc::new(|session| session == id(0));
+    let mut now = START;
+    for (number, expect) in [(0, None), (1, None), (2, None), (3, Some(1)), (4, Some(2))] {
+        now = now.after(MOMENT);
+        let gone = said(store.insert(of(number, "ann"), now, in_use.clone()).await);
+        assert_eq!(gone, Vec::from_iter(expect.map(id)), "{number}");
+    }
+    let all: InUse = Arc::new(|_| true);
+    let gone = said(store.insert(of(5, "ann"), now.after(MOMENT), all).await);
+    assert_eq!(gone, [id(0)], "the oldest, where all are in use");
+}
+
+/// A share may have its own limit, too.
+pub async fn a_share_has_as_many_as_it_may<S: SessionStore>(
+    make: impl AsyncFnOnce(SessionLimits) -> S,
+) {
+    let limits = SessionLimits {
+        most_of_share: 2,
+        ..limits(10)
+    };
+    let store = make(limits).await;
+    let mut now = START;
+    for (number, share, expect) in [
+        (0, "ann", None),
+        (1, "bob", None),
+        (2, "bob", None),
+        (3, "bob", Some(1)),
+        (4, "ann", None),
+        (5, "ann", Some(0)),
+    ] {
+        now = now.after(MOMENT);
+        let gone = said(store.insert(of(number, share), now, nothing_in_use()).await);
+        assert_eq!(gone, Vec::from_iter(expect.map(id)), "{number}");
+    }
+}
+
+/// The first caller to bind a task owns it.
+pub async fn a_task_has_one_owner<S: SessionStore>(make: impl AsyncFnOnce(SessionLimits) -> S) {
+    let store = make(limits(10)).await;
+    let (ann, bob) = (Share::named("ann"), Share::named("bob"));
+    assert_eq!(said(store.task_owner("a").await), None);
+    assert!(said(store.bind_task("a", &ann).await));
+    assert!(said(store.bind_task("a", &ann).await));
+    assert!(!said(store.bind_task("a", &bob).await));
+    assert_eq!(said(store.task_owner("a").await), Some(ann));
+    let long = "x".repeat(100_000);
+    assert!(!said(store.bind_task(&long, &bob).await));
+    assert_eq!(said(store.task_owner(&long).await), None);
 }

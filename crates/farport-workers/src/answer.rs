@@ -1,4 +1,6 @@
-//! Requests and responses, between JavaScript's and ours.
+//! Converts requests and responses between JavaScript and Rust.
+
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use farport_core::SessionId;
@@ -12,11 +14,11 @@ use url::Url;
 use web_sys::{RequestInit, RequestRedirect};
 use worker::{Headers, Request, Response, ResponseBuilder};
 
-/// Says which session an object is, and whether it may open it. From a Worker to its objects alone:
-/// what a client sends under these names is dropped.
+/// Headers from a Worker to its objects: the session of an object, and whether the request may open it.
+/// The Worker removes them from clients' requests.
 pub(crate) const SESSION: &str = "farport-object-session";
 pub(crate) const OPENS: &str = "farport-object-opens";
-/// Marks what a [`farport_oauth::Operation`] is in.
+/// The header of a request that carries a [`farport_oauth::Operation`].
 pub(crate) const OPERATION: &str = "farport-object-operation";
 
 /// A request whose head has been read.
@@ -31,7 +33,9 @@ impl Incoming {
     pub(crate) fn read(request: Request) -> worker::Result<Self> {
         let url = request.url()?;
         let method = request.inner().method();
-        let method = method.parse().map_err(|_| format!("no method: {method}"))?;
+        let method = method
+            .parse()
+            .map_err(|_| format!("invalid method: {method}"))?;
         let mut headers = HeaderMap::from(request.headers());
         if !headers.contains_key(header::HOST)
             && let Ok(host) = HeaderValue::from_str(authority(&url))
@@ -46,7 +50,7 @@ impl Incoming {
         })
     }
 
-    /// The body, unless it is longer than `most`; then so much of it that one can tell.
+    /// Reads the body. It stops after more than `most` bytes.
     pub(crate) async fn body(&mut self, most: usize) -> worker::Result<Bytes> {
         let length = self.headers.get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
@@ -67,16 +71,16 @@ impl Incoming {
         Ok(body.into())
     }
 
-    /// The same request, for an object, with what it is told besides. `body` is what was read of its
-    /// body, if it was.
+    /// Returns the same request for an object, with more headers. `body` is the body, if it has been
+    /// read.
     pub(crate) fn forwarded(
         &self,
         body: Option<&Bytes>,
-        told: &[(&str, &str)],
+        more: &[(&str, &str)],
     ) -> worker::Result<Request> {
         let original = self.request.inner();
         let init = RequestInit::new();
-        // What an object answers with is the answer.
+        // A redirect from an object is a response for the client.
         init.set_redirect(RequestRedirect::Manual);
         let request = match body {
             None => web_sys::Request::new_with_request_and_init(original, &init)?,
@@ -93,13 +97,19 @@ impl Incoming {
         for name in [SESSION, OPENS, OPERATION] {
             headers.delete(name)?;
         }
-        for (name, value) in told {
+        for (name, value) in more {
             headers.set(name, value)?;
         }
         Ok(request.into())
     }
 
-    /// Has `service` answer. `session` is the one that the request may open.
+    /// Returns the client's address, which the platform reports.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        let address = self.headers.get("cf-connecting-ip")?;
+        address.to_str().ok()?.parse().ok()
+    }
+
+    /// Handles the request with `service`. `session` is the session that it may open.
     pub(crate) async fn answered_by(
         mut self,
         service: &McpService,
@@ -114,12 +124,11 @@ impl Incoming {
         for name in [SESSION, OPENS, OPERATION] {
             self.headers.remove(name);
         }
-        let address = self.headers.get("cf-connecting-ip");
-        let address = address.and_then(|address| address.to_str().ok()?.parse().ok());
+        let address = self.address();
         let target = &self.url[url::Position::BeforePath..url::Position::AfterQuery];
         let mut request = http::Request::new(Full::new(body));
         *request.method_mut() = self.method;
-        *request.uri_mut() = target.parse().map_err(|_| "no path that can be read")?;
+        *request.uri_mut() = target.parse().map_err(|_| "invalid path")?;
         *request.headers_mut() = self.headers;
         if let Some(session) = session {
             request.extensions_mut().insert(session);
@@ -128,13 +137,13 @@ impl Incoming {
     }
 }
 
-/// The name, and the port where it stands, of a URL.
+/// Returns the host of a URL, with the port if the URL has one.
 fn authority(url: &Url) -> &str {
     &url[url::Position::BeforeHost..url::Position::AfterPort]
 }
 
-/// A response as JavaScript has it.
-async fn respond(response: http::Response<Body>) -> worker::Result<Response> {
+/// Converts a response for JavaScript.
+pub(crate) async fn respond(response: http::Response<Body>) -> worker::Result<Response> {
     let (parts, body) = response.into_parts();
     let headers = Headers::new();
     for (name, value) in &parts.headers {
@@ -146,7 +155,7 @@ async fn respond(response: http::Response<Body>) -> worker::Result<Response> {
     if body.is_end_stream() {
         return Ok(builder.empty());
     }
-    // What is whole already needs no stream.
+    // A complete body needs no stream.
     if body.size_hint().exact().is_some() {
         let Ok(whole) = body.collect().await;
         return Ok(builder.fixed(whole.to_bytes().into()));

@@ -1,9 +1,9 @@
-//! A request is only ever gone on with in its own turn.
+//! Runs each request in its own turn of the event loop.
 //!
-//! The platform ties what a request waits for to that request. Requests of one isolate may wait for
-//! each other all the same: who needs a key set that somebody else is fetching is woken by them, and
-//! would then go on in their place, which may end at any moment. So whoever wakes a request only
-//! settles a promise of its own, and the platform goes on with it when it is its turn.
+//! The platform ties a pending operation to the request that started it. But requests of one isolate can
+//! wait for each other: a request that needs a key set may wait until another request has fetched it.
+//! That request's wake-up would then run the waiting one in its own turn, which may end at any moment. So
+//! a wake-up only settles a promise of the waiting request, and the platform then runs that request.
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,7 +17,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use worker::send::SendWrapper;
 
-/// Tells a request that it can go on.
+/// Wakes a request.
 struct Bell(SendWrapper<Rope>);
 
 #[derive(Default)]
@@ -30,13 +30,13 @@ impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         self.0.rung.set(true);
         if let Some(settle) = self.0.settle.take() {
-            // To settle a promise fails for nobody.
+            // Settling a promise does not fail.
             let _ = settle.call0(&JsValue::NULL);
         }
     }
 }
 
-/// Awaits `future` in the turn of whoever calls this.
+/// Awaits `future` in turns of the calling request.
 pub(crate) async fn in_own_turn<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let bell = Arc::new(Bell(SendWrapper::new(Rope::default())));
@@ -49,7 +49,7 @@ pub(crate) async fn in_own_turn<T>(future: impl Future<Output = T>) -> T {
             let turn = Promise::new(&mut |settle, _| {
                 bell.0.settle.replace(Some(settle));
             });
-            // It is never rejected.
+            // No code rejects the promise.
             let _ = JsFuture::from(turn).await;
         }
         bell.0.rung.set(false);

@@ -1,20 +1,20 @@
-//! A Durable Object's SQLite.
+//! The SQLite database of a Durable Object.
 
 use farport_store::{Engine, Value};
 use js_sys::Function;
 use wasm_bindgen::{JsCast, JsValue, closure::ScopedClosure};
 use worker::{SqlStorage, SqlStorageValue, State};
 
-/// The SQLite of the object that has it.
+/// The SQLite database of an object.
 pub(crate) struct ObjectSql {
     sql: SqlStorage,
     storage: JsValue,
 }
 
-/// A Worker has one thread.
+/// A Worker has one thread, so nothing is sent to another.
 type Shared = worker::send::SendWrapper<ObjectSql>;
 
-/// The engine of a store within `state`'s object.
+/// Returns the engine of a store in the object of `state`.
 pub(crate) fn engine(state: &State) -> SharedSql {
     let storage = js_sys::Reflect::get(state.as_raw(), &"storage".into());
     SharedSql(worker::send::SendWrapper::new(ObjectSql {
@@ -25,13 +25,13 @@ pub(crate) fn engine(state: &State) -> SharedSql {
 
 pub(crate) struct SharedSql(Shared);
 
-/// The largest whole number that JavaScript's numbers are exact up to.
+/// The largest integer that JavaScript represents exactly.
 const LARGEST: i64 = (1 << 53) - 1;
 
 fn bound(value: Value) -> SqlStorageValue {
     match value {
         Value::Null => SqlStorageValue::Null,
-        // What is beyond the largest number is that: it stands for a time that never comes.
+        // A larger number becomes the largest: it stands for a time that never comes.
         Value::Integer(number) => SqlStorageValue::Integer(number.clamp(-LARGEST, LARGEST)),
         Value::Real(number) => SqlStorageValue::Float(number),
         Value::Text(text) => SqlStorageValue::String(text),
@@ -69,7 +69,7 @@ impl Engine for SharedSql {
         let mut good = false;
         let mut once = || -> Result<(), JsValue> {
             good = work();
-            // What is thrown rolls the transaction back, and comes out again.
+            // An exception rolls the transaction back, and the caller receives it.
             match good {
                 true => Ok(()),
                 false => Err(JsValue::NULL),
@@ -87,7 +87,7 @@ impl Engine for SharedSql {
     }
 }
 
-/// Whether the object's database has been given its layout.
+/// Whether the object's database has its tables.
 pub(crate) fn has_layout(state: &State) -> bool {
     let found = engine(state).run(
         "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'layout'",

@@ -1,4 +1,4 @@
-//! A Worker's variables and secrets, in the place of a process's environment.
+//! A Worker's variables and secrets, instead of a process environment.
 
 use std::{cell::OnceCell, collections::HashMap, rc::Rc};
 
@@ -15,7 +15,7 @@ use worker::Env;
 
 use crate::log;
 
-/// The key that seals what OAuth keeps, and those before it.
+/// The variables with the master key and earlier ones.
 #[cfg(feature = "sign-in")]
 const MASTER_KEYS: [&str; 2] = ["FARPORT_MASTER_KEY", "FARPORT_PREVIOUS_MASTER_KEYS"];
 
@@ -23,12 +23,13 @@ thread_local! {
     static VARIABLES: OnceCell<Variables> = const { OnceCell::new() };
 }
 
-/// What the Worker was given: the same for as long as its isolate lives.
+/// The variables of a Worker. They never change while its isolate runs.
 #[derive(Clone)]
 pub(crate) struct Variables(Rc<HashMap<String, SecretString>>);
 
 impl Variables {
-    /// Those of `env`. The first call gives them to identity providers too, and starts the log.
+    /// Returns the variables of `env`. The first call also passes them to identity providers, and starts
+    /// the log.
     pub(crate) fn of(env: &Env) -> Self {
         VARIABLES.with(|variables| {
             let read = || {
@@ -51,19 +52,19 @@ impl Variables {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// The settings of the server, wherever clients reach it.
+    /// Returns the settings of the server at any URL.
     ///
     /// # Errors
-    /// When a variable does not fit its setting.
+    /// When a variable has an invalid value.
     pub(crate) fn any_settings(&self) -> Result<Settings, Error> {
         Settings::from_variables(|name| self.get(name))
     }
 
-    /// The settings of the server, for clients that reach it at `url`. With https, the
-    /// platform's router has seen to it that this is a name of ours.
+    /// Returns the settings of the server at `url`. With https, the platform only routes requests for
+    /// the Worker's own host names.
     ///
     /// # Errors
-    /// When a variable does not fit its setting.
+    /// When a variable has an invalid value.
     pub(crate) fn settings(&self, url: &Url) -> Result<Settings, Error> {
         let mut settings = self.any_settings()?;
         if settings.public_url.is_some() {
@@ -74,14 +75,21 @@ impl Variables {
         } else if url.scheme() == "https" {
             settings.public_url = Some(url.origin().ascii_serialization());
         }
-        // Any other name was made up by whoever asks a developer's machine, and is not let in.
+        // Any other name comes from a request to a developer's machine, and the guard refuses it.
         Ok(settings)
     }
 
-    /// What seals the state of sign-ins.
+    /// The path of `url` below the path of the public URL: a route to a Worker does not strip it.
+    pub(crate) fn path<'a>(&self, url: &'a Url) -> &'a str {
+        let public_url = self.get("FARPORT_PUBLIC_URL").unwrap_or_default();
+        let prefix = farport_http::prefix(&public_url);
+        farport_http::below(prefix, url.path()).unwrap_or(url.path())
+    }
+
+    /// Returns the keys that encrypt OAuth records.
     ///
     /// # Errors
-    /// When there is no key, or what stands there is none.
+    /// When the master key is missing or invalid.
     #[cfg(feature = "sign-in")]
     pub(crate) fn keys(&self) -> Result<Keys, Error> {
         let [current, previous] = MASTER_KEYS.map(|name| self.get(name));
@@ -91,7 +99,7 @@ impl Variables {
     }
 }
 
-/// Whether it is a developer's own machine.
+/// Whether the URL is on a developer's machine.
 fn is_local(url: &Url) -> bool {
     url.scheme() == "http"
         && match url.host() {
@@ -102,7 +110,7 @@ fn is_local(url: &Url) -> bool {
         }
 }
 
-/// The bindings that are text: variables and secrets.
+/// Returns the bindings that are text: variables and secrets.
 fn texts(env: &Env) -> HashMap<String, SecretString> {
     let env: &JsValue = env.unchecked_ref();
     let object: &Object = env.unchecked_ref();

@@ -1,6 +1,7 @@
-//! Requests to other servers: identity providers, clients' metadata documents.
+//! Requests to other servers: identity providers and clients' metadata documents.
 
 use bytes::Bytes;
+use farport_oauth::parse_url;
 use farport_oauth::{BoxFuture, Fetch, FetchError, Fetcher, Reach};
 use futures_util::{
     TryStreamExt,
@@ -14,8 +15,8 @@ use worker::{AbortController, Headers, send::SendFuture};
 
 use crate::runtime::sleep;
 
-/// Sends requests with the platform's `fetch`. It resolves names itself, and reaches the public
-/// network alone; what a stranger's URL names has to be a public name over https all the same.
+/// Sends requests with the platform's `fetch`, which resolves names itself and only reaches the public
+/// network. A URL from a client must also have a public name and use https.
 pub(crate) struct WorkerFetcher;
 
 impl Fetcher for WorkerFetcher {
@@ -31,7 +32,7 @@ impl Fetcher for WorkerFetcher {
                 Either::Left((answer, _)) => answer,
                 Either::Right(_) => Err(FetchError::TimedOut),
             };
-            // What is not read to its end would go on arriving.
+            // Otherwise the rest of the response would keep arriving.
             if answer.is_err() {
                 controller.abort();
             }
@@ -40,7 +41,7 @@ impl Fetcher for WorkerFetcher {
     }
 }
 
-/// Names that are never public, with all names below them.
+/// Names that are never public, including all names below them.
 const SPECIAL: [&str; 8] = [
     "localhost",
     "local",
@@ -52,17 +53,17 @@ const SPECIAL: [&str; 8] = [
     "alt",
 ];
 
-/// Refuses what a stranger's URL must not lead to.
+/// Refuses a client's URL that is not public.
 fn check(url: &str) -> Result<(), FetchError> {
     let forbidden = |why: String| Err(FetchError::Forbidden(why));
-    let Ok(url) = Url::parse(url) else {
-        return forbidden("it is no URL".to_owned());
+    let Ok(url) = parse_url(url) else {
+        return forbidden("the URL is invalid".to_owned());
     };
     if url.scheme() != "https" {
-        return forbidden("it is not https".to_owned());
+        return forbidden("the URL is not https".to_owned());
     }
     let Some(Host::Domain(name)) = url.host() else {
-        return forbidden("it names an address".to_owned());
+        return forbidden("the URL has an address instead of a name".to_owned());
     };
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let below = |special: &&str| {
@@ -70,12 +71,12 @@ fn check(url: &str) -> Result<(), FetchError> {
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
     if !name.contains('.') || SPECIAL.iter().any(below) {
-        return forbidden(format!("{name} is no public name"));
+        return forbidden(format!("{name} is not a public name"));
     }
     Ok(())
 }
 
-/// The text says nothing of the URL, whose query may hold a secret.
+/// Describes an error without the URL, whose query may contain a secret.
 fn failed(error: worker::Error) -> FetchError {
     FetchError::Failed(format!("the request failed: {error}"))
 }
@@ -104,7 +105,7 @@ async fn send(
     *response.headers_mut() = HeaderMap::from(answer.headers());
     let mut chunks = match answer.stream() {
         Ok(chunks) => chunks,
-        // An answer without a body has no stream.
+        // A response without a body has no stream.
         Err(_) => return Ok(response),
     };
     let mut read = Vec::new();

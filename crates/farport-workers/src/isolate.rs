@@ -1,4 +1,4 @@
-//! What the Worker itself does: it serves what needs no state, and sends on what does.
+//! The Worker itself: serves requests without state, and forwards the others to objects.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use farport_core::{MemorySessions, SessionId};
 use worker::{Env, Request, Response};
 
 use crate::{
-    answer::{Incoming, OPENS, SESSION},
+    answer::{Incoming, OPENS, SESSION, respond},
     context::in_own_turn,
     environment::Variables,
-    route::{self, Place},
+    route::{self, Target},
     runtime::WorkerRuntime,
     sites::{MakeServer, Site, Sites},
     store,
@@ -26,16 +26,16 @@ thread_local! {
     static SITES: Sites = Sites::default();
 }
 
-/// Where requests are served that describe themselves.
+/// Where the Worker serves stateless requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stateless {
-    /// In whichever isolate gets them.
+    /// In the isolate that receives them.
     Apart,
-    /// All of them in one object.
+    /// All in one object.
     Together,
 }
 
-/// Answers a request. `server` makes the server.
+/// Handles a request. `server` creates the server.
 pub async fn fetch(
     request: Request,
     env: &Env,
@@ -47,18 +47,18 @@ pub async fn fetch(
     or_failure(answered)
 }
 
-/// The log is told what failed, the client only that something did.
+/// Logs the error, and returns a response without details to the client.
 pub(crate) fn or_failure(answered: Result<Response, Failure>) -> Response {
     let failure = match answered {
         Ok(response) => return response,
         Err(failure) => failure,
     };
     tracing::error!("{failure}");
-    let body = b"The server failed; its log says why.\n".to_vec();
+    let body = b"The server failed. See its log.\n".to_vec();
     worker::ResponseBuilder::new().with_status(500).fixed(body)
 }
 
-/// Why there is no answer.
+/// An error that prevents a response.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Server(farport::Error),
@@ -68,7 +68,8 @@ pub(crate) enum Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Server(error) => error.fmt(f),
+            // With its causes and its hint.
+            Self::Server(error) => write!(f, "{error:?}"),
             Self::Platform(error) => error.fmt(f),
         }
     }
@@ -94,10 +95,10 @@ async fn serve(
     stateless: Stateless,
 ) -> Result<Response, Failure> {
     let mut incoming = Incoming::read(request)?;
-    let (path, query) = (incoming.url.path(), incoming.url.query());
-    let site = || here(&incoming.url, env, variables, server);
-    match route::place(&incoming.method, path, query, &incoming.headers) {
-        Place::Here => {
+    let (path, query) = (variables.path(&incoming.url), incoming.url.query());
+    let site = || local(&incoming.url, env, variables, server);
+    match route::target(&incoming.method, path, query, &incoming.headers) {
+        Target::Worker => {
             let Site {
                 service,
                 body_bytes,
@@ -106,17 +107,21 @@ async fn serve(
                 .answered_by(&service, None, body_bytes, None)
                 .await?)
         }
-        Place::Session(id) => in_session(&incoming, env, id, None, &[]).await,
-        Place::NewSession => {
+        Target::Session(id) => in_session(&incoming, env, id, None, &[]).await,
+        Target::NewSession => {
+            // Before the request creates an object for the session.
+            if let Err(refused) = site()?.service.admit_opening(incoming.address()) {
+                return Ok(respond(*refused).await?);
+            }
             let id = SessionId::random(&WorkerRuntime);
             in_session(&incoming, env, id, None, &[(OPENS, "1")]).await
         }
-        Place::Store => match store::stub(env)? {
+        Target::Store => match store::stub(env)? {
             Some(stub) => {
                 let request = incoming.forwarded(None, &[])?;
                 Ok(stub.fetch_with_request(request).await?)
             }
-            // A server without sign-in has no such thing.
+            // A server without sign-in has no store.
             None => {
                 let site = site()?;
                 Ok(incoming
@@ -124,10 +129,13 @@ async fn serve(
                     .await?)
             }
         },
-        Place::ByBody => {
+        Target::ByBody => {
             let site = site()?;
             let body = incoming.body(site.body_bytes).await?;
             if body.len() <= site.body_bytes && route::opens(&body) {
+                if let Err(refused) = site.service.admit_opening(incoming.address()) {
+                    return Ok(respond(*refused).await?);
+                }
                 let id = SessionId::random(&WorkerRuntime);
                 return in_session(&incoming, env, id, Some(&body), &[(OPENS, "1")]).await;
             }
@@ -143,8 +151,8 @@ async fn serve(
     }
 }
 
-/// The service of this isolate, which has no sessions.
-fn here(
+/// Returns the service of this isolate, which has no sessions.
+fn local(
     url: &url::Url,
     env: &Env,
     variables: &Variables,
@@ -158,19 +166,19 @@ fn here(
     })
 }
 
-/// Has the object of a session answer.
+/// Forwards a request to the object of its session.
 async fn in_session(
     incoming: &Incoming,
     env: &Env,
     id: SessionId,
     body: Option<&Bytes>,
-    told: &[(&str, &str)],
+    headers: &[(&str, &str)],
 ) -> Result<Response, Failure> {
     let name = id.to_string();
     let stub = env.durable_object(SESSIONS)?.get_by_name(&name)?;
-    let told: Vec<_> = std::iter::once((SESSION, &name[..]))
-        .chain(told.iter().copied())
+    let headers: Vec<_> = std::iter::once((SESSION, &name[..]))
+        .chain(headers.iter().copied())
         .collect();
-    let request = incoming.forwarded(body, &told)?;
+    let request = incoming.forwarded(body, &headers)?;
     Ok(stub.fetch_with_request(request).await?)
 }

@@ -1,6 +1,6 @@
 //! Serves a farport server from Cloudflare Workers.
 //!
-//! The same `farport::Server` that runs natively, in a crate of two entries:
+//! The same `farport::Server` that runs natively, in a crate with two entry points:
 //!
 //! ```ignore
 //! // lib.rs
@@ -11,23 +11,26 @@
 //! farport_workers::serve!(server);
 //! ```
 //!
-//! The crate is a `cdylib`, depends on `worker`, and its `wrangler.jsonc` binds the two classes of
-//! Durable Objects: `FARPORT_SESSION` to `FarportSession`, and, for a server with sign-in,
-//! `FARPORT_STORE` to `FarportStore`. `docs/workers.md` has it whole.
+//! The crate is a `cdylib` and depends on `worker`. Its `wrangler.jsonc` binds the two classes of Durable
+//! Objects: `FARPORT_SESSION` to `FarportSession` and, for a server with sign-in, `FARPORT_STORE` to
+//! `FarportStore`. `docs/workers.md` shows a complete example.
 //!
-//! # A request's way
+//! # The request path
 //!
-//! [`route`] says where a request is served:
+//! [`route`] chooses where a request is served:
 //!
-//! - in the Worker itself, by an isolate that keeps nothing: requests of 2026-07-28, which describe
-//!   themselves;
-//! - in the object of its session: all else that MCP has. `initialize`, and a GET of `/sse`, open a
-//!   new one. Everything that a session is, its records and the events of its streams, is in that
-//!   object's own SQLite;
-//! - in the store, which is one object: whatever OAuth has. Tokens are looked up there by the other
-//!   two.
+//! - in the Worker itself, whose isolates have no state: the stateless requests of 2026-07-28;
+//! - in the object of its session: all other MCP requests. `initialize` and a GET of `/sse` open a
+//!   session. The object's own SQLite database has the session's record and the events of its streams;
+//! - in the store, which is one object: the OAuth endpoints and pages. The Worker and the other objects
+//!   look tokens up there.
 //!
 //! Each of the three runs the same `farport_http::McpService`.
+
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests choose their URLs")
+)]
 
 pub mod route;
 
@@ -72,43 +75,42 @@ pub use sites::MakeServer;
 #[cfg(all(target_arch = "wasm32", feature = "sign-in"))]
 pub use store::StoreObject;
 
-/// What the function that is given to [`serve!`] may return: a server, or why there is none.
+/// What the function for [`serve!`] may return: a server, or a `Result` with one.
 #[cfg(target_arch = "wasm32")]
-pub trait Made {
-    /// The server.
+pub trait IntoServer {
+    /// Returns the server.
     ///
     /// # Errors
-    /// Why there is none.
-    fn made(self) -> Result<Server, farport::Error>;
+    /// The error of the function.
+    fn into_server(self) -> Result<Server, farport::Error>;
 }
 
 #[cfg(target_arch = "wasm32")]
-impl Made for Server {
-    fn made(self) -> Result<Server, farport::Error> {
+impl IntoServer for Server {
+    fn into_server(self) -> Result<Server, farport::Error> {
         Ok(self)
     }
 }
 
 #[cfg(target_arch = "wasm32")]
-impl<E: Into<farport::Error>> Made for Result<Server, E> {
-    fn made(self) -> Result<Server, farport::Error> {
+impl<E: Into<farport::Error>> IntoServer for Result<Server, E> {
+    fn into_server(self) -> Result<Server, farport::Error> {
         self.map_err(Into::into)
     }
 }
 
-/// Makes a Worker of a server: its `fetch` entry, and the classes `FarportSession` and
+/// Turns a server into a Worker: its `fetch` entry point, and the classes `FarportSession` and
 /// `FarportStore` of its Durable Objects.
 ///
-/// The argument is a function without parameters that makes the `farport::Server`, or a `Result`
-/// with one. It is called
-/// for each isolate and each object, and nothing that one of them holds in memory is seen by the
-/// others. The calling crate has to depend on `worker`.
+/// The argument is a function without parameters that returns a `farport::Server`, or a `Result` with
+/// one. Each isolate and each object calls it, and they share no memory. The calling crate must depend on
+/// `worker`.
 ///
-/// With `together` after it, requests of 2026-07-28 are not served by whichever isolate gets them but,
-/// all of them, by one object: for servers whose handlers share what they know in memory, such as who
-/// listens to which resource. It serves as many requests as one thread can.
+/// With `together` after the function, one object serves all requests of 2026-07-28, instead of the
+/// isolate that receives them. It is for servers whose handlers share state in memory, such as
+/// subscriptions to resources. One object serves as many requests as one thread can.
 ///
-/// On anything but WebAssembly it makes nothing.
+/// On other platforms than WebAssembly, the macro expands to nothing.
 #[macro_export]
 macro_rules! serve {
     ($server:path) => {
@@ -121,7 +123,7 @@ macro_rules! serve {
         #[cfg(target_arch = "wasm32")]
         mod farport_worker {
             use super::*;
-            // What the attributes below make of themselves names it.
+            // The code that the attributes below generate refers to it.
             use ::worker::wasm_bindgen;
 
             #[::worker::event(fetch)]
@@ -130,7 +132,7 @@ macro_rules! serve {
                 env: ::worker::Env,
                 _context: ::worker::Context,
             ) -> ::worker::Result<::worker::Response> {
-                ::std::result::Result::Ok($crate::fetch(request, &env, || $crate::Made::made($server()), $stateless).await)
+                ::std::result::Result::Ok($crate::fetch(request, &env, || $crate::IntoServer::into_server($server()), $stateless).await)
             }
 
             $crate::object_class!(FarportSession, $crate::SessionObject, "A session.", $server);
@@ -139,7 +141,7 @@ macro_rules! serve {
     };
 }
 
-/// A class of objects.
+/// Defines a class of objects.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! object_class {
@@ -150,7 +152,9 @@ macro_rules! object_class {
 
         impl ::worker::DurableObject for $class {
             fn new(state: ::worker::State, env: ::worker::Env) -> Self {
-                Self(<$object>::new(state, env, || $crate::Made::made($server())))
+                Self(<$object>::new(state, env, || {
+                    $crate::IntoServer::into_server($server())
+                }))
             }
 
             async fn fetch(
@@ -167,7 +171,7 @@ macro_rules! object_class {
     };
 }
 
-/// The class of the store.
+/// Defines the class of the store.
 #[cfg(feature = "sign-in")]
 #[doc(hidden)]
 #[macro_export]
@@ -176,7 +180,7 @@ macro_rules! store_class {
         $crate::object_class!(
             FarportStore,
             $crate::StoreObject,
-            "What OAuth has to remember.",
+            "The OAuth store.",
             $server
         );
     };

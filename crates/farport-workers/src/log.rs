@@ -1,43 +1,66 @@
-//! The log: the console, which `wrangler tail` shows.
+//! The log, on the console, which `wrangler tail` shows.
 
-use std::{io, str::FromStr};
+use std::{fmt::Debug, io, str::FromStr};
 
-use tracing::{Level, Metadata};
+use farport_core::Plain;
+use tracing::{Level, Metadata, field::Field};
 use tracing_subscriber::{
+    field::MakeExt,
     filter::{LevelFilter, Targets},
-    fmt::{self, MakeWriter},
+    fmt::{
+        self, FormatFields, MakeWriter,
+        format::{self, Writer},
+    },
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
 
-/// Starts logging, unless the program has done so itself. `filter` has levels, and targets with
-/// theirs: `info,farport_http=debug`. `info` unless set.
+/// Starts the log, unless the program has started one already. `filter` has a level, and targets with
+/// their levels: `info,farport_http=debug`. The default is `info`.
 pub(crate) fn start(filter: Option<&str>) {
     let read = filter.map(Targets::from_str).transpose();
     let wrong = read.is_err();
     let targets = read.ok().flatten();
     let targets = targets.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    // rmcp reports each peer that is made and dropped at info; here that is every call.
+    // rmcp logs each peer that it creates and drops at info; here that is every call.
     let targets = targets.with_target("rmcp", LevelFilter::WARN);
     let lines = fmt::layer()
         .without_time()
         .with_ansi(false)
-        .with_writer(Console);
+        .with_writer(Console)
+        .fmt_fields(plain_fields());
     let started = tracing_subscriber::registry()
         .with(targets)
         .with(lines)
         .try_init();
     if started.is_err() {
-        tracing::debug!("logging was started by the program");
+        tracing::debug!("the program has already started a log");
     }
     if wrong {
-        tracing::warn!("FARPORT_LOG is no filter, as `info,farport_http=debug` is one");
+        tracing::warn!(
+            "invalid FARPORT_LOG, so the log uses `info`; write it like `info,farport_http=debug`"
+        );
     }
+}
+
+/// Formats the fields of a log line, and escapes everything that could control the terminal of
+/// `wrangler tail`.
+fn plain_fields() -> impl for<'w> FormatFields<'w> + 'static {
+    format::debug_fn(
+        |writer: &mut Writer<'_>, field: &Field, value: &dyn Debug| {
+            let value = Plain(format_args!("{value:?}"));
+            match field.name() {
+                "message" => write!(writer, "{value}"),
+                name => write!(writer, "{name}={value}"),
+            }
+        },
+    )
+    .delimited(" ")
 }
 
 struct Console;
 
-/// A line that is being written.
+/// A line of the log. Dropping it prints it.
 struct Line {
     text: Vec<u8>,
     level: Level,

@@ -1,4 +1,4 @@
-//! Nothing to remember of anybody: there is no sign-in.
+//! The store of a server without sign-in: none.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use farport::Error;
 use farport_oauth::Store;
 use worker::{Env, Stub};
 
-/// There is no such object.
+/// Returns no object.
 pub(crate) fn stub(_: &Env) -> Result<Option<Stub>, worker::Error> {
     Ok(None)
 }
 
-/// There is no store.
+/// Returns an error.
 pub(crate) fn distant(_: &Env) -> Result<Arc<dyn Store>, Error> {
     Err(Error::NoSignIn)
 }

@@ -1,4 +1,4 @@
-//! Where a request is served.
+//! Chooses where a request is served.
 
 use farport_core::{
     Message, Method, SessionId,
@@ -9,20 +9,20 @@ use http::HeaderMap;
 
 /// Where a request is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// In the Worker, which keeps nothing.
-    Here,
-    /// In the object of a session that is open.
+pub enum Target {
+    /// In the Worker itself, which has no state.
+    Worker,
+    /// In the object of an open session.
     Session(SessionId),
-    /// In the object of a session that this request opens.
+    /// In the object of the session that this request opens.
     NewSession,
-    /// In the store.
+    /// In the object of the OAuth store.
     Store,
-    /// Its body has to be looked at first: [`opens`].
+    /// The body decides: see [`opens`].
     ByBody,
 }
 
-/// What goes through the state of sign-ins.
+/// The paths that use the OAuth store.
 const STORE: [&str; 8] = [
     "/authorize",
     "/authorize/sign-in",
@@ -34,44 +34,51 @@ const STORE: [&str; 8] = [
     "/introspect",
 ];
 
-/// Where a request is served, as far as its head tells.
-pub fn place(method: &http::Method, path: &str, query: Option<&str>, headers: &HeaderMap) -> Place {
-    match (method, path) {
-        (&http::Method::OPTIONS, "/mcp" | "/sse" | "/sse/message") | (_, "/health") => Place::Here,
-        (&http::Method::GET, "/sse") => Place::NewSession,
+/// Returns where a request is served, from its head.
+pub fn target(
+    method: &http::Method,
+    path: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Target {
+    match (method, farport_http::endpoint(path)) {
+        (&http::Method::OPTIONS, "/mcp" | "/sse" | "/sse/message") | (_, "/health") => {
+            Target::Worker
+        }
+        (&http::Method::GET, "/sse") => Target::NewSession,
         (&http::Method::POST, "/sse/message") => {
-            // What the service takes for the session's name, and nothing else.
+            // The same parameter that the service reads the session id from.
             let pairs = query.unwrap_or_default().split('&');
             let named = pairs
                 .filter_map(|pair| pair.strip_prefix("sessionId="))
                 .next();
             named
                 .and_then(SessionId::parse)
-                .map_or(Place::Here, Place::Session)
+                .map_or(Target::Worker, Target::Session)
         }
         (_, "/mcp") => {
             let mut named = headers.get_all(&standard_headers::SESSION_ID).iter();
             match (named.next(), named.next()) {
                 (Some(name), None) => {
                     let name = name.to_str().ok();
-                    // A name that is none is told what an unknown one is told.
+                    // The Worker refuses an invalid id like an unknown one.
                     name.and_then(SessionId::parse)
-                        .map_or(Place::Here, Place::Session)
+                        .map_or(Target::Worker, Target::Session)
                 }
-                (Some(_), Some(_)) => Place::Here,
-                (None, _) if method == http::Method::POST => Place::ByBody,
-                (None, _) => Place::Here,
+                (Some(_), Some(_)) => Target::Worker,
+                (None, _) if method == http::Method::POST => Target::ByBody,
+                (None, _) => Target::Worker,
             }
         }
-        _ if STORE.contains(&path) => Place::Store,
-        // What can be said without looking anything up: that there is nothing, for most.
-        _ => Place::Here,
+        _ if STORE.contains(&path) => Target::Store,
+        // The Worker answers these without state, most of them with 404.
+        _ => Target::Worker,
     }
 }
 
-/// Whether a POST to `/mcp` without a session opens one.
+/// Whether the body of a POST to `/mcp` without a session opens one.
 pub fn opens(body: &[u8]) -> bool {
-    // Most bodies need not be read twice. A name can also be written with escapes.
+    // Most bodies are parsed only once. A method name may contain escapes.
     let may = |needle: &[u8]| body.windows(needle.len()).any(|window| window == needle);
     if !may(b"initialize") && !may(b"\\u") {
         return false;
@@ -92,53 +99,63 @@ mod tests {
     const ID: &str = "000102030405060708090a0b0c0d0e0f";
 
     #[test]
-    fn a_session_is_served_by_its_object_and_by_nobody_else() {
+    fn only_the_object_of_a_session_serves_it() {
         let id = SessionId::parse(ID).unwrap();
         let query = format!("sessionId={ID}");
         for (method, path, query, session, expect) in [
-            ("POST", "/mcp", None, Some(ID), Place::Session(id)),
-            ("GET", "/mcp", None, Some(ID), Place::Session(id)),
-            ("DELETE", "/mcp", None, Some(ID), Place::Session(id)),
-            ("POST", "/mcp", None, None, Place::ByBody),
-            ("POST", "/mcp", None, Some("nonsense"), Place::Here),
+            ("POST", "/mcp", None, Some(ID), Target::Session(id)),
+            ("GET", "/mcp", None, Some(ID), Target::Session(id)),
+            ("DELETE", "/mcp", None, Some(ID), Target::Session(id)),
+            ("POST", "/mcp", None, None, Target::ByBody),
+            ("POST", "/mcp", None, Some("nonsense"), Target::Worker),
             (
                 "POST",
                 "/mcp",
                 None,
                 Some("000102030405060708090A0B0C0D0E0F"),
-                Place::Here,
+                Target::Worker,
             ),
-            ("GET", "/mcp", None, None, Place::Here),
-            ("OPTIONS", "/mcp", None, Some(ID), Place::Here),
-            ("GET", "/sse", None, None, Place::NewSession),
-            ("POST", "/sse", None, None, Place::Here),
+            ("GET", "/mcp", None, None, Target::Worker),
+            ("OPTIONS", "/mcp", None, Some(ID), Target::Worker),
+            ("GET", "/sse", None, None, Target::NewSession),
+            ("POST", "/sse", None, None, Target::Worker),
             (
                 "POST",
                 "/sse/message",
                 Some(&query[..]),
                 None,
-                Place::Session(id),
+                Target::Session(id),
             ),
             (
                 "POST",
                 "/sse/message",
                 Some("sessionId=1"),
                 None,
-                Place::Here,
+                Target::Worker,
             ),
-            ("POST", "/sse/message", None, None, Place::Here),
-            ("GET", "/health", None, None, Place::Here),
-            ("GET", "/authorize", None, None, Place::Store),
-            ("POST", "/token", None, Some(ID), Place::Store),
+            ("POST", "/sse/message", None, None, Target::Worker),
+            ("GET", "/health", None, None, Target::Worker),
+            ("GET", "/authorize", None, None, Target::Store),
+            ("POST", "/token", None, Some(ID), Target::Store),
             (
                 "GET",
                 "/.well-known/oauth-protected-resource/mcp",
                 None,
                 None,
-                Place::Here,
+                Target::Worker,
             ),
-            ("GET", "/mcp/", None, Some(ID), Place::Here),
-            ("GET", "/favicon.ico", None, None, Place::Here),
+            ("GET", "/mcp/", None, Some(ID), Target::Session(id)),
+            ("POST", "/mcp/", None, None, Target::ByBody),
+            ("GET", "/sse/", None, None, Target::NewSession),
+            (
+                "POST",
+                "/sse/message/",
+                Some(&query[..]),
+                None,
+                Target::Session(id),
+            ),
+            ("GET", "/", None, None, Target::Worker),
+            ("GET", "/favicon.ico", None, None, Target::Worker),
         ] {
             let mut headers = HeaderMap::new();
             if let Some(session) = session {
@@ -148,13 +165,13 @@ mod tests {
                 );
             }
             let method = method.parse().unwrap();
-            let found = place(&method, path, query, &headers);
+            let found = target(&method, path, query, &headers);
             assert_eq!(found, expect, "{method} {path} {query:?} {session:?}");
         }
     }
 
     #[test]
-    fn initialize_opens_a_session_however_it_is_written() {
+    fn initialize_opens_a_session_in_any_spelling() {
         let request = |method: &str| {
             format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{}}}}"#)
         };
@@ -165,7 +182,7 @@ mod tests {
             (&request("init\\u0069alize"), true),
             (&request("tools/list"), false),
             (&calls, false),
-            // A batch may not open one, and is told so where it is.
+            // A batch cannot open a session. The Worker refuses it.
             (&batch, false),
             ("initialize", false),
             ("", false),

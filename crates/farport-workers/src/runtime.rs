@@ -12,8 +12,9 @@ use farport_oauth::Random;
 use futures_util::task::AtomicWaker;
 use worker::{Date, Delay, send::SendFuture};
 
-/// Ready after `duration`, for whoever asks last. A timer of the platform's tells whoever asked first,
-/// and the work of a call moves from the request to the body of its response.
+/// Returns a future that is ready after `duration` and wakes the task that polled it last. The platform's
+/// timer wakes the task that polled it first, but a call's work moves from the request to the body of its
+/// response.
 pub(crate) fn sleep(duration: Duration) -> Sleep {
     Sleep {
         timer: Box::pin(Delay::from(duration)),
@@ -50,7 +51,7 @@ impl Future for Sleep {
 pub struct WorkerRuntime;
 
 impl Runtime for WorkerRuntime {
-    /// A Worker's clock stands still between one event from outside and the next.
+    /// A Worker's clock only advances with events from outside.
     fn now(&self) -> Timestamp {
         Timestamp(Date::now().as_millis())
     }
@@ -64,9 +65,8 @@ impl Runtime for WorkerRuntime {
     }
 
     /// # Panics
-    /// When the host has no randomness: a server that goes on would give out ids that can be
-    /// guessed.
+    /// When the platform has no randomness: a server without it would create ids that can be guessed.
     fn random(&self, buffer: &mut [u8]) {
-        farport::SystemRandom.fill(buffer);
+        farport::host::SystemRandom.fill(buffer);
     }
 }

@@ -1,8 +1,8 @@
 //! The object of a session.
 //!
-//! All that a session is rests in the object's SQLite; when nobody is connected, the platform may let
-//! the object's memory go at any time, and the next request takes the session up again, as it would
-//! after a restart anywhere else. A session of HTTP+SSE ends with its connection and rests nowhere.
+//! The object's SQLite database has all state of the session. When no client is connected, the platform
+//! may drop the object's memory at any time, and the next request resumes the session, as after a restart
+//! of any other host. A session of HTTP+SSE ends with its connection and is not stored.
 
 use std::{
     cell::{Cell, RefCell},
@@ -25,35 +25,35 @@ use crate::{
     store,
 };
 
-/// How often to look for what has ended, while a session is there.
+/// How often the object looks for expired sessions while it has one.
 const TIDY_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// A session, or what serves all requests that have none.
+/// The object of a session, or the one object that serves all stateless requests.
 pub struct SessionObject {
     state: State,
     env: Env,
     server: MakeServer,
     sites: Sites,
-    /// The sessions on disk: one, once it was opened.
-    kept: RefCell<Option<Arc<SqliteSessions>>>,
-    /// When the alarm goes off, as far as this life of the object has set it.
+    /// The stored sessions: one, after it was opened.
+    stored: RefCell<Option<Arc<SqliteSessions>>>,
+    /// The time of the alarm, if this instance of the object has set one.
     alarm: Cell<Option<Timestamp>>,
 }
 
 impl SessionObject {
-    /// The object that the platform has started.
+    /// Creates the object when the platform starts it.
     pub fn new(state: State, env: Env, server: MakeServer) -> Self {
         Self {
             state,
             env,
             server,
             sites: Sites::default(),
-            kept: RefCell::new(None),
+            stored: RefCell::new(None),
             alarm: Cell::new(None),
         }
     }
 
-    /// Answers a request that the Worker has sent on.
+    /// Handles a request that the Worker forwarded.
     pub async fn fetch(&self, request: Request) -> Response {
         or_failure(self.serve(request).await)
     }
@@ -64,16 +64,17 @@ impl SessionObject {
         let header = |name| incoming.headers.get(name)?.to_str().ok();
         let session = header(SESSION).and_then(SessionId::parse);
         let opens = header(OPENS).is_some();
-        // Only a session that is opened is written down: to ask for one that is not there must
-        // leave nothing behind.
-        let on_disk = incoming.url.path() == "/mcp" && (opens || self.is_on_disk());
+        // Only a request that opens a session creates the database: a request for an unknown session
+        // must store nothing.
+        let endpoint = farport_http::endpoint(variables.path(&incoming.url));
+        let on_disk = endpoint == "/mcp" && (opens || self.is_on_disk());
         let limits = variables.settings(&incoming.url)?.sessions();
         if on_disk {
             self.open(limits)?;
         }
         let sessions = |settings: &Settings| -> Arc<dyn SessionStore> {
-            match self.kept() {
-                Some(kept) => kept,
+            match self.stored() {
+                Some(stored) => stored,
                 None => Arc::new(MemorySessions::new(settings.sessions())),
             }
         };
@@ -89,33 +90,33 @@ impl SessionObject {
         Ok(answered)
     }
 
-    /// Whether a session was opened here in this or an earlier life of the object.
+    /// Whether this or an earlier instance of the object opened a session.
     fn is_on_disk(&self) -> bool {
-        self.kept().is_some() || engine::has_layout(&self.state)
+        self.stored().is_some() || engine::has_layout(&self.state)
     }
 
     fn open(&self, limits: SessionLimits) -> Result<(), Error> {
-        if self.kept().is_none() {
+        if self.stored().is_none() {
             let database = open(&self.state)?;
             let sessions = Arc::new(SqliteSessions::new(&database, limits));
-            self.kept.replace(Some(sessions));
+            self.stored.replace(Some(sessions));
         }
         Ok(())
     }
 
-    fn kept(&self) -> Option<Arc<SqliteSessions>> {
-        self.kept.borrow().clone()
+    fn stored(&self) -> Option<Arc<SqliteSessions>> {
+        self.stored.borrow().clone()
     }
 
-    /// Ends what has been idle for too long. Where no session is left, nothing is.
+    /// Closes an idle session. Without a session, the object deletes its storage.
     ///
     /// # Errors
-    /// When the platform fails; it calls again then.
+    /// When the platform fails. It then calls again.
     pub async fn alarm(&self) -> worker::Result<Response> {
         self.alarm.set(None);
         Variables::of(&self.env);
-        if self.kept().is_none() && self.is_on_disk() {
-            // The limits are those of its settings, whichever address it is reached at.
+        if self.stored().is_none() && self.is_on_disk() {
+            // The limits are the same at every URL.
             let limits = Settings::default().sessions();
             let limits = self.limits().unwrap_or(limits);
             self.open(limits).map_err(|error| error.to_string())?;
@@ -123,13 +124,20 @@ impl SessionObject {
         for site in self.sites.all() {
             site.service.tidy().await;
         }
-        if let Some(kept) = self.kept() {
+        if let Some(stored) = self.stored() {
             let now = WorkerRuntime.now();
-            let gone = kept.expire(now).await.map_err(|error| error.to_string())?;
-            tracing::debug!(gone = gone.len(), "tidied");
-            if kept.expires().map_err(|error| error.to_string())?.is_none() {
-                // From here on it is as if nobody had ever opened one.
-                self.kept.take();
+            let closed = stored
+                .expire(now)
+                .await
+                .map_err(|error| error.to_string())?;
+            tracing::debug!(closed = closed.len(), "closed idle sessions");
+            if stored
+                .expires()
+                .map_err(|error| error.to_string())?
+                .is_none()
+            {
+                // The object is empty again, as before its first session.
+                self.stored.take();
                 self.sites.clear();
                 self.state.storage().delete_all().await?;
                 return Response::empty();
@@ -144,16 +152,16 @@ impl SessionObject {
         settings.ok().map(|settings| settings.sessions())
     }
 
-    /// Has the platform call when there is something to end.
+    /// Sets the alarm for the time when the session expires.
     async fn set_alarm(&self) -> Result<(), Failure> {
-        let Some(kept) = self.kept() else {
+        let Some(stored) = self.stored() else {
             return Ok(());
         };
-        let expires = kept
+        let expires = stored
             .expires()
             .map_err(|error| worker::Error::from(error.to_string()))?;
         let now = WorkerRuntime.now();
-        // A session that has just ended leaves an object to be emptied.
+        // After the session has ended, the object must still delete its storage.
         let due = expires.unwrap_or(now).min(now.after(TIDY_EVERY));
         if self
             .alarm
@@ -172,7 +180,7 @@ impl SessionObject {
     }
 }
 
-/// The database of an object.
+/// Opens the database of an object.
 pub(crate) fn open(state: &State) -> Result<Sqlite, Error> {
     let mut life = [0; 16];
     WorkerRuntime.random(&mut life);

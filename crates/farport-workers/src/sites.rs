@@ -1,9 +1,7 @@
-//! The service, as it is made for each address under which the server is reached.
+//! One service for each origin that clients use.
 
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
-#[cfg(feature = "sign-in")]
-use farport::SystemRandom;
 use farport::{Error, Server, Settings, host};
 use farport_core::SessionStore;
 use farport_http::McpService;
@@ -14,27 +12,27 @@ use url::Url;
 use crate::fetcher::WorkerFetcher;
 use crate::{environment::Variables, runtime::WorkerRuntime};
 
-/// How many addresses are remembered. A deployed server has those that were given to it; on a
-/// developer's machine a request can name any.
+/// The maximum number of origins. A deployed server has a few; on a developer's machine, a request can
+/// name any.
 const MOST: usize = 16;
 
-/// Makes the server.
+/// Creates the server.
 pub type MakeServer = fn() -> Result<Server, Error>;
 
-/// What is remembered of an address.
+/// The service for one origin.
 #[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) service: McpService,
-    /// The largest body of a request, in bytes.
+    /// The maximum size of a request body, in bytes.
     pub(crate) body_bytes: usize,
 }
 
-/// The services of an isolate, or of an object.
+/// The services of an isolate or an object.
 #[derive(Default)]
 pub(crate) struct Sites(RefCell<HashMap<String, Site>>);
 
 impl Sites {
-    /// The service for clients that reach the server at `url`.
+    /// Returns the service for clients that reach the server at `url`.
     pub(crate) fn at(
         &self,
         url: &Url,
@@ -48,8 +46,11 @@ impl Sites {
             return Ok(site.clone());
         }
         let settings = variables.settings(url)?;
+        if settings.outgoing_proxy.is_some() {
+            tracing::warn!("ignored outgoing_proxy: the platform sends a Worker's requests");
+        }
         let body_bytes = settings.max_body_bytes;
-        let surroundings = host::Surroundings {
+        let environment = host::Environment {
             sessions: sessions(&settings),
             runtime: Arc::new(WorkerRuntime),
             addresses: &[],
@@ -60,13 +61,13 @@ impl Sites {
                 Ok(host::OAuth {
                     store: store()?,
                     keys: variables.keys()?,
-                    random: Arc::new(SystemRandom),
+                    random: Arc::new(host::SystemRandom),
                     fetcher: Arc::new(WorkerFetcher),
                 })
             },
         };
         let site = Site {
-            service: host::service(server()?, settings, surroundings)?,
+            service: host::service(server()?, settings, environment)?,
             body_bytes,
         };
         let mut all = self.0.borrow_mut();
@@ -77,12 +78,12 @@ impl Sites {
         Ok(site)
     }
 
-    /// Forgets them all.
+    /// Removes all services.
     pub(crate) fn clear(&self) {
         self.0.take();
     }
 
-    /// All of them.
+    /// Returns all services.
     pub(crate) fn all(&self) -> Vec<Site> {
         self.0.borrow().values().cloned().collect()
     }

@@ -1,13 +1,15 @@
-//! What OAuth has to remember: one object, and the way of the others to it.
+//! The OAuth store: one object, and a client for the others.
 //!
-//! The pages and endpoints of a sign-in are served in the object itself. All others bring it single
-//! operations of its store; it does each of them in one go, with nobody in between.
+//! The object itself serves the pages and endpoints of a sign-in. Other objects and the Worker send it
+//! single operations. It runs each operation in one turn of its event loop, so no other comes between.
 
 use std::{cell::OnceCell, sync::Arc, time::Duration};
 
 use farport::{Error, Settings};
 use farport_core::{MemorySessions, Runtime, SessionStore};
-use farport_oauth::{BoxFuture, Carrier, DistantStore, Operation, Store, StoreError, UnixTime};
+use farport_oauth::{
+    BoxFuture, Operation, RemoteStore, Store, StoreError, StoreTransport, UnixTime,
+};
 use farport_store::SqliteOAuth;
 use js_sys::Uint8Array;
 use web_sys::RequestInit;
@@ -27,13 +29,13 @@ use crate::{
 /// The binding of the store's class.
 const STORE: &str = "FARPORT_STORE";
 
-/// The one object.
+/// The name of the object.
 const NAME: &str = "store";
 
-/// How often what has expired is let go.
+/// How often expired records are removed.
 const PURGE_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// The way to the object; `None` where there is no such class.
+/// Returns the object, or `None` if the Worker does not bind its class.
 pub(crate) fn stub(env: &Env) -> Result<Option<Stub>, worker::Error> {
     match env.durable_object(STORE) {
         Ok(namespace) => Ok(Some(namespace.get_by_name(NAME)?)),
@@ -41,11 +43,11 @@ pub(crate) fn stub(env: &Env) -> Result<Option<Stub>, worker::Error> {
     }
 }
 
-/// The store, for all but the object that it is in.
+/// Returns the store, as the Worker and other objects use it.
 pub(crate) fn distant(env: &Env) -> Result<Arc<dyn Store>, Error> {
     let namespace = env.durable_object(STORE);
     let namespace = namespace.map_err(|_| Error::NoStoreBinding)?;
-    Ok(Arc::new(DistantStore::new(ToObject(namespace))))
+    Ok(Arc::new(RemoteStore::new(ToObject(namespace))))
 }
 
 struct ToObject(ObjectNamespace);
@@ -55,7 +57,7 @@ impl ToObject {
         let init = RequestInit::new();
         init.set_method("POST");
         init.set_body(&Uint8Array::from(operation));
-        // The name is nobody's: the request goes to the object, not to the network.
+        // No host has this name: the request goes to the object, not to the network.
         let request = web_sys::Request::new_with_str_and_init("https://store.invalid/", &init)?;
         request.headers().set(OPERATION, "1")?;
         let stub = self.0.get_by_name(NAME)?;
@@ -67,8 +69,8 @@ impl ToObject {
     }
 }
 
-impl Carrier for ToObject {
-    fn carry(&self, operation: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, StoreError>> {
+impl StoreTransport for ToObject {
+    fn send(&self, operation: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, StoreError>> {
         Box::pin(SendFuture::new(async move {
             let answered = self.ask(&operation).await;
             answered.map_err(|error| StoreError(error.to_string()))
@@ -83,12 +85,12 @@ pub struct StoreObject {
     server: MakeServer,
     sites: Sites,
     store: OnceCell<Arc<SqliteOAuth>>,
-    /// Whether it is seen to that what expires is let go.
+    /// Set once the alarm that removes expired records is scheduled.
     purges: OnceCell<()>,
 }
 
 impl StoreObject {
-    /// The object that the platform has started.
+    /// Creates the object when the platform starts it.
     pub fn new(state: State, env: Env, server: MakeServer) -> Self {
         Self {
             state,
@@ -100,7 +102,7 @@ impl StoreObject {
         }
     }
 
-    /// Answers a request of a sign-in, or does an operation of the store's.
+    /// Handles a request of a sign-in, or runs an operation on the store.
     pub async fn fetch(&self, request: Request) -> Response {
         or_failure(self.serve(request).await)
     }
@@ -109,7 +111,7 @@ impl StoreObject {
         let variables = Variables::of(&self.env);
         let mut incoming = Incoming::read(request)?;
         let store = self.store()?;
-        self.see_to_purges().await?;
+        self.schedule_purges().await?;
         if incoming.headers.contains_key(OPERATION) {
             let message = incoming.request.bytes().await?;
             return Ok(match Operation::perform(&message, &*store).await {
@@ -138,7 +140,7 @@ impl StoreObject {
         Ok(self.store.get_or_init(opened).clone())
     }
 
-    async fn see_to_purges(&self) -> worker::Result<()> {
+    async fn schedule_purges(&self) -> worker::Result<()> {
         if self.purges.set(()).is_err() {
             return Ok(());
         }
@@ -149,16 +151,16 @@ impl StoreObject {
         Ok(())
     }
 
-    /// Lets go what has expired.
+    /// Removes expired records.
     ///
     /// # Errors
-    /// When the platform fails; it calls again then.
+    /// When the platform fails. It then calls again.
     pub async fn alarm(&self) -> worker::Result<Response> {
         Variables::of(&self.env);
         let now = UnixTime(WorkerRuntime.now().0 / 1000);
         let store = self.store().map_err(|error| error.to_string())?;
-        let gone = store.purge(now).await.map_err(|error| error.to_string())?;
-        tracing::debug!(gone, "let go what has expired");
+        let removed = store.purge(now).await.map_err(|error| error.to_string())?;
+        tracing::debug!(removed, "removed expired OAuth records");
         let storage = self.state.storage();
         storage.set_alarm(ScheduledTime::from(PURGE_EVERY)).await?;
         Response::empty()

@@ -1,26 +1,37 @@
-//! What a server says once it is ready.
+//! The text that a server prints once it is ready.
 
 use std::{fmt, net::SocketAddr};
 
-/// Where a server can be reached, for people.
+/// The URLs of a server, for people.
 ///
-/// Writes `Ready on` with the URL of each endpoint.
+/// Displays `Ready on` with the URL of each endpoint, and the public URL if there is one.
 #[derive(Clone, Debug)]
 pub struct Announcement {
     origin: String,
+    public_url: Option<String>,
 }
 
 impl Announcement {
     /// The endpoints of a server that listens on `address`.
     pub fn new(address: SocketAddr) -> Self {
         let port = address.port();
-        // Nobody can connect to "any address"; this machine can be named.
+        // Clients cannot connect to the unspecified address. They can connect to localhost.
         let origin = if address.ip().is_loopback() || address.ip().is_unspecified() {
             format!("http://localhost:{port}")
         } else {
             format!("http://{address}")
         };
-        Self { origin }
+        Self {
+            origin,
+            public_url: None,
+        }
+    }
+
+    /// Adds the URL that clients use.
+    #[must_use]
+    pub fn public_url(mut self, url: Option<&str>) -> Self {
+        self.public_url = url.map(|url| url.trim_end_matches('/').to_owned());
+        self
     }
 
     /// The streamable HTTP endpoint.
@@ -37,7 +48,11 @@ impl Announcement {
 impl fmt::Display for Announcement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Ready on {}  (streamable HTTP)", self.mcp())?;
-        write!(f, "     and {}  (HTTP+SSE, for older clients)", self.sse())
+        write!(f, "     and {}  (HTTP+SSE, for older clients)", self.sse())?;
+        if let Some(url) = &self.public_url {
+            write!(f, "\nClients use {url}/mcp")?;
+        }
+        Ok(())
     }
 }
 
@@ -57,6 +72,13 @@ mod tests {
             let said = Announcement::new(address.parse().unwrap());
             assert_eq!(said.mcp(), mcp);
             assert!(said.to_string().starts_with("Ready on "));
+            let said = said
+                .public_url(Some("https://example.com/tools/"))
+                .to_string();
+            assert!(
+                said.ends_with("\nClients use https://example.com/tools/mcp"),
+                "{said}"
+            );
         }
     }
 }

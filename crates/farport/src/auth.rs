@@ -1,4 +1,4 @@
-//! What stands before a server: who vouches for its users.
+//! Sign-in: how users authenticate.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod address;
@@ -21,8 +21,15 @@ pub use external::External;
 pub use settings::{AuthSettings, ProviderName};
 pub use signed_in::SignedIn;
 
-/// How users sign in. Made of a provider, of [`DevLogin`], [`ApiToken`],
+/// How users sign in. Create it from a provider such as [`GitHub`], from [`DevLogin`], [`ApiToken`],
 /// [`ExternalServer`](farport_oauth::ExternalServer) or [`External`].
+///
+/// ```
+/// use farport::{DevLogin, SignIn};
+///
+/// let sign_in: SignIn = DevLogin.into();
+/// # let _ = sign_in;
+/// ```
 #[derive(Clone)]
 pub struct SignIn(pub(crate) Kind);
 
@@ -46,27 +53,61 @@ impl fmt::Debug for SignIn {
 }
 
 impl SignIn {
-    /// As `[auth] provider` says it: at the provider of this name, which is set up from the
-    /// environment. It is asked for `scopes`; for what is usual there, if there are none.
+    /// Sets up the provider with this name from the environment, as `provider` under `[auth]` in
+    /// `farport.toml` does. Without `scopes`, the server requests the provider's default scopes.
     ///
     /// # Errors
-    /// When a variable is missing or cannot be used; the text says which.
+    /// When a variable is missing or invalid. The error names it.
     pub fn from_env(provider: ProviderName, scopes: &[String]) -> Result<Self, crate::Error> {
         build::named(provider, scopes)
     }
 
-    /// At an identity provider of one's own making.
+    /// Returns the claim with the user name, if the provider guarantees that it is unique.
+    pub(crate) fn unique_login(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Development => Some("login"),
+            Kind::Provider(provider) => provider.unique_login(),
+            Kind::ApiTokens | Kind::External(_) => None,
+        }
+    }
+
+    pub(crate) fn provider_name(&self) -> String {
+        match &self.0 {
+            Kind::Development => "dev-login".to_owned(),
+            Kind::Provider(provider) => provider.name().to_owned(),
+            Kind::ApiTokens => "api-token".to_owned(),
+            Kind::External(_) => "the external authorization server".to_owned(),
+        }
+    }
+
+    /// Signs users in with your own implementation of an identity provider.
     pub fn at(provider: impl Provider) -> Self {
         Self(Kind::Provider(Arc::new(provider)))
     }
 }
 
-/// Signing in under any name, for development. The server refuses to start unless it can be
-/// reached from this machine alone.
+/// Sign-in with any name and no password, for development. The server does not start if other machines
+/// can reach it.
+///
+/// ```
+/// # use rmcp::ServerHandler;
+/// # struct Greeter;
+/// # impl ServerHandler for Greeter {}
+/// let server = farport::Server::new(|_| Greeter).auth(farport::DevLogin);
+/// # let _ = server;
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DevLogin;
 
-/// No sign-in at all: whoever brings an API token, made with `farport tokens create`, is let in.
+/// API tokens instead of sign-in: the server accepts tokens that `farport tokens create` created.
+///
+/// ```
+/// # use rmcp::ServerHandler;
+/// # struct Greeter;
+/// # impl ServerHandler for Greeter {}
+/// let server = farport::Server::new(|_| Greeter).auth(farport::ApiToken);
+/// # let _ = server;
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ApiToken;
 

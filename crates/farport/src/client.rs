@@ -1,4 +1,4 @@
-//! One request over a connection of its own, without TLS: to a server of this machine.
+//! Sends one request on a dedicated connection, without TLS.
 
 use std::io;
 
@@ -9,10 +9,10 @@ use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// Sends a request, and waits for the head of its answer.
+/// Sends a request, and waits for the head of the response.
 ///
 /// # Errors
-/// When nobody listens there, or what they say is no HTTP.
+/// When no server listens there, or it does not respond with HTTP.
 pub(crate) async fn send(
     host: &str,
     port: u16,
@@ -22,7 +22,7 @@ pub(crate) async fn send(
     let (mut server, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(io::Error::other)?;
-    // What goes wrong on it is told to whoever waits for the answer.
+    // `send_request` returns the connection's errors.
     drop(tokio::spawn(connection));
     server.send_request(request).await.map_err(io::Error::other)
 }

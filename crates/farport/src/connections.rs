@@ -1,93 +1,113 @@
-//! Connections: hyper under explicit limits, until the server is told to stop.
+//! Connections: hyper with explicit limits, until shutdown.
 
+mod places;
 mod timer;
 
 use std::{
-    cell::Cell, convert::Infallible, future::Future, io, pin::pin, sync::Arc, time::Duration,
+    cell::Cell,
+    convert::Infallible,
+    future::{Future, ready},
+    io,
+    pin::{Pin, pin},
+    time::Duration,
 };
 
 use farport_http::McpService;
-use http::{HeaderName, HeaderValue, Request, Version, header};
+use http::{HeaderName, HeaderValue, Request, Response, Version, header};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
-use tokio::{
-    net::TcpStream,
-    sync::{Semaphore, mpsc},
-};
+use tokio::{net::TcpStream, sync::mpsc};
 
-use self::timer::ConnectionTimer;
-use crate::{Listeners, auth::client_address};
+use self::{places::Places, timer::ConnectionTimer};
+use crate::{auth::client_address, listen::Listeners};
 
-/// How long a request's head may take to arrive, and a connection may be idle between requests.
+/// The timeout for the head of a request, and for an idle connection between requests.
 const HEAD_TIME: Duration = Duration::from_secs(15);
 
-/// The same, in words that clients know: one that keeps connections for later then does not send
-/// a request on one that is just being closed.
+/// The timeout for the head of a request on a connection beyond the limit.
+const RESERVED_TIME: Duration = Duration::from_secs(2);
+
+/// Announces that timeout, so that a client does not send a request on a connection that the server is
+/// about to close.
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
-/// How long what was sent may stay untaken. A client that reads nothing would otherwise hold its
-/// connection for ever.
+/// How long sent data may stay unacknowledged. Otherwise a client that reads nothing could hold its
+/// connection forever.
 const STALL_TIME: Duration = Duration::from_secs(60);
 
-/// How long a connection that was accepted just before the end has to send its first request.
+/// The timeout for the first request on a connection that was accepted just before shutdown.
 const FIRST_REQUEST_TIME: Duration = Duration::from_secs(1);
 
-/// The largest head of a request, in bytes. It has a hundred headers at most, which is hyper's own
-/// bound: to name it would have hyper clear its room for them with every request.
+/// The maximum size of a request's head, in bytes. hyper limits it to a hundred headers by default;
+/// setting that limit here would make hyper clear its buffer for each request.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// Serves `service` on `listeners` until `shutdown`; then stops accepting, ends streams, and gives
-/// calls that are going on `grace` to finish.
+/// The limits on connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) most: usize,
+    pub(crate) most_of_address: usize,
+    pub(crate) behind_proxy: bool,
+}
+
+/// The response to a request on a connection.
+type Handled =
+    Pin<Box<dyn Future<Output = Result<Response<farport_http::Body>, Infallible>> + Send>>;
+
+/// Serves `service` on `listeners` until `shutdown`. Then it stops accepting connections, calls
+/// `closed`, ends streams, and gives running calls `grace` to finish.
 pub(crate) async fn serve(
     service: McpService,
     listeners: Listeners,
-    most: usize,
-    behind_proxy: bool,
+    bounds: Bounds,
     grace: Duration,
     shutdown: impl Future<Output = ()>,
-    left: impl FnOnce(),
+    closed: impl FnOnce(),
 ) {
-    // Each connection holds a sender until its first request: hyper's graceful shutdown closes
-    // connections that have not sent anything yet, whose request may be on its way.
+    // Each connection holds a sender until its first request. hyper's graceful shutdown closes
+    // connections that have not sent one yet, although it may be on its way.
     let (fresh, mut none_fresh) = mpsc::channel::<Infallible>(1);
-    let open = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
+    let Bounds {
+        most,
+        most_of_address,
+        behind_proxy,
+    } = bounds;
+    let places = Places::new(most, most_of_address, behind_proxy);
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.header_read_timeout(HEAD_TIME).max_buf_size(HEAD_BYTES);
-    let tidying = tokio::spawn({
-        let service = service.clone();
-        async move {
-            loop {
-                tokio::time::sleep(McpService::TIDY_EVERY).await;
-                service.tidy().await;
-            }
-        }
-    });
+    let tidying = tokio::spawn(service.keep_tidy());
     let mut shutdown = pin!(shutdown);
     loop {
-        let next = async {
-            // The semaphore is never closed, so a permit always comes.
-            let permit = open.clone().acquire_owned().await.ok();
-            (permit, listeners.accept().await)
-        };
-        let (permit, accepted) = tokio::select! {
+        let accepted = tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = next => accepted,
+            accepted = listeners.accept() => accepted,
         };
         let peer = accepted.as_ref().ok().map(|(_, peer)| peer.ip());
         let Some(stream) = accepted_stream(accepted.map(|(stream, _)| stream)).await else {
             continue;
         };
+        // Listeners report the peer with each connection.
+        let Some(place) = peer.and_then(|peer| places.take(peer)) else {
+            tracing::debug!("closed a connection beyond the limit");
+            continue;
+        };
+        let reserved = place.reserved;
         let service = service.clone();
         let first = Cell::new(Some(fresh.clone()));
         let answers = service_fn(move |request| {
             drop(first.take());
-            let stays = stays_open(&request);
+            let stays = stays_open(&request) && !reserved;
+            let refused = reserved && !service.is_health_check(request.uri().path());
             let address = peer
                 .and_then(|peer| client_address(peer, Request::headers(&request), behind_proxy));
             let service = service.clone();
-            // On the heap: a connection keeps room for this future for as long as it is open.
+            // On the heap, because a connection reserves space for this future while it is open. Two
+            // futures, because the request is moved twice as often where one decides.
+            if refused {
+                return Box::pin(ready(Ok(McpService::overloaded()))) as Handled;
+            }
             Box::pin(async move {
                 let answer = pin!(service.handle_from(request, address));
                 let mut response = answer.await;
@@ -100,39 +120,42 @@ pub(crate) async fn serve(
         });
         let mut http = http.clone();
         http.timer(ConnectionTimer::default());
+        if reserved {
+            http.keep_alive(false).header_read_timeout(RESERVED_TIME);
+        }
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), answers));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
+                tracing::debug!(%error, "connection failed");
             }
-            drop(permit);
+            drop(place);
         });
     }
     drop(listeners);
-    left();
+    closed();
     tidying.abort();
-    tracing::info!("stopping: finishing what is going on");
+    tracing::info!("stopping; running calls may finish");
     service.stop();
     drop(fresh);
-    // Nothing is ever sent: it is ready when no connection is fresh any more, or too late.
+    // The channel carries no value. It closes when every connection has sent its first request.
     let _ = tokio::time::timeout(FIRST_REQUEST_TIME, none_fresh.recv()).await;
     if tokio::time::timeout(grace, graceful.shutdown())
         .await
         .is_err()
     {
-        tracing::warn!("some calls did not finish in time");
+        tracing::warn!("some calls did not finish within the grace period");
     }
 }
 
-/// Whether the connection is still there for another request after this one.
+/// Whether the connection stays open for another request.
 fn stays_open<B>(request: &Request<B>) -> bool {
-    let asked = request.headers().get(header::CONNECTION);
-    let closes = asked.is_some_and(|asked| asked.as_bytes().eq_ignore_ascii_case(b"close"));
+    let header = request.headers().get(header::CONNECTION);
+    let closes = header.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
     request.version() == Version::HTTP_11 && !closes
 }
 
-/// Ends a connection whose client takes nothing any more, where the system can tell. Elsewhere it
-/// is held until the server stops, or the system gives it up.
+/// Closes a connection whose client stops reading, on systems that report it. On others it stays open
+/// until the server stops or the system closes it.
 fn limit_stalls(stream: &TcpStream, stalled: Duration) -> io::Result<()> {
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stalled))?;
@@ -141,21 +164,21 @@ fn limit_stalls(stream: &TcpStream, stalled: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// The connection, ready to use. What fails here fails for one connection only.
+/// Prepares an accepted connection. An error affects this connection only.
 async fn accepted_stream(accepted: io::Result<TcpStream>) -> Option<TcpStream> {
     match accepted {
         Ok(stream) => {
-            // Without it an event waits for the acknowledgement of the one before.
+            // Otherwise an event would wait until the client acknowledges the one before.
             let set = stream.set_nodelay(true);
             if let Err(error) = set.and_then(|()| limit_stalls(&stream, STALL_TIME)) {
-                tracing::debug!(%error, "connection ended before it began");
+                tracing::debug!(%error, "cannot set up a connection");
                 return None;
             }
             Some(stream)
         }
         Err(error) => {
             tracing::warn!(%error, "cannot accept a connection");
-            // Out of descriptors, most likely; some come back when connections end.
+            // The process is probably out of file descriptors, until a connection closes.
             tokio::time::sleep(Duration::from_millis(50)).await;
             None
         }
@@ -172,7 +195,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_that_takes_nothing_is_given_up() {
+    async fn the_connection_of_a_client_that_reads_nothing_is_closed() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let client = TcpStream::connect(address).await.unwrap();

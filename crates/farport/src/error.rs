@@ -1,135 +1,287 @@
-//! Why a server does not start, or stops.
+//! Errors that keep a server from starting, or stop it.
 
-use std::{fmt, io, path::PathBuf};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
-/// Why a server does not start, or stops.
+use farport_core::PlainLines;
+
+/// An error that keeps a server from starting, or stops it.
+///
+/// [`Display`](fmt::Display) shows the error without its cause, which
+/// [`source`](std::error::Error::source) returns, and without the hint, which [`Error::hint`] returns.
+/// [`Debug`](fmt::Debug) shows all three for people, because a `main` that returns the error prints it
+/// that way.
+///
+/// ```
+/// use farport::Error;
+///
+/// fn exit_code(error: &Error) -> u8 {
+///     match error {
+///         Error::PortInUse { .. } | Error::Listen { .. } => 69,
+///         _ => 1,
+///     }
+/// }
+/// # let _ = exit_code;
+/// ```
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Another program has the port.
-    #[error("port {port} is in use; stop the program that has it, or choose another with --port")]
+    /// Another program listens on the port.
+    #[error("cannot listen on port {port}: another program uses it")]
+    #[non_exhaustive]
     PortInUse {
         /// The port.
         port: u16,
     },
-    /// The address cannot be listened on.
-    #[error("cannot listen on {host}:{port}: {source}")]
+    /// The server cannot listen on the address.
+    #[error("cannot listen on {host}:{port}")]
+    #[non_exhaustive]
     Listen {
-        /// The name or address that was asked for.
+        /// The name or address in the settings.
         host: String,
-        /// The port that was asked for.
+        /// The port in the settings.
         port: u16,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// A setting cannot be used; the text names it, and where it comes from.
-    #[cfg(not(target_arch = "wasm32"))]
-    #[error("{0}")]
-    Settings(Box<figment::Error>),
-    /// A variable does not fit its setting.
-    #[error("{name} cannot be used: {why}")]
+    /// The settings file cannot be read, or has an invalid value.
+    #[error("{}: {why}", place(path, *line))]
+    #[non_exhaustive]
+    SettingsFile {
+        /// Its path.
+        path: PathBuf,
+        /// The line of the error, counted from 1.
+        line: Option<usize>,
+        /// What is wrong, and what to write instead.
+        why: String,
+    },
+    /// A setting has the right type, but an invalid value.
+    #[error("`{name}` cannot be {value:?}: {why}")]
+    #[non_exhaustive]
+    Setting {
+        /// Its name in `farport.toml`.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong, and what to write instead.
+        why: String,
+    },
+    /// An environment variable has an invalid value.
+    #[error("invalid value of the variable {name}: {why}")]
+    #[non_exhaustive]
     Variable {
         /// Its name.
         name: &'static str,
-        /// What is wrong with its value.
+        /// What is wrong with the value.
         why: String,
     },
-    /// A rule says who may use something, and nobody can sign in.
-    #[error(
-        "`{pattern}` is permitted to some users only, and there is no sign-in: call `.auth(..)`, or \
-         set `provider` under `[auth]` in farport.toml"
-    )]
+    /// The URL of the proxy for outgoing requests is invalid.
+    #[error("cannot use outgoing_proxy: {why}")]
+    #[non_exhaustive]
+    OutgoingProxy {
+        /// What is wrong with the URL.
+        why: &'static str,
+    },
+    /// A rule requires a signed-in user, but the server has no sign-in.
+    #[error("`{pattern}` is permitted to some users only, but the server has no sign-in")]
+    #[non_exhaustive]
     PermitWithoutAuth {
-        /// What the rule is about.
+        /// The pattern of the rule.
         pattern: String,
     },
-    /// The program was built without sign-in.
+    /// A rule compares user names, but the provider does not guarantee that they are unique.
     #[error(
-        "somebody would have to sign in, and this was built without that: turn on the feature \
-         `sign-in` of farport"
+        "cannot use login_in for `{pattern}`: {provider} does not guarantee that a user name belongs to \
+         one user"
     )]
+    #[non_exhaustive]
+    LoginNotUnique {
+        /// The pattern of the rule.
+        pattern: String,
+        /// The name of the provider.
+        provider: String,
+    },
+    /// A rule matches no tool, prompt or resource of the server.
+    #[error("no {kind} matches the rule for `{pattern}`")]
+    #[non_exhaustive]
+    RuleMatchesNothing {
+        /// The kind of the rule: a tool, a prompt or a resource.
+        kind: &'static str,
+        /// The name in the rule, or its beginning with `*`.
+        pattern: String,
+        /// The most similar name that the server lists.
+        suggestion: Option<String>,
+    },
+    /// The server refuses everything without a rule, but has no sign-in.
+    #[error("deny_by_default has no effect, because the server has no sign-in")]
+    DenyWithoutAuth,
+    /// The settings require sign-in, but the program was built without it.
+    #[error("the settings require sign-in, but this program was built without it")]
     NoSignIn,
-    /// The sign-in for development can be reached from elsewhere.
+    /// The sign-in for development is reachable from other machines.
     #[error(
-        "the sign-in for development takes any name, so it is for loopback addresses alone: listen \
-         on localhost and leave public_url unset, or choose another provider"
+        "dev-login accepts any name, so only this machine may reach it, but {open} lets others in"
     )]
-    DevLoginNotLocal,
-    /// A server with sign-in has to know what it is called from outside.
-    #[error(
-        "the server can be reached from elsewhere, and has to know under which address: set \
-         public_url (FARPORT_PUBLIC_URL) to it, as in https://mcp.example.com"
-    )]
+    #[non_exhaustive]
+    DevLoginNotLocal {
+        /// The setting that lets others in.
+        open: &'static str,
+    },
+    /// A server with sign-in does not know its public URL.
+    #[error("other machines can reach the server, so sign-in needs its public URL")]
     NoPublicUrl,
-    /// The address from outside cannot be used.
-    #[error("public_url {url:?} cannot be used: {why}")]
+    /// The public URL is invalid.
+    #[error("invalid public_url {url:?}: {why}")]
+    #[non_exhaustive]
     PublicUrl {
         /// The setting.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong with the URL.
         why: String,
     },
-    /// Something else about the sign-in cannot be used.
-    #[error("sign-in: {0}")]
+    /// Another setting of the sign-in is invalid.
+    #[error("cannot set up sign-in: {0}")]
     Auth(String),
-    /// The file that says that the server is ready cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    /// The server cannot write the file that reports that it is ready.
+    #[error("cannot write {}", path.display())]
+    #[non_exhaustive]
     ReadyFile {
         /// Its path.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The database cannot be used.
-    #[cfg(not(target_arch = "wasm32"))]
-    #[error(
-        "cannot keep sessions and sign-ins in {}: {source}\n  name another place (FARPORT_STORE or \
-         `store` in farport.toml: `sqlite:PATH`), or keep them in memory (`memory`)",
-        path.display()
-    )]
+    /// The server cannot open its database.
+    #[error("cannot store sessions and sign-ins in {}", path.display())]
+    #[non_exhaustive]
     Store {
         /// Its path.
         path: PathBuf,
-        /// Why.
-        source: farport_store::OpenError,
+        /// Why the database cannot be opened.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// There is no place where this platform's programs keep their state.
-    #[error(
-        "there is no home folder to keep sessions and sign-ins in; name a place (FARPORT_STORE or \
-         `store` in farport.toml: `sqlite:PATH`), or keep them in memory (`memory`)"
-    )]
+    /// The platform has no folder for the state of programs.
+    #[error("no home folder found to store sessions and sign-ins in")]
     NoStateFolder,
-    /// A Worker with sign-in was given no master key.
-    #[error(
-        "there is no FARPORT_MASTER_KEY: make one with `openssl rand -base64 32`, and set it with \
-         `farport secret put FARPORT_MASTER_KEY` or, for `farport dev`, in .dev.vars"
-    )]
+    /// A Worker with sign-in has no master key.
+    #[error("FARPORT_MASTER_KEY is not set")]
     NoMasterKey,
-    /// A Worker with sign-in has no Durable Object to keep it in.
-    #[error(
-        "there is no binding FARPORT_STORE: bind it to the class FarportStore in wrangler.jsonc"
-    )]
+    /// A Worker with sign-in has no Durable Object for its store.
+    #[error("the binding FARPORT_STORE is missing")]
     NoStoreBinding,
-    /// A Durable Object's database cannot be used.
-    #[error("the object's database cannot be used: {0}")]
+    /// The server cannot use the database of a Durable Object.
+    #[error("cannot use the database of the Durable Object: {0}")]
     Object(String),
-    /// There is no master key.
+    /// The master key is missing or invalid.
     #[error(transparent)]
-    MasterKey(#[from] farport_store::KeyError),
-    /// The server that was asked with `--health` did not say that it is well.
-    #[error("the server at {address} is not well: {why}")]
-    NotWell {
-        /// Where it was looked for.
+    MasterKey(Box<dyn std::error::Error + Send + Sync>),
+    /// The server that `--health` checks did not report that it is up.
+    #[error("health check of {address} failed: {why}")]
+    #[non_exhaustive]
+    Unhealthy {
+        /// The address of the server.
         address: String,
-        /// What it did instead.
+        /// What happened instead.
         why: String,
     },
-    /// The client on standard input did not open a session.
+    /// The client on standard input and output did not open a session.
     #[error("the client on standard input did not open a session: {0}")]
     Stdio(String),
     /// The system failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl Error {
+    /// What to do next, if anything: lower case, without a full stop.
+    pub fn hint(&self) -> Option<String> {
+        let fixed = match self {
+            Self::Setting { name, .. } => {
+                return Some(format!(
+                    "change it where you set it: `{name}` in farport.toml, {}, or code",
+                    variable(name)
+                ));
+            }
+            Self::RuleMatchesNothing {
+                pattern,
+                suggestion,
+                ..
+            } => {
+                let meant = suggestion.as_ref();
+                let meant = meant.map(|name| format!("did you mean `{name}`? "));
+                return Some(format!(
+                    "{}fix the name, or call `.allow_unmatched(\"{pattern}\")` for one that appears \
+                     later",
+                    meant.unwrap_or_default()
+                ));
+            }
+            Self::DevLoginNotLocal { open } => {
+                return Some(format!("remove {open}, or choose another sign-in provider"));
+            }
+            Self::Store { source, .. } => {
+                let cause = source.downcast_ref::<farport_store::OpenError>();
+                let cause = cause.and_then(farport_store::OpenError::hint);
+                cause.unwrap_or(STORE_HINT)
+            }
+            Self::MasterKey(cause) => {
+                let cause = cause.downcast_ref::<farport_store::KeyError>();
+                return cause
+                    .and_then(farport_store::KeyError::hint)
+                    .map(str::to_owned);
+            }
+            Self::PortInUse { .. } => {
+                "stop the other program, or set another port with FARPORT_PORT"
+            }
+            Self::OutgoingProxy { .. } => {
+                "set it to the URL of an HTTP proxy, such as http://proxy.example:3128"
+            }
+            Self::PermitWithoutAuth { .. } => {
+                "call `.auth(..)`, or set `provider` under `[auth]` in farport.toml"
+            }
+            Self::LoginNotUnique { .. } => {
+                "compare the subject, `claim(\"sub\", ...)`, or a verified email address, `when(|user| \
+                 user.email.as_deref() == Some(...))`"
+            }
+            Self::DenyWithoutAuth => {
+                "call `.auth(..)`, set `provider` under `[auth]` in farport.toml, or remove \
+                 deny_by_default"
+            }
+            Self::NoSignIn => "enable the feature `sign-in` of farport",
+            Self::NoPublicUrl => {
+                "set public_url (FARPORT_PUBLIC_URL) to the URL that clients use, such as \
+                 https://mcp.example.com"
+            }
+            Self::NoStateFolder => STORE_HINT,
+            Self::NoMasterKey => {
+                "create a key with `openssl rand -base64 32`, and set it with `farport secret put \
+                 FARPORT_MASTER_KEY`, or in .dev.vars for `farport dev`"
+            }
+            Self::NoStoreBinding => "bind it to the class FarportStore in wrangler.jsonc",
+            Self::Listen { .. }
+            | Self::SettingsFile { .. }
+            | Self::Variable { .. }
+            | Self::PublicUrl { .. }
+            | Self::Auth(_)
+            | Self::ReadyFile { .. }
+            | Self::Object(_)
+            | Self::Unhealthy { .. }
+            | Self::Stdio(_)
+            | Self::Io(_) => return None,
+        };
+        Some(fixed.to_owned())
+    }
+}
+
+/// Where to store sessions and sign-ins.
+const STORE_HINT: &str = "set another path with `store` in farport.toml or FARPORT_STORE, as \
+    sqlite:PATH, or set `memory`";
+
+impl From<farport_store::KeyError> for Error {
+    fn from(error: farport_store::KeyError) -> Self {
+        Self::MasterKey(Box::new(error))
+    }
 }
 
 impl From<farport_oauth::provider::InvalidSettings> for Error {
@@ -138,16 +290,65 @@ impl From<farport_oauth::provider::InvalidSettings> for Error {
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
-impl From<figment::Error> for Error {
-    fn from(error: figment::Error) -> Self {
-        Self::Settings(Box::new(error))
+fn place(path: &Path, line: Option<usize>) -> String {
+    match line {
+        Some(line) => format!("{}, line {line}", path.display()),
+        None => path.display().to_string(),
     }
 }
 
-/// Reads like [`Display`](fmt::Display): it is what a `main` that returns the error shows.
+fn variable(setting: &str) -> String {
+    format!("FARPORT_{}", setting.to_ascii_uppercase())
+}
+
+/// Shows the error, its causes and its hint in one text, with control characters escaped for a terminal.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        fmt::Display::fmt(&PlainLines(Whole(self)), f)
+    }
+}
+
+/// Shows an error, each of its causes after a colon, and its hint on a line below.
+struct Whole<'a>(&'a Error);
+
+impl fmt::Display for Whole<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = std::error::Error::source(self.0);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        match self.0.hint() {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_appears_once() {
+        let error = Error::Listen {
+            host: "example.com".to_owned(),
+            port: 80,
+            source: io::Error::other("permission denied"),
+        };
+        assert_eq!(error.to_string(), "cannot listen on example.com:80");
+        let shown = "cannot listen on example.com:80: permission denied";
+        assert_eq!(format!("{error:?}"), shown);
+    }
+
+    #[test]
+    fn the_hint_is_on_a_line_below() {
+        let error = Error::PortInUse { port: 80 };
+        let text = "cannot listen on port 80: another program uses it";
+        assert_eq!(error.to_string(), text);
+        let hint = "stop the other program, or set another port with FARPORT_PORT";
+        assert_eq!(error.hint().as_deref(), Some(hint));
+        assert_eq!(format!("{error:?}"), format!("{text}\n  hint: {hint}"));
     }
 }

@@ -1,24 +1,41 @@
-//! Requests to other servers: identity providers, clients' metadata documents.
+//! Requests to other servers: identity providers and clients' metadata documents.
 
+use farport_oauth::parse_url;
 use std::{
     error::Error as _,
     net::{IpAddr, SocketAddr},
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use farport_oauth::{BoxFuture, Fetch, FetchError, Fetcher, Reach, special_use};
 use reqwest::{
-    Client, Response, Url,
+    Client, Proxy, Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
 
-/// Sends requests with rustls. What a stranger's URL names is resolved here, and the connection is
-/// made to an address that was looked at, so that a name cannot lead elsewhere the second time.
+use crate::Error;
+
+/// The timeout for connecting to a public host, including DNS and the TLS handshake.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// The minimum time for a request to a public host that gets no response. A name in the operator's
+/// network, one that does not resolve and one that does not respond all take the same time, so the time
+/// does not reveal which it was.
+const FAILURE: Duration = Duration::from_millis(3_500);
+
+/// Sends requests with rustls. It resolves the name in a client's URL itself and connects to an address
+/// that it has checked, so DNS rebinding cannot change the address.
+///
+/// With an HTTP proxy, the proxy resolves the name and connects. The fetcher then only refuses names of
+/// private networks, and names that resolve to such addresses on this machine. The proxy decides about
+/// all others.
 #[derive(Debug)]
 pub(crate) struct WebFetcher {
     resolver: Arc<dyn Resolver>,
+    proxy: Option<Proxy>,
     configured: OnceLock<Client>,
     public: OnceLock<Client>,
 }
@@ -40,7 +57,7 @@ impl Resolver for System {
     }
 }
 
-/// Answers with the addresses of a name that anybody may ask.
+/// Resolves names to addresses of the public network only.
 struct Public(Arc<dyn Resolver>);
 
 impl Resolve for Public {
@@ -58,27 +75,50 @@ impl Resolve for Public {
     }
 }
 
+/// Names that are never public, including all names below them.
+const PRIVATE_NAMES: [&str; 8] = [
+    "localhost",
+    "local",
+    "internal",
+    "home.arpa",
+    "invalid",
+    "test",
+    "onion",
+    "alt",
+];
+
 #[derive(Debug, thiserror::Error)]
-#[error("it has no address in the public network")]
+#[error("the host has no address in the public network")]
 struct Forbidden;
 
-impl Default for WebFetcher {
-    fn default() -> Self {
-        Self::with(Arc::new(System))
-    }
-}
-
 impl WebFetcher {
-    fn with(resolver: Arc<dyn Resolver>) -> Self {
+    /// Sends all requests through the HTTP proxy at this URL, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::OutgoingProxy`] when the URL is not the URL of an HTTP proxy.
+    pub(crate) fn through(proxy: Option<&str>) -> Result<Self, Error> {
+        let refuse = |why| Error::OutgoingProxy { why };
+        let proxy = proxy.map(|text| {
+            let url = parse_url(text).map_err(|_| refuse("it is not a URL"))?;
+            if !matches!(url.scheme(), "http" | "https") {
+                return Err(refuse("it is not an http or https URL"));
+            }
+            Proxy::all(url).map_err(|_| refuse("it is not the URL of a proxy"))
+        });
+        Ok(Self::with(Arc::new(System), proxy.transpose()?))
+    }
+
+    fn with(resolver: Arc<dyn Resolver>, proxy: Option<Proxy>) -> Self {
         Self {
             resolver,
+            proxy,
             configured: OnceLock::new(),
             public: OnceLock::new(),
         }
     }
 
-    /// The client for this reach. Made when it is first needed: reading the machine's certificates
-    /// takes time.
+    /// Returns the HTTP client for this reach. It is created when it is first used, because reading the
+    /// machine's certificates takes time.
     fn client(&self, reach: Reach) -> Result<&Client, FetchError> {
         let (slot, public) = match reach {
             Reach::Configured => (&self.configured, false),
@@ -87,43 +127,83 @@ impl WebFetcher {
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        // Whoever was first has done the same.
+        // An error means that another call installed the same provider first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = Client::builder()
             .redirect(Policy::none())
             .referer(false)
             .user_agent(concat!("farport/", env!("CARGO_PKG_VERSION")));
         if public {
-            let resolver = Public(self.resolver.clone());
             builder = builder
                 .no_proxy()
+                .connect_timeout(CONNECT)
                 .https_only(true)
-                .pool_max_idle_per_host(0)
-                .dns_resolver(Arc::new(resolver));
+                .pool_max_idle_per_host(0);
+        }
+        match &self.proxy {
+            // Then this machine only resolves the name of the proxy.
+            Some(proxy) => builder = builder.proxy(proxy.clone()),
+            None if public => {
+                let resolver = Public(self.resolver.clone());
+                builder = builder.dns_resolver(Arc::new(resolver));
+            }
+            None => {}
         }
         let client = builder.build();
-        let client = client.map_err(|error| FetchError::Failed(said(&error)))?;
+        let client = client.map_err(|error| FetchError::Failed(described(&error)))?;
         Ok(slot.get_or_init(|| client))
+    }
+
+    /// Refuses a name that is not public, before a proxy resolves it. It accepts a name that only the
+    /// proxy can resolve, because a machine behind a proxy often resolves no public names itself.
+    async fn check_name(&self, url: &Url) -> Result<(), FetchError> {
+        let Some(url::Host::Domain(name)) = url.host() else {
+            return Ok(());
+        };
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let below = |special: &&str| {
+            let rest = name.strip_suffix(*special);
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        if !name.contains('.') || PRIVATE_NAMES.iter().any(below) {
+            return Err(FetchError::Forbidden(Forbidden.to_string()));
+        }
+        let found = self.resolver.addresses(name).await.unwrap_or_default();
+        match found.into_iter().any(special_use) {
+            true => Err(FetchError::Forbidden(Forbidden.to_string())),
+            false => Ok(()),
+        }
     }
 
     async fn send(&self, fetch: Fetch) -> Result<http::Response<Bytes>, FetchError> {
         let request: reqwest::Request = fetch
             .request
             .try_into()
-            .map_err(|error| FetchError::Failed(said(&error)))?;
-        if fetch.reach == Reach::Public {
-            check_literal(request.url())?;
-        }
+            .map_err(|error| FetchError::Failed(described(&error)))?;
         let client = self.client(fetch.reach)?;
         let exchange = async {
+            if fetch.reach == Reach::Public {
+                check_literal(request.url())?;
+                if self.proxy.is_some() {
+                    self.check_name(request.url()).await?;
+                }
+            }
             let response = client
                 .execute(request)
                 .await
                 .map_err(|error| failed(&error))?;
             bounded(response, fetch.most_bytes).await
         };
+        let failure_at = tokio::time::Instant::now() + fetch.timeout.min(FAILURE);
         let timed = tokio::time::timeout(fetch.timeout, exchange).await;
-        timed.map_err(|_| FetchError::TimedOut)?
+        let response = timed.unwrap_or(Err(FetchError::TimedOut));
+        let failed = response
+            .as_ref()
+            .is_err_and(|error| !matches!(error, FetchError::TooLong));
+        if failed && fetch.reach == Reach::Public {
+            tokio::time::sleep_until(failure_at).await;
+        }
+        response
     }
 }
 
@@ -133,28 +213,28 @@ impl Fetcher for WebFetcher {
     }
 }
 
-/// A URL that holds an address instead of a name asks no resolver.
+/// Checks a URL with an address instead of a name, which no resolver sees.
 fn check_literal(url: &Url) -> Result<(), FetchError> {
     let forbidden = |why: String| Err(FetchError::Forbidden(why));
     if url.scheme() != "https" {
-        return forbidden("it is not https".to_owned());
+        return forbidden("the URL is not https".to_owned());
     }
     let address = match url.host() {
         Some(url::Host::Ipv4(address)) => IpAddr::V4(address),
         Some(url::Host::Ipv6(address)) => IpAddr::V6(address),
         Some(url::Host::Domain(_)) => return Ok(()),
-        None => return forbidden("it names no host".to_owned()),
+        None => return forbidden("the URL has no host".to_owned()),
     };
     match special_use(address) {
-        true => forbidden(format!("{address} is for a special use")),
+        true => forbidden(format!("{address} is reserved for a special use")),
         false => Ok(()),
     }
 }
 
 async fn bounded(mut response: Response, most: usize) -> Result<http::Response<Bytes>, FetchError> {
-    let mut answer = http::Response::new(Bytes::new());
-    *answer.status_mut() = response.status();
-    *answer.headers_mut() = response.headers().clone();
+    let mut bounded = http::Response::new(Bytes::new());
+    *bounded.status_mut() = response.status();
+    *bounded.headers_mut() = response.headers().clone();
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
         if body.len() + chunk.len() > most {
@@ -162,8 +242,8 @@ async fn bounded(mut response: Response, most: usize) -> Result<http::Response<B
         }
         body.extend_from_slice(&chunk);
     }
-    *answer.body_mut() = body.freeze();
-    Ok(answer)
+    *bounded.body_mut() = body.freeze();
+    Ok(bounded)
 }
 
 fn failed(error: &reqwest::Error) -> FetchError {
@@ -174,14 +254,14 @@ fn failed(error: &reqwest::Error) -> FetchError {
         }
         cause = error.source();
     }
-    FetchError::Failed(said(error))
+    FetchError::Failed(described(error))
 }
 
-/// An error with its causes, without the URL, whose query may hold a secret.
-fn said(error: &reqwest::Error) -> String {
+/// Describes an error with its causes, without the URL, whose query may contain a secret.
+fn described(error: &reqwest::Error) -> String {
     let mut text = match (error.is_connect(), error.is_timeout()) {
         (true, _) => "cannot connect".to_owned(),
-        (_, true) => "took too long".to_owned(),
+        (_, true) => "the request timed out".to_owned(),
         _ => "the request failed".to_owned(),
     };
     let mut cause = error.source();
@@ -194,10 +274,9 @@ fn said(error: &reqwest::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        sync::atomic::{AtomicUsize, Ordering},
-        time::Duration,
-    };
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
 
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -206,7 +285,7 @@ mod tests {
 
     use super::*;
 
-    /// Names everything after a list of addresses, one after another.
+    /// Resolves every name to the next of a list of addresses.
     #[derive(Debug)]
     struct Rebinding(Vec<IpAddr>, AtomicUsize);
 
@@ -227,8 +306,8 @@ mod tests {
         }
     }
 
-    /// Waits for the head of a request.
-    async fn asked(stream: &mut TcpStream) {
+    /// Reads the head of a request.
+    async fn read_head(stream: &mut TcpStream) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             match stream.read_u8().await {
@@ -246,21 +325,22 @@ mod tests {
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::SeqCst);
-                asked(&mut stream).await;
-                let answer = b"HTTP/1.1 302 Found\r\nlocation: /there\r\ncontent-length: 0\r\n\r\n";
-                stream.write_all(answer).await.ok();
+                read_head(&mut stream).await;
+                let response =
+                    b"HTTP/1.1 302 Found\r\nlocation: /there\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(response).await.ok();
             }
         });
         (port, hits)
     }
 
     #[tokio::test]
-    async fn a_strangers_url_never_reaches_this_machine() {
+    async fn a_clients_url_never_reaches_this_machine() {
         let (port, hits) = canary().await;
         let rebinding = ["127.0.0.1", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"];
         let rebinding = rebinding.map(|text| text.parse().unwrap()).to_vec();
-        let fetcher = WebFetcher::with(Arc::new(Rebinding(rebinding, AtomicUsize::new(0))));
-        for host in [
+        let fetcher = WebFetcher::with(Arc::new(Rebinding(rebinding, AtomicUsize::new(0))), None);
+        let hosts = [
             "127.0.0.1",
             "127.1",
             "0x7f.0.0.1",
@@ -275,52 +355,178 @@ mod tests {
             "localhost",
             "rebinding.example",
             "rebinding.example",
-        ] {
-            for scheme in ["https", "http"] {
-                let url = format!("{scheme}://{host}:{port}/client.json");
-                let answer = fetcher.fetch(fetch(&url, Reach::Public)).await;
-                let refused = matches!(
-                    answer,
-                    Err(FetchError::Forbidden(_) | FetchError::Failed(_))
-                );
-                assert!(refused, "{url}: {answer:?}");
-            }
-        }
+        ];
+        let urls = hosts.iter().flat_map(|host| {
+            ["https", "http"].map(|scheme| format!("{scheme}://{host}:{port}/client.json"))
+        });
+        join_all(urls.map(async |url| {
+            let response = fetcher.fetch(fetch(&url, Reach::Public)).await;
+            let refused = matches!(
+                response,
+                Err(FetchError::Forbidden(_) | FetchError::Failed(_))
+            );
+            assert!(refused, "{url}: {response:?}");
+        }))
+        .await;
         assert_eq!(hits.load(Ordering::SeqCst), 0);
     }
 
+    /// Resolves names of the operator's network, and others.
+    #[derive(Debug)]
+    struct Network;
+
+    impl Resolver for Network {
+        fn addresses(&self, name: String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> {
+            Box::pin(async move {
+                match name.as_str() {
+                    "internal.example" => Ok(vec![IpAddr::from([10, 0, 0, 7])]),
+                    _ => Err(std::io::Error::other("there is no such name")),
+                }
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_in_the_operators_network_fails_as_slowly_as_an_unknown_one() {
+        let fetcher = WebFetcher::with(Arc::new(Network), None);
+        for host in ["internal.example", "missing.example", "10.0.0.7", "[::1]"] {
+            let mut fetch = fetch(&format!("https://{host}/c"), Reach::Public);
+            fetch.timeout = Duration::from_secs(10);
+            let start = tokio::time::Instant::now();
+            let response = fetcher.fetch(fetch).await;
+            assert!(response.is_err(), "{host}: {response:?}");
+            let took = start.elapsed();
+            assert!(took >= FAILURE && took < FAILURE * 2, "{host}: {took:?}");
+        }
+    }
+
     #[tokio::test]
-    async fn a_redirect_is_an_answer_and_is_not_followed() {
+    async fn a_redirect_is_returned_and_not_followed() {
         let (port, hits) = canary().await;
         let url = format!("http://127.0.0.1:{port}/here");
-        let fetcher = WebFetcher::default();
-        let answer = fetcher.fetch(fetch(&url, Reach::Configured)).await;
-        assert_eq!(answer.unwrap().status(), 302);
+        let fetcher = WebFetcher::through(None).unwrap();
+        let response = fetcher.fetch(fetch(&url, Reach::Configured)).await;
+        assert_eq!(response.unwrap().status(), 302);
         assert_eq!(hits.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]
-    async fn an_answer_is_bounded_in_length_and_time() {
+    async fn a_response_is_limited_in_size_and_time() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
             let mut held = Vec::new();
             while let Ok((mut stream, _)) = listener.accept().await {
-                asked(&mut stream).await;
-                let answer = "HTTP/1.1 200 OK\r\ncontent-length: 101\r\n\r\n".to_owned();
-                // The first gets too much, the second too little.
-                let answer = answer + &"a".repeat(if held.is_empty() { 101 } else { 1 });
-                stream.write_all(answer.as_bytes()).await.ok();
+                read_head(&mut stream).await;
+                let response = "HTTP/1.1 200 OK\r\ncontent-length: 101\r\n\r\n".to_owned();
+                // The first response is too long, the second is short enough.
+                let response = response + &"a".repeat(if held.is_empty() { 101 } else { 1 });
+                stream.write_all(response.as_bytes()).await.ok();
                 held.push(stream);
             }
         });
         let url = format!("http://127.0.0.1:{port}/");
-        let fetcher = WebFetcher::default();
-        let answer = fetcher.fetch(fetch(&url, Reach::Configured)).await;
-        assert!(matches!(answer, Err(FetchError::TooLong)), "{answer:?}");
+        let fetcher = WebFetcher::through(None).unwrap();
+        let response = fetcher.fetch(fetch(&url, Reach::Configured)).await;
+        assert!(matches!(response, Err(FetchError::TooLong)), "{response:?}");
         let mut slow = fetch(&url, Reach::Configured);
         slow.timeout = Duration::from_millis(200);
-        let answer = fetcher.fetch(slow).await;
-        assert!(matches!(answer, Err(FetchError::TimedOut)), "{answer:?}");
+        let response = fetcher.fetch(slow).await;
+        assert!(
+            matches!(response, Err(FetchError::TimedOut)),
+            "{response:?}"
+        );
+    }
+
+    /// A proxy that records the head of each request and refuses to connect.
+    async fn refusing_proxy() -> (String, Arc<std::sync::Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let heads = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let noted = heads.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    match stream.read_u8().await {
+                        Ok(byte) => head.push(byte),
+                        Err(_) => break,
+                    }
+                }
+                let head = String::from_utf8(head).unwrap();
+                noted.lock().unwrap().push(head);
+                let response = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(response).await.ok();
+            }
+        });
+        (url, heads)
+    }
+
+    #[tokio::test]
+    async fn every_request_goes_through_the_configured_proxy() {
+        let (url, heads) = refusing_proxy().await;
+        let url = url.replace("http://", "http://ann:secret@");
+        let fetcher = WebFetcher::through(Some(&url)).unwrap();
+        for (target, reach) in [
+            ("https://93.184.216.34/client.json", Reach::Public),
+            ("https://issuer.invalid/keys", Reach::Configured),
+            ("http://issuer.invalid/keys", Reach::Configured),
+        ] {
+            let _ = fetcher.fetch(fetch(target, reach)).await;
+            let head = heads.lock().unwrap().pop();
+            let head = head.unwrap_or_else(|| panic!("{target} did not go through the proxy"));
+            let expect = match target.starts_with("https") {
+                true => "CONNECT ",
+                false => "GET http://issuer.invalid/keys ",
+            };
+            assert!(head.starts_with(expect), "{target}: {head}");
+            let head = head.to_ascii_lowercase();
+            assert!(head.contains("proxy-authorization: basic "), "{head}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_clients_url_does_not_reach_private_networks_through_a_proxy() {
+        let (url, heads) = refusing_proxy().await;
+        let resolver = || {
+            let addresses = ["10.0.0.1", "::1", "169.254.169.254"];
+            let addresses = addresses.map(|text| text.parse().unwrap()).to_vec();
+            Arc::new(Rebinding(addresses, AtomicUsize::new(0)))
+        };
+        let fetcher = WebFetcher::with(resolver(), Some(Proxy::all(&url).unwrap()));
+        let unchecked = [
+            "https://private.example/client.json",
+            "https://127.0.0.1/client.json",
+            "https://[fd00::1]/client.json",
+            "https://localhost/client.json",
+            "https://intranet/client.json",
+            "https://wiki.internal/client.json",
+            "http://93.184.216.34/client.json",
+        ];
+        for target in unchecked {
+            let response = fetcher.fetch(fetch(target, Reach::Public)).await;
+            assert!(
+                matches!(response, Err(FetchError::Forbidden(_))),
+                "{target}"
+            );
+        }
+        assert_eq!(*heads.lock().unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_proxy_is_an_http_url() {
+        for (url, expect) in [
+            ("http://proxy.example:3128", true),
+            ("https://user:secret@proxy.example", true),
+            ("socks5://proxy.example", false),
+            ("proxy.example:3128", false),
+            ("", false),
+        ] {
+            let made = WebFetcher::through(Some(url));
+            assert_eq!(made.is_ok(), expect, "{url}");
+            if let Err(error) = made {
+                assert!(error.to_string().contains("outgoing_proxy"), "{error}");
+            }
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! `--health`: whether the server that these settings start is well. For a container's health
-//! check, where there is no other program to ask with.
+//! `--health`: checks that the server with these settings is up. It is for a container's health check,
+//! whose image has no other HTTP client.
 
 use std::{io, time::Duration};
 
@@ -9,36 +9,36 @@ use tokio::time::timeout;
 
 use crate::{Error, Settings, client};
 
-/// How long the server may take for its answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout for the response.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Asks the server that listens where the settings say.
+/// Checks the server that listens on the address in the settings.
 ///
 /// # Errors
-/// [`Error::NotWell`] when it does not answer that it is well.
-pub(crate) async fn ask(settings: &Settings) -> Result<(), Error> {
+/// [`Error::Unhealthy`] when it does not respond with 200.
+pub(crate) async fn check(settings: &Settings) -> Result<(), Error> {
     let host = match settings.host.as_str() {
-        // Nobody can connect to "any address"; this machine can be named.
+        // Clients cannot connect to the unspecified address. They can connect to localhost.
         "0.0.0.0" | "::" => "localhost",
         host => host,
     };
     let port = settings.port;
-    let not_well = |why: String| Error::NotWell {
+    let unhealthy = |why: String| Error::Unhealthy {
         address: format!("{host}:{port}"),
         why,
     };
-    let status = timeout(PATIENCE, status(host, port))
+    let status = timeout(TIMEOUT, status(host, port))
         .await
-        .map_err(|_| not_well(format!("no answer in {} s", PATIENCE.as_secs())))?
-        .map_err(|error| not_well(error.to_string()))?;
+        .map_err(|_| unhealthy(format!("no response within {} s", TIMEOUT.as_secs())))?
+        .map_err(|error| unhealthy(error.to_string()))?;
     match status {
         StatusCode::OK => Ok(()),
-        status => Err(not_well(format!("it answered {status}"))),
+        status => Err(unhealthy(format!("it responded with {status}"))),
     }
 }
 
 async fn status(host: &str, port: u16) -> io::Result<StatusCode> {
-    // A name that every server goes by.
+    // Every server accepts this name.
     let request = Request::get("/health")
         .header(header::HOST, "localhost")
         .body(Full::default())
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_is_well_while_it_serves() {
+    async fn a_server_is_healthy_while_it_serves() {
         let server = Server::new(|_| Silent).host("localhost").port(0);
         let bound = server.bind().await.unwrap();
         let port = bound.local_addr().port();
@@ -77,24 +77,24 @@ mod tests {
         }));
 
         for host in ["localhost", "127.0.0.1", "0.0.0.0", "::"] {
-            ask(&settings(host, port)).await.unwrap();
+            check(&settings(host, port)).await.unwrap();
         }
 
         stop.send(()).unwrap();
         serving.await.unwrap().unwrap();
-        let error = ask(&settings("0.0.0.0", port)).await.unwrap_err();
-        let expected = format!("the server at localhost:{port} is not well: ");
+        let error = check(&settings("0.0.0.0", port)).await.unwrap_err();
+        let expected = format!("health check of localhost:{port} failed: ");
         assert!(error.to_string().starts_with(&expected), "{error}");
     }
 
     #[tokio::test]
-    async fn whoever_else_has_the_port_is_not_well() {
+    async fn another_program_on_the_port_is_not_healthy() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move { while listener.accept().await.is_ok() {} });
 
-        let error = ask(&settings("127.0.0.1", port)).await.unwrap_err();
+        let error = check(&settings("127.0.0.1", port)).await.unwrap_err();
 
-        assert!(matches!(error, Error::NotWell { .. }), "{error}");
+        assert!(matches!(error, Error::Unhealthy { .. }), "{error}");
     }
 }

@@ -1,7 +1,8 @@
-//! The seam to hosts other than the native one.
+//! For programs that host a server themselves, instead of [`Server::run`].
 //!
-//! A host brings what [`Surroundings`] holds, and gets the server as a service from request to
-//! response. Servers' authors have no use for this.
+//! On a machine: [`Server::bind`] returns a [`Bound`] server, [`start_log`] and [`shutdown_signal`] are
+//! what [`Server::run`] uses. A host for another platform supplies an [`Environment`], and [`service`]
+//! returns the server as a service from HTTP request to response.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -10,41 +11,55 @@ use farport_http::McpService;
 use farport_oauth::{Fetcher, Keys, Random, Store};
 
 use crate::{Error, Server, Settings};
+#[cfg(not(target_arch = "wasm32"))]
+pub use crate::{
+    announce::Announcement,
+    listen::Listeners,
+    logging::{log_fields, start_log},
+    run::{Bound, shutdown_signal},
+    runtime::TokioRuntime,
+    settings::{UnknownVariable, unknown_variables},
+};
+pub use crate::{
+    auth::SystemRandom,
+    settings::{VARIABLES, Variable},
+};
+pub use farport_core::Principal;
 
-/// What a host brings.
-pub struct Surroundings<'a> {
-    /// Where sessions are kept.
+/// What a host supplies.
+pub struct Environment<'a> {
+    /// The store of sessions.
     pub sessions: Arc<dyn SessionStore>,
     /// Time, tasks and randomness.
     pub runtime: Arc<dyn Runtime>,
-    /// What the server listens on; nothing, where that cannot be told.
+    /// The addresses that the server listens on; empty if the host does not know them.
     pub addresses: &'a [SocketAddr],
-    /// What a server with sign-in needs besides. Asked for by such a server alone.
+    /// Returns what sign-in requires. Only a server with sign-in calls it.
     pub oauth: &'a dyn Fn() -> Result<OAuth, Error>,
 }
 
-/// What a server with sign-in needs of its host.
+/// What sign-in requires of a host.
 pub struct OAuth {
-    /// Where its state is.
+    /// The store of grants, tokens and clients.
     pub store: Arc<dyn Store>,
-    /// What seals it.
+    /// The keys that encrypt the store's secrets.
     pub keys: Keys,
-    /// Bytes that an attacker cannot guess.
+    /// Random bytes that an attacker cannot guess.
     pub random: Arc<dyn Random>,
-    /// The way to other servers.
+    /// Sends requests to other servers.
     pub fetcher: Arc<dyn Fetcher>,
 }
 
-/// The server as a service from HTTP request to response, with `settings` and what its builder says
-/// over them.
+/// Returns `server` as a service from HTTP request to response. The builder's settings override
+/// `settings`.
 ///
 /// # Errors
-/// When a setting cannot be used.
+/// When a setting is invalid.
 pub fn service(
     server: Server,
     settings: Settings,
-    surroundings: Surroundings<'_>,
+    environment: Environment<'_>,
 ) -> Result<McpService, Error> {
-    let settings = server.over(settings);
-    server.within(&settings, surroundings)
+    let settings = server.apply(settings);
+    server.within(&settings, environment)
 }

@@ -1,8 +1,8 @@
 //! Makes a Model Context Protocol server remote.
 //!
-//! Give it any rmcp [`ServerHandler`](rmcp::ServerHandler); it serves every MCP client, old or
-//! new, on one port: streamable HTTP at `/mcp` for the revisions 2025-03-26 to 2026-07-28, HTTP+SSE
-//! of 2024-11-05 at `/sse`, and stdio with `--stdio`.
+//! A [`Server`] takes any rmcp [`ServerHandler`](rmcp::ServerHandler) and serves every MCP client, old
+//! or new, on one port: streamable HTTP at `/mcp` for the revisions 2025-03-26 to 2026-07-28, and
+//! HTTP+SSE of 2024-11-05 at `/sse`. [`Server::run_from_args`] also serves stdio, with `--stdio`.
 //!
 //! ```no_run
 //! use rmcp::{ServerHandler, model::ServerConfig};
@@ -16,14 +16,13 @@
 //! }
 //! ```
 //!
-//! # One handler a session
+//! # One handler per session
 //!
-//! The closure makes a handler for each session, and for each request of the stateless revision
-//! 2026-07-28. What one client may not see of another's belongs into the handler; what all share
-//! belongs into the closure, behind an [`Arc`](std::sync::Arc).
+//! The closure creates a handler for each session, and for each request of the stateless revision
+//! 2026-07-28. State of one client belongs in the handler, so that other clients cannot reach it. State
+//! that all clients share belongs in the closure, behind an [`Arc`](std::sync::Arc).
 //!
-//! What a handler has to remember of its session beyond the end of the process is in
-//! [`Context::state`]:
+//! [`Context::state`] stores state of a session that must survive a restart of the process:
 //!
 //! ```
 //! use farport::{SessionState, StateError};
@@ -51,25 +50,30 @@
 //!
 //! # Sign-in and permissions
 //!
-//! [`Server::auth`] puts a sign-in before the server, and [`Server::permit`] says who may use which
-//! tool. A tool takes [`SignedIn`] as an argument to know who calls.
+//! [`Server::auth`] requires users to sign in, and [`Server::permit`] permits a tool to some of them. A
+//! tool takes [`SignedIn`] as an argument to learn its caller.
 //!
 //! # Settings
 //!
-//! [`Settings`] come from `farport.toml`, from `FARPORT_*` variables, from the builder, and from
-//! the program's flags, each overriding the one before.
+//! [`Settings`] come from `farport.toml`, from `FARPORT_*` variables and from the builder, each
+//! overriding the one before. [`Server::settings`] replaces the file and the variables.
+//!
+//! # Mount it in another HTTP server
+//!
+//! [`Server::service`] returns a [`McpService`], a tower service for axum and others.
 //!
 //! # Hosts
 //!
-//! [`Server::run`] is the native host. The same [`Server`], and all that it is made of, compiles
-//! for WebAssembly, where the crate farport-workers serves it: [`host`] is the seam between the two.
+//! [`Server::run`] is the native host. The same [`Server`] also compiles for WebAssembly, where the crate
+//! farport-workers hosts it. [`host`] has the parts for programs that host a server themselves.
 
 #![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests choose their URLs")
+)]
+#![cfg_attr(
     not(feature = "sign-in"),
-    expect(
-        dead_code,
-        reason = "a public server needs none of the parts of sign-in"
-    )
+    expect(dead_code, reason = "a public server uses no part of sign-in")
 )]
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -91,6 +95,7 @@ pub mod host;
 mod listen;
 #[cfg(not(target_arch = "wasm32"))]
 mod logging;
+mod rules;
 #[cfg(not(target_arch = "wasm32"))]
 mod run;
 #[cfg(not(target_arch = "wasm32"))]
@@ -105,28 +110,16 @@ mod storage;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
-#[cfg(not(target_arch = "wasm32"))]
-pub use announce::Announcement;
-pub use auth::{
-    ApiToken, AuthSettings, DevLogin, External, ProviderName, SignIn, SignedIn, SystemRandom,
-};
+pub use auth::{ApiToken, AuthSettings, DevLogin, External, ProviderName, SignIn, SignedIn};
 pub use error::Error;
 pub use farport_core::{
-    InstanceContext as Context, Principal, SessionState, StateError, StreamControl, UpstreamToken,
+    InstanceContext as Context, SessionState, StateError, StreamControl, UpstreamToken,
     UpstreamTokenError, User,
     policy::{Permission, anyone, claim, login_in, scope, signed_in, when},
 };
-pub use farport_http::{Color, Guard, Limits, Logo, Theme};
+pub use farport_http::{ClientAddress, Color, Logo, McpService, Theme};
 pub use farport_oauth::ExternalServer;
 pub use farport_oauth::provider::{GitHub, InvalidSettings, OAuth2, OAuth2Urls, Oidc, Slack};
-#[cfg(not(target_arch = "wasm32"))]
-pub use listen::Listeners;
-#[cfg(not(target_arch = "wasm32"))]
-pub use logging::start_log;
-#[cfg(not(target_arch = "wasm32"))]
-pub use run::{Bound, told_to_stop};
-#[cfg(not(target_arch = "wasm32"))]
-pub use runtime::TokioRuntime;
 pub use server::Server;
-pub use settings::{LogFormat, Settings, VARIABLES, Variable};
-pub use storage::{NoStorage, Storage};
+pub use settings::{LogFormat, Settings};
+pub use storage::{InvalidStorage, Storage};

@@ -1,4 +1,4 @@
-//! Sockets to accept from.
+//! The sockets that a server listens on.
 
 use std::{
     io,
@@ -10,18 +10,18 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::Error;
 
-/// The sockets that a server accepts from. `localhost` is two: one for each loopback address.
+/// The sockets that a server listens on. `localhost` has two, one for each loopback address.
 #[derive(Debug)]
 pub struct Listeners {
     sockets: Vec<TcpListener>,
 }
 
 impl Listeners {
-    /// Sockets that the starting process has opened and passed on (systemd socket activation,
-    /// `LISTEN_FDS`). `None` when there are none.
+    /// Takes the sockets that the starting process opened and passed on (systemd socket activation,
+    /// `LISTEN_FDS`), or returns `None` if it passed none.
     ///
     /// # Errors
-    /// When one was passed that is no listening TCP socket.
+    /// When one of them is not a listening TCP socket.
     pub fn inherited() -> Result<Option<Self>, Error> {
         let mut passed = ListenFd::from_env();
         let mut sockets = Vec::new();
@@ -34,10 +34,10 @@ impl Listeners {
         Ok(Some(Self { sockets }).filter(|listeners| !listeners.sockets.is_empty()))
     }
 
-    /// Listens on `host` and `port`; port 0 takes a free one.
+    /// Listens on `host` and `port`; port 0 picks a free one.
     ///
     /// # Errors
-    /// [`Error::PortInUse`], or [`Error::Listen`] for anything else that is in the way.
+    /// [`Error::PortInUse`], or [`Error::Listen`] with any other error of the system.
     pub async fn bind(host: &str, port: u16) -> Result<Self, Error> {
         if host != "localhost" {
             let socket = TcpListener::bind((host, port)).await;
@@ -55,16 +55,16 @@ impl Listeners {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && port != 0 => {
                 return Err(refused(host, port, error));
             }
-            // A machine without IPv6 is reached by IPv4 alone.
+            // On a machine without IPv6, IPv4 is enough.
             Err(error) => tracing::debug!(%error, "not listening on [::1]"),
         }
         Ok(Self { sockets })
     }
 
-    /// The address of the first socket.
+    /// Returns the address of the first socket.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system does not return it.
     pub fn local_addr(&self) -> Result<SocketAddr, Error> {
         let first = self
             .sockets
@@ -73,16 +73,16 @@ impl Listeners {
         Ok(first.local_addr()?)
     }
 
-    /// The addresses of all sockets.
+    /// Returns the addresses of all sockets.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system does not return them.
     pub fn addresses(&self) -> Result<Vec<SocketAddr>, Error> {
         let addresses = self.sockets.iter().map(TcpListener::local_addr);
         Ok(addresses.collect::<io::Result<_>>()?)
     }
 
-    /// The next connection, from whichever socket.
+    /// Accepts the next connection on any of the sockets.
     pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let accepts = self.sockets.iter().map(|socket| Box::pin(socket.accept()));
         futures_util::future::select_all(accepts).await.0

@@ -1,4 +1,4 @@
-//! The native host: from flags and settings to sockets.
+//! The native host: from settings to sockets.
 
 use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -8,14 +8,15 @@ use farport_http::McpService;
 use rmcp::ServerHandler;
 
 use crate::{
-    Announcement, Context, Error, Listeners, Server, Settings, Storage, TokioRuntime, connections,
-    flags::Flags, health, host::Surroundings, logging::start_log, settings, state::State, stdio,
+    Context, Error, Server, Settings, Storage, announce::Announcement, connections, flags::Flags,
+    health, host::Environment, listen::Listeners, logging::start_log, runtime::TokioRuntime,
+    settings, state::State, stdio,
 };
 
-/// Serves a client on standard input and output.
+/// Serves one client on standard input and output.
 pub(crate) type Stdio = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), Error>> + Send>;
 
-/// Serves a handler of `factory`'s over standard input and output.
+/// Returns a function that serves a handler of `factory` on standard input and output.
 pub(crate) fn stdio<H, F>(factory: Arc<F>) -> Stdio
 where
     H: ServerHandler,
@@ -25,59 +26,100 @@ where
 }
 
 impl Server {
-    /// Runs the program: reads its flags and settings, starts its log, and serves until it is told
-    /// to stop (SIGTERM, SIGINT); over standard input and output when it is started with
-    /// `--stdio`, else over HTTP.
+    /// Serves over HTTP until SIGTERM or ctrl-c: reads the settings, starts the log, listens, and
+    /// prints the server's URLs to standard error. It reads no arguments of the program; see
+    /// [`Server::run_from_args`].
     ///
-    /// Unless it is told otherwise, it keeps sessions and sign-ins in a database where the platform
-    /// keeps the state of programs ([`Storage::of_program`]).
-    ///
-    /// Started with `--health` it serves nothing, but asks the server that is running with the same
-    /// settings whether it is well.
+    /// Unless the settings name a store, the server stores sessions and sign-ins in a database in the
+    /// platform's folder for the state of programs ([`Storage::of_program`]).
     ///
     /// # Errors
-    /// When a setting cannot be used, the port cannot be listened on, or the database not be
-    /// opened.
-    pub async fn run(mut self) -> Result<(), Error> {
+    /// When a setting is invalid, the port is in use, or the database cannot be opened.
+    pub async fn run(self) -> Result<(), Error> {
+        let settings = self.load()?;
+        start_log(&settings)?;
+        self.run_with(settings).await
+    }
+
+    /// Runs as a program: like [`Server::run`], with the arguments `--port`, `--host`, `--log` and
+    /// `--log-format`, which override the settings.
+    ///
+    /// With `--stdio`, it serves one client on standard input and output. With `--health`, it serves
+    /// nothing, but checks the server that runs with the same settings. On an invalid argument,
+    /// `--help` and `--version`, it prints the text and exits the process.
+    ///
+    /// ```no_run
+    /// # use rmcp::ServerHandler;
+    /// # struct Greeter;
+    /// # impl ServerHandler for Greeter {}
+    /// #[tokio::main]
+    /// async fn main() -> Result<(), farport::Error> {
+    ///     farport::Server::new(|_| Greeter).run_from_args().await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// When a setting is invalid, the port is in use, or the database cannot be opened; with
+    /// `--health`, when the server is not up.
+    pub async fn run_from_args(self) -> Result<(), Error> {
         let flags = Flags::parse();
-        let mut settings = self.settings()?;
+        let mut settings = self.load()?;
         settings.log = flags.log.unwrap_or(settings.log);
         settings.log_format = flags.log_format.unwrap_or(settings.log_format);
         settings.host = flags.host.unwrap_or(settings.host);
         settings.port = flags.port.unwrap_or(settings.port);
         if flags.health {
-            return health::ask(&settings).await;
+            return health::check(&settings).await;
         }
-        start_log(&settings);
-        // Before anybody can know that the server is there, and tell it to stop.
-        let told_to_stop = told_to_stop()?;
+        start_log(&settings)?;
         if flags.stdio {
-            let stdio = std::mem::replace(&mut self.stdio, Box::new(|| Box::pin(async { Ok(()) })));
-            return tokio::select! {
-                served = stdio() => served,
-                () = told_to_stop => Ok(()),
-            };
+            return self.run_stdio().await;
         }
+        self.run_with(settings).await
+    }
+
+    /// Serves the client that started this program, on standard input and output, until it closes
+    /// standard input, or until SIGTERM or ctrl-c.
+    ///
+    /// # Errors
+    /// When the client does not open a session.
+    pub async fn run_stdio(self) -> Result<(), Error> {
+        let shutdown = shutdown_signal()?;
+        tokio::select! {
+            served = (self.stdio)() => served,
+            () = shutdown => Ok(()),
+        }
+    }
+
+    async fn run_with(self, mut settings: Settings) -> Result<(), Error> {
+        // First, so that a signal stops the server as soon as its URLs are printed.
+        let shutdown = shutdown_signal()?;
         if settings.store.is_none() {
             settings.store = Some(Storage::of_program()?);
         }
         let bound = self.bind_with(settings).await?;
-        eprintln!("{}", bound.announcement());
-        bound.serve_until(told_to_stop).await
+        // `farport dev` replaces a server that has already printed the URLs.
+        if std::env::var_os("FARPORT_RELOAD").is_none() {
+            eprintln!("{}", bound.announcement());
+        }
+        bound.serve_until(shutdown).await
     }
 
-    /// Takes the sockets, without serving yet: those that the starting process has passed on, or
-    /// new ones. Unless it is told otherwise, the server keeps sessions and sign-ins in memory.
+    /// Listens on the address in the settings, or takes the sockets that the starting process passed
+    /// on. Connections wait until [`Bound::serve_until`]. Unless the settings name a store, the server
+    /// keeps sessions and sign-ins in memory.
+    ///
+    /// [`Bound::serve_until`]: crate::host::Bound::serve_until
     ///
     /// # Errors
-    /// When a setting cannot be used, the port cannot be listened on, or the database not be
-    /// opened.
+    /// When a setting is invalid, the port is in use, or the database cannot be opened.
     pub async fn bind(self) -> Result<Bound, Error> {
-        let settings = self.settings()?;
+        let settings = self.load()?;
         self.bind_with(settings).await
     }
 
     async fn bind_with(self, settings: Settings) -> Result<Bound, Error> {
+        self.check_rules().await?;
         let listeners = match Listeners::inherited()? {
             Some(inherited) => inherited,
             None => Listeners::bind(&settings.host, settings.port).await?,
@@ -94,15 +136,54 @@ impl Server {
         })
     }
 
-    /// The server as a service from HTTP request to response, for a host of one's own. Unless it
-    /// is told otherwise, it keeps sessions in memory.
+    /// Creates a service from HTTP request to response, to mount in another HTTP server such as axum.
+    /// It implements `tower_service::Service`, and is cheap to clone.
+    ///
+    /// The service handles `/mcp`, `/sse`, `/sse/message`, `/health` and `/`, and with sign-in the
+    /// paths of OAuth. A router must pass those paths on unchanged, or set
+    /// [`public_url`](Server::public_url) with the path that it mounts the service at. Requests should
+    /// carry a [`ClientAddress`](crate::ClientAddress). Before the other server stops, call
+    /// [`McpService::stop`], which ends open streams.
+    ///
+    /// Call this within a tokio runtime: it starts a task that closes idle sessions and removes expired
+    /// sign-ins, until the last clone of the service is dropped. Unless the settings name a store, the
+    /// server keeps sessions and sign-ins in memory.
+    ///
+    /// With [`DevLogin`](crate::DevLogin), let the other server listen on loopback only: the service
+    /// cannot see where it listens.
+    ///
+    /// ```
+    /// # use rmcp::ServerHandler;
+    /// # struct Greeter;
+    /// # impl ServerHandler for Greeter {}
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), farport::Error> {
+    /// let service = farport::Server::new(|_| Greeter)
+    ///     .public_url("http://localhost:3000")
+    ///     .service()?;
+    /// let request = http::Request::get("/health").header("host", "localhost");
+    /// let response = service.handle(request.body(String::new()).unwrap()).await;
+    /// assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// When a setting cannot be used, or the database not be opened.
+    /// When a setting is invalid, or the database cannot be opened.
     pub fn service(self) -> Result<McpService, Error> {
-        let settings = self.settings()?;
+        let settings = self.load()?;
         let state = State::open(&settings.storage(), settings.sessions())?;
-        self.service_with(&settings, &[], &state)
+        let service = self.service_with(&settings, &[], &state)?;
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let tidying = service.keep_tidy();
+            runtime.spawn(async move {
+                tokio::select! {
+                    () = tidying => state.flush().await,
+                    () = state.clone().purge() => {}
+                }
+            });
+        }
+        Ok(service)
     }
 
     fn service_with(
@@ -111,21 +192,38 @@ impl Server {
         addresses: &[SocketAddr],
         state: &State,
     ) -> Result<McpService, Error> {
-        let surroundings = Surroundings {
+        let environment = Environment {
             sessions: state.sessions.clone(),
             runtime: Arc::new(TokioRuntime),
             addresses,
-            oauth: &|| state.oauth_state(),
+            oauth: &|| state.oauth_state(settings.outgoing_proxy.as_deref()),
         };
-        self.within(settings, surroundings)
+        self.within(settings, environment)
     }
 
-    fn settings(&self) -> Result<Settings, Error> {
-        Ok(self.over(Settings::load(Path::new(settings::FILE))?))
+    /// Reads the settings, and applies the builder's.
+    fn load(&self) -> Result<Settings, Error> {
+        let settings = match &self.base {
+            Some(settings) => settings.clone(),
+            None => Settings::load(Path::new(settings::FILE))?,
+        };
+        Ok(self.apply(settings))
     }
 }
 
-/// A server that has its sockets.
+/// A server that listens, and does not accept connections yet.
+///
+/// ```
+/// # use rmcp::ServerHandler;
+/// # struct Greeter;
+/// # impl ServerHandler for Greeter {}
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), farport::Error> {
+/// let bound = farport::Server::new(|_| Greeter).port(0).bind().await?;
+/// println!("{}", bound.announcement());
+/// bound.serve_until(async { /* a signal */ }).await
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Bound {
     service: McpService,
@@ -136,21 +234,21 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// The address of the first socket.
+    /// Returns the address of the first socket.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where the server can be reached.
+    /// Returns the server's URLs, for people.
     pub fn announcement(&self) -> Announcement {
-        Announcement::new(self.address)
+        Announcement::new(self.address).public_url(self.settings.public_url.as_deref())
     }
 
-    /// Serves until `shutdown`; then stops accepting, ends streams, and lets calls that are going
-    /// on finish within their grace time.
+    /// Serves until `shutdown`. Then it stops accepting connections, ends streams, and lets running
+    /// calls finish within the grace period.
     ///
     /// # Errors
-    /// When it cannot say that it is ready to whoever asked for that.
+    /// When it cannot write the file that reports that it is ready, if the environment names one.
     pub async fn serve_until(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let ready = std::env::var_os(settings::READY_FILE).map(std::path::PathBuf::from);
         if let Some(path) = &ready {
@@ -159,25 +257,27 @@ impl Bound {
                 source,
             })?;
         }
-        let left = || {
+        let closed = || {
             if let Some(path) = &ready
                 && let Err(error) = std::fs::remove_file(path)
             {
-                tracing::warn!(%error, "cannot say that no connections are accepted any more");
+                tracing::warn!(%error, path = %path.display(), "cannot remove the ready file");
             }
         };
         let grace = Duration::from_secs(self.settings.shutdown_grace_secs);
-        let most = self.settings.max_connections;
-        let behind_proxy = self.settings.behind_proxy;
+        let bounds = connections::Bounds {
+            most: self.settings.max_connections,
+            most_of_address: self.settings.max_connections_per_address,
+            behind_proxy: self.settings.behind_proxy,
+        };
         let purging = tokio::spawn(self.state.clone().purge());
         connections::serve(
             self.service,
             self.listeners,
-            most,
-            behind_proxy,
+            bounds,
             grace,
             shutdown,
-            left,
+            closed,
         )
         .await;
         purging.abort();
@@ -186,15 +286,13 @@ impl Bound {
     }
 }
 
-/// Takes over SIGTERM and SIGINT (ctrl-c), at once; the future is ready once one of them comes.
-///
-/// What [`Bound::serve_until`] is given by a program that reads its flags itself. To be called within
-/// a tokio runtime.
+/// Handles SIGTERM and SIGINT (ctrl-c) from now on, and returns a future that is ready at the first
+/// one. Call it within a tokio runtime.
 ///
 /// # Errors
-/// When the system does not let go of a signal.
+/// When the system does not allow the program to handle a signal.
 #[cfg(unix)]
-pub fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+pub fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -206,15 +304,13 @@ pub fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Takes over ctrl-c, at once; the future is ready once it comes.
-///
-/// What [`Bound::serve_until`] is given by a program that reads its flags itself. To be called within
-/// a tokio runtime.
+/// Handles ctrl-c from now on, and returns a future that is ready at the first one. Call it within a
+/// tokio runtime.
 ///
 /// # Errors
-/// When the system does not let go of it.
+/// When the system does not allow the program to handle it.
 #[cfg(windows)]
-pub fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+pub fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = tokio::signal::windows::ctrl_c()?;
     Ok(async move {
         interrupt.recv().await;

@@ -1,10 +1,10 @@
-//! Time, tasks and randomness, by tokio and the system.
+//! Time, tasks and randomness from tokio and the system.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use farport_core::{BoxFuture, Runtime, Timestamp};
 
-/// The native runtime. It has to be used within a tokio runtime.
+/// The native runtime. Use it within a tokio runtime.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TokioRuntime;
 
@@ -25,9 +25,8 @@ impl Runtime for TokioRuntime {
     }
 
     /// # Panics
-    /// When the system has no randomness: a server that goes on would give out ids that can be
-    /// guessed.
-    #[expect(clippy::expect_used, reason = "there is no safe way to go on")]
+    /// When the system has no randomness: a server without it would create ids that can be guessed.
+    #[expect(clippy::expect_used, reason = "no safe way to continue exists")]
     fn random(&self, buffer: &mut [u8]) {
         getrandom::fill(buffer).expect("the system has no randomness");
     }

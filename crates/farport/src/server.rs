@@ -1,6 +1,8 @@
-//! The server, from its handler to what a host serves.
+//! The server, from its handler to the service that a host runs.
 
-use std::{fmt, sync::Arc};
+mod settings;
+
+use std::{fmt, sync::Arc, time::Duration};
 
 use farport_core::{
     Dispatch,
@@ -8,43 +10,55 @@ use farport_core::{
 };
 use farport_http::{McpService, Theme};
 use farport_rmcp::RmcpDispatch;
+use futures_util::FutureExt;
 use rmcp::ServerHandler;
 
 #[cfg(feature = "sign-in")]
 use crate::SignIn;
-use crate::{Context, Error, Settings, Storage, auth::Protection, host::Surroundings};
+use crate::{Context, Error, Settings, auth::Protection, host::Environment, rules};
 
-/// An MCP server that can be served.
+/// An MCP server: a handler, its sign-in and permissions, and its settings.
 ///
-/// What is set here overrides `farport.toml` and the environment.
+/// The builder's methods override `farport.toml` and the environment.
+///
+/// ```no_run
+/// # use rmcp::ServerHandler;
+/// # struct Greeter;
+/// # impl ServerHandler for Greeter {}
+/// #[tokio::main]
+/// async fn main() -> Result<(), farport::Error> {
+///     farport::Server::new(|_| Greeter)
+///         .port(9000)
+///         .run()
+///         .await
+/// }
+/// ```
 pub struct Server {
     dispatch: Arc<dyn Dispatch>,
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) stdio: crate::run::Stdio,
-    pub(crate) overrides: Overrides,
+    /// The settings to start from, in place of the file and the environment.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) base: Option<Settings>,
+    overrides: Vec<Override>,
+    quiet_after: Option<Duration>,
     protection: Protection,
 }
 
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Overrides {
-    pub(crate) host: Option<String>,
-    pub(crate) port: Option<u16>,
-    allowed_hosts: Vec<String>,
-    allowed_origins: Vec<String>,
-    pub(crate) store: Option<Storage>,
-}
+/// Sets a setting to the value that the builder was given.
+type Override = Box<dyn Fn(&mut Settings) + Send + Sync>;
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("overrides", &self.overrides)
+            .field("protection", &self.protection)
             .finish_non_exhaustive()
     }
 }
 
 impl Server {
-    /// A server whose handlers `factory` makes: one for each session, one for each stateless
-    /// request, and one at the start to see what the server can do.
+    /// Creates a server whose handlers `factory` creates: one for each session, one for each stateless
+    /// request, and one at the start to read the server's capabilities.
     pub fn new<H, F>(factory: F) -> Self
     where
         H: ServerHandler,
@@ -58,12 +72,15 @@ impl Server {
             dispatch: Arc::new(dispatch),
             #[cfg(not(target_arch = "wasm32"))]
             stdio,
-            overrides: Overrides::default(),
+            #[cfg(not(target_arch = "wasm32"))]
+            base: None,
+            overrides: Vec::new(),
+            quiet_after: None,
             protection: Protection::default(),
         }
     }
 
-    /// Lets users sign in, and nobody in who has not, but for what is [`Server::public`].
+    /// Requires users to sign in, except for what is [`Server::public`].
     #[cfg(feature = "sign-in")]
     #[must_use]
     pub fn auth(mut self, sign_in: impl Into<SignIn>) -> Self {
@@ -71,28 +88,47 @@ impl Server {
         self
     }
 
-    /// Says who may use a tool; `tool` may end in `*`. Whoever may not is not told that it is
-    /// there, and is refused when they call it anyway: with the scopes that it takes, where a scope
-    /// would help.
+    /// Permits a tool to some callers only; `tool` may end in `*`. Other callers do not see it in
+    /// lists, and the server refuses their calls. If a scope would help, the refusal names it.
+    ///
+    /// A rule that matches nothing keeps the server from starting, because it is most likely a
+    /// misspelled name; see [`Server::allow_unmatched`].
     #[must_use]
     pub fn permit(self, tool: &str, permission: Permission) -> Self {
         self.permit_kind(Kind::Tool, tool, permission)
     }
 
-    /// Says who may use a prompt, see [`Server::permit`].
+    /// Permits a prompt to some callers only, like [`Server::permit`].
     #[must_use]
     pub fn permit_prompt(self, prompt: &str, permission: Permission) -> Self {
         self.permit_kind(Kind::Prompt, prompt, permission)
     }
 
-    /// Says who may read and subscribe to a resource, see [`Server::permit`]. Templates go by
-    /// their own text, what is made of them by its URI: `todo://private/*` is for both.
+    /// Permits some callers only to read a resource and subscribe to it, like [`Server::permit`]. The
+    /// rule is compared with a template's text and with the URIs of its resources:
+    /// `todo://private/*` covers both.
     #[must_use]
     pub fn permit_resource(self, uri: &str, permission: Permission) -> Self {
         self.permit_kind(Kind::Resource, uri, permission)
     }
 
-    /// Lets everybody use a tool, signed in or not; `tool` may end in `*`.
+    /// Permits a method that no revision of MCP defines; `method` may end in `*`. A server with
+    /// sign-in and rules refuses such a method unless a rule names it, because the handler may do
+    /// anything in it.
+    #[must_use]
+    pub fn permit_method(self, method: &str, permission: Permission) -> Self {
+        self.permit_kind(Kind::Method, method, permission)
+    }
+
+    /// Accepts that the rules for `pattern` match no tool, prompt or resource when the server starts.
+    /// Use it for one that the handler adds later or does not list.
+    #[must_use]
+    pub fn allow_unmatched(mut self, pattern: &str) -> Self {
+        self.protection.unmatched.insert(pattern.to_owned());
+        self
+    }
+
+    /// Permits a tool to every caller, signed in or not; `tool` may end in `*`.
     #[must_use]
     pub fn public(self, tool: &str) -> Self {
         self.permit(tool, policy::anyone())
@@ -104,7 +140,7 @@ impl Server {
         self
     }
 
-    /// Says in words what a scope allows, for the consent page.
+    /// Describes a scope for the user on the consent page.
     #[must_use]
     pub fn describe_scope(mut self, scope: &str, words: &str) -> Self {
         let scopes = &mut self.protection.scopes;
@@ -112,7 +148,7 @@ impl Server {
         self
     }
 
-    /// The scopes that a client is told to ask for at first. It can ask for more when a tool takes
+    /// Sets the scopes that a client should request at first. It can request more when a tool requires
     /// more.
     #[must_use]
     pub fn default_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
@@ -121,68 +157,35 @@ impl Server {
         self
     }
 
-    /// How the sign-in pages look.
+    /// Sets the name, logo and color of the sign-in pages.
     #[must_use]
     pub fn theme(mut self, theme: Theme) -> Self {
         self.protection.theme = theme;
         self
     }
 
-    /// Listens on this name or address. `localhost`, which is also the default, is both loopback
-    /// addresses; `0.0.0.0` and `::` are all addresses of the machine.
-    #[must_use]
-    pub fn host(mut self, host: impl Into<String>) -> Self {
-        self.overrides.host = Some(host.into());
-        self
-    }
-
-    /// Listens on this port; 0 takes a free one. The default is 8787.
-    #[must_use]
-    pub fn port(mut self, port: u16) -> Self {
-        self.overrides.port = Some(port);
-        self
-    }
-
-    /// Lets clients call the server by these names, besides loopback's and those in the settings.
-    /// A server that is reached as `mcp.example.com` has to list that name.
-    #[must_use]
-    pub fn allow_hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
-        self.overrides
-            .allowed_hosts
-            .extend(hosts.into_iter().map(Into::into));
-        self
-    }
-
-    /// Lets pages of these origins call the server, besides loopback's and its own.
-    #[must_use]
-    pub fn allow_origins<S: Into<String>>(mut self, origins: impl IntoIterator<Item = S>) -> Self {
-        self.overrides
-            .allowed_origins
-            .extend(origins.into_iter().map(Into::into));
-        self
-    }
-
-    /// Keeps sessions and sign-ins there.
-    #[must_use]
-    pub fn store(mut self, store: Storage) -> Self {
-        self.overrides.store = Some(store);
-        self
-    }
-
-    /// What a host serves: the server, with `settings` and what this builder says over them, amid
-    /// `surroundings`.
+    /// Creates the service that a host runs, with `settings` and what the host supplies.
     pub(crate) fn within(
         #[cfg_attr(not(feature = "sign-in"), expect(unused_mut))] mut self,
         settings: &Settings,
-        surroundings: Surroundings<'_>,
+        environment: Environment<'_>,
     ) -> Result<McpService, Error> {
-        let Surroundings {
+        let Environment {
             sessions,
             runtime,
             addresses,
             oauth,
-        } = surroundings;
-        let config = settings.http();
+        } = environment;
+        settings.check()?;
+        let mut config = settings.http();
+        if let Some(quiet) = self.quiet_after {
+            config.limits.quiet_after = quiet;
+        }
+        // Most handlers list their entries without waiting, so every host checks the rules here.
+        let rules = rules::check(self.dispatch.clone(), self.checked_rules());
+        if let Some(checked) = rules.now_or_never() {
+            checked?;
+        }
         #[cfg(feature = "sign-in")]
         if let Some(sign_in) = self.protection.sign_in(settings)? {
             let theme = &mut self.protection.theme;
@@ -198,6 +201,9 @@ impl Server {
                 auth,
             ));
         }
+        if settings.deny_by_default {
+            return Err(Error::DenyWithoutAuth);
+        }
         #[cfg(not(feature = "sign-in"))]
         if settings.auth.provider.is_some() || !self.protection.rules.is_empty() {
             let _ = (addresses, oauth);
@@ -206,22 +212,48 @@ impl Server {
         Ok(McpService::new(self.dispatch, sessions, runtime, config))
     }
 
-    /// `settings`, overridden by what this builder says.
-    pub(crate) fn over(&self, mut settings: Settings) -> Settings {
-        let overrides = self.overrides.clone();
-        settings.host = overrides.host.unwrap_or(settings.host);
-        settings.port = overrides.port.unwrap_or(settings.port);
-        settings.allowed_hosts.extend(overrides.allowed_hosts);
-        settings.allowed_origins.extend(overrides.allowed_origins);
-        settings.store = overrides.store.or(settings.store);
+    /// Returns the rules that must match something.
+    fn checked_rules(&self) -> Vec<rules::Named> {
+        let Protection {
+            rules, unmatched, ..
+        } = &self.protection;
+        let checked = rules
+            .iter()
+            .filter(|(_, pattern, _)| !unmatched.contains(pattern));
+        checked
+            .map(|(kind, pattern, _)| (*kind, pattern.clone()))
+            .collect()
+    }
+
+    /// Checks that each rule matches something, and waits for a handler that lists slowly.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) async fn check_rules(&self) -> Result<(), Error> {
+        let checked = rules::check(self.dispatch.clone(), self.checked_rules());
+        match tokio::time::timeout(rules::LISTING_TIME, checked).await {
+            Ok(checked) => checked,
+            Err(_) => {
+                tracing::warn!(
+                    "cannot check the rules: the server took too long to list its entries"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// Applies the builder's settings to `settings`.
+    pub(crate) fn apply(&self, mut settings: Settings) -> Settings {
+        for set in &self.overrides {
+            set(&mut settings);
+        }
         settings
     }
 }
 
-/// What the server calls itself.
+/// Returns the server's name, unless the author has set none and it is rmcp's own.
 #[cfg(feature = "sign-in")]
 fn name_of(dispatch: &dyn Dispatch) -> Option<String> {
     let info: serde_json::Map<_, _> = dispatch.profile().server_info.parse().ok()?;
     let name = info.get("title").or(info.get("name"))?;
-    name.as_str().map(str::to_owned)
+    let name = name.as_str().filter(|name| *name != "rmcp")?;
+    Some(name.to_owned())
 }

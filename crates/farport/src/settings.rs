@@ -1,68 +1,124 @@
-//! Settings, and where they come from.
+//! Settings, from the defaults, a file, variables and code.
 
+mod check;
 #[cfg(not(target_arch = "wasm32"))]
 mod load;
 mod variables;
+mod words;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use farport_core::SessionLimits;
 use farport_http::{Config, Guard, Limits};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::Storage;
+#[cfg(not(target_arch = "wasm32"))]
+pub use load::{UnknownVariable, unknown_variables};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use words::nearest;
+use words::words;
 
-/// What can be set of a server: in `farport.toml`, by `FARPORT_*` variables, in code.
+/// The settings of a server: from `farport.toml`, from `FARPORT_*` variables, or in code.
+///
+/// ```
+/// # use rmcp::ServerHandler;
+/// # struct Greeter;
+/// # impl ServerHandler for Greeter {}
+/// let mut settings = farport::Settings::default();
+/// settings.max_sessions = 100;
+/// let server = farport::Server::new(|_| Greeter).settings(settings);
+/// # let _ = server;
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The name or address to listen on. `localhost`, unless set, is both loopback addresses.
+    /// The name or address to listen on. The default is `localhost`: both loopback addresses.
     pub host: String,
-    /// The port to listen on; 0 takes a free one. 8787 unless set.
+    /// The port to listen on; 0 picks a free one. The default is 8787.
     pub port: u16,
-    /// Host names, besides loopback's, under which the server may be called. `*` is any.
+    /// Host names that requests may use, besides loopback names. `*` allows any.
     #[serde(deserialize_with = "list")]
     pub allowed_hosts: Vec<String>,
-    /// Origins, besides loopback's and its own, whose pages may call the server. `*` is any.
+    /// Origins of web pages that may call the server, besides loopback origins and its own. `*` allows
+    /// any.
     #[serde(deserialize_with = "list")]
     pub allowed_origins: Vec<String>,
-    /// Where clients reach the server, if that is not where it listens: `https://mcp.example.com`.
-    /// A server with sign-in that others than this machine can reach has to have it.
+    /// The URL that clients use, if it differs from the address that the server listens on:
+    /// `https://mcp.example.com`, or `https://example.com/tools` below a path. Sign-in requires it if
+    /// other machines can reach the server.
     pub public_url: Option<String>,
-    /// Whether a proxy stands before the server, whose `X-Forwarded-For` says where requests come
-    /// from. No, unless set.
+    /// Whether the server trusts `X-Forwarded-For` for the client's address, because only a proxy can
+    /// reach it. The default is no.
     pub behind_proxy: bool,
-    /// How users sign in.
+    /// The settings of the sign-in.
     pub auth: crate::AuthSettings,
-    /// The most sessions; one more ends the one that was idle for longest. 10,000 unless set.
+    /// The maximum number of sessions. The default is 10,000. A full server closes a session of the user,
+    /// or of the network of anonymous clients, with the most sessions: the one unused for longest,
+    /// preferably without an open stream.
     pub max_sessions: usize,
-    /// After how many idle seconds a session ends. 1,800 unless set.
+    /// The maximum number of sessions of one user, or of one network of anonymous clients. The default,
+    /// 0, sets no limit.
+    pub max_sessions_per_user: usize,
+    /// How many sessions one user, or one network of anonymous clients, may open per minute. The default
+    /// is 600; 0 sets no limit.
+    pub sessions_per_minute: u32,
+    /// The maximum size of the stored stream events of all sessions together, in bytes. The default is
+    /// 256 MiB.
+    pub max_event_bytes: usize,
+    /// The time without use after which a session ends, in seconds. The default is 1,800.
     pub session_idle_secs: u64,
-    /// The largest request body, in bytes. 4 MiB unless set.
+    /// The maximum size of a request body, in bytes. The default is 4 MiB.
     pub max_body_bytes: usize,
-    /// The most connections at a time; more have to wait. 20,000 unless set.
+    /// The maximum number of open connections. The default is 20,000. The server accepts a few more for
+    /// `/health`, and refuses all other requests on them.
     pub max_connections: usize,
-    /// How many seconds calls may take to finish when the server is told to stop. 10 unless set.
+    /// The maximum number of connections from one address. The default, 0, stands for a quarter of
+    /// `max_connections`. Behind a proxy it has no effect, because all connections come from the proxy.
+    pub max_connections_per_address: usize,
+    /// The maximum number of open event streams. The default, 0, stands for three quarters of
+    /// `max_connections`. A full server closes the oldest stream of the user, or of the network of
+    /// anonymous clients, with the most streams.
+    pub max_streams: usize,
+    /// Whether the server refuses every tool, prompt, resource and custom method that no rule names.
+    /// The default is no.
+    pub deny_by_default: bool,
+    /// The time that running calls get to finish at shutdown, in seconds. The default is 10.
     pub shutdown_grace_secs: u64,
-    /// Where sessions and sign-ins are kept. Unless set, a program that is [run](crate::Server::run)
-    /// keeps them where the platform keeps the state of programs, and any other server in memory.
+    /// The time without a result after which the response to a call becomes an event stream with
+    /// keep-alives, if the client accepts one, in seconds. The default is 10; 0 turns this off.
+    pub quiet_after_secs: u64,
+    /// The URL of the HTTP proxy for all requests that the server itself sends: for clients' metadata
+    /// documents, and for providers' metadata, keys and tokens. By default, requests to providers follow
+    /// `HTTPS_PROXY` and `NO_PROXY`, and the server fetches clients' metadata documents directly.
+    pub outgoing_proxy: Option<String>,
+    /// Where the server stores sessions and sign-ins. By default, [`Server::run`](crate::Server::run)
+    /// uses the platform's folder for the state of programs, and other servers use memory.
     pub store: Option<Storage>,
-    /// What is logged, as `tracing` filters have it. `info` unless set.
+    /// The log level, or a `tracing` filter. The default is `info`.
     pub log: String,
-    /// How it is written. Text unless set.
+    /// The format of the log. The default is text.
     pub log_format: LogFormat,
 }
 
-/// How log lines are written.
+/// The format of the log.
+///
+/// ```
+/// # use rmcp::ServerHandler;
+/// # struct Greeter;
+/// # impl ServerHandler for Greeter {}
+/// let server = farport::Server::new(|_| Greeter).log_format(farport::LogFormat::Json);
+/// # let _ = server;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Lines of text, for people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -71,7 +127,7 @@ pub enum LogFormat {
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// The setting it overrides; empty for one that is no setting.
+    /// The setting that it overrides; empty if it is not a setting.
     pub setting: &'static str,
 }
 
@@ -106,6 +162,14 @@ pub const VARIABLES: &[Variable] = &[
         setting: "auth.provider",
     },
     Variable {
+        name: "FARPORT_AUTH_GRANT_SECS",
+        setting: "auth.grant_secs",
+    },
+    Variable {
+        name: "FARPORT_AUTH_CLIENT_DOCUMENTS",
+        setting: "auth.client_documents",
+    },
+    Variable {
         name: "FARPORT_MAX_SESSIONS",
         setting: "max_sessions",
     },
@@ -122,14 +186,46 @@ pub const VARIABLES: &[Variable] = &[
         setting: "max_connections",
     },
     Variable {
+        name: "FARPORT_MAX_CONNECTIONS_PER_ADDRESS",
+        setting: "max_connections_per_address",
+    },
+    Variable {
+        name: "FARPORT_MAX_STREAMS",
+        setting: "max_streams",
+    },
+    Variable {
+        name: "FARPORT_MAX_SESSIONS_PER_USER",
+        setting: "max_sessions_per_user",
+    },
+    Variable {
+        name: "FARPORT_SESSIONS_PER_MINUTE",
+        setting: "sessions_per_minute",
+    },
+    Variable {
+        name: "FARPORT_MAX_EVENT_BYTES",
+        setting: "max_event_bytes",
+    },
+    Variable {
+        name: "FARPORT_DENY_BY_DEFAULT",
+        setting: "deny_by_default",
+    },
+    Variable {
         name: "FARPORT_SHUTDOWN_GRACE_SECS",
         setting: "shutdown_grace_secs",
+    },
+    Variable {
+        name: "FARPORT_QUIET_AFTER_SECS",
+        setting: "quiet_after_secs",
+    },
+    Variable {
+        name: "FARPORT_OUTGOING_PROXY",
+        setting: "outgoing_proxy",
     },
     Variable {
         name: "FARPORT_STORE",
         setting: "store",
     },
-    // Secrets are no settings: settings are shown.
+    // Secrets are not settings, because farport prints settings.
     Variable {
         name: MASTER_KEY,
         setting: "",
@@ -146,23 +242,23 @@ pub const VARIABLES: &[Variable] = &[
         name: "FARPORT_LOG_FORMAT",
         setting: "log_format",
     },
-    // Set by `farport dev`: a file that is made once connections are accepted.
+    // `farport dev` sets it to a file that the server creates when it accepts connections.
     Variable {
         name: READY_FILE,
         setting: "",
     },
 ];
 
-/// Names the file that is made once connections are accepted.
+/// The variable with the path of a file that the server creates when it accepts connections.
 pub(crate) const READY_FILE: &str = "FARPORT_READY_FILE";
 
-/// Names the key that seals what OAuth keeps: 32 bytes, in base64.
+/// The variable with the key that encrypts OAuth records: 32 bytes in base64.
 pub(crate) const MASTER_KEY: &str = "FARPORT_MASTER_KEY";
 
-/// Names the keys before it, which still open what they sealed. A comma between two.
+/// The variable with earlier keys, separated by commas, which only decrypt.
 pub(crate) const PREVIOUS_MASTER_KEYS: &str = "FARPORT_PREVIOUS_MASTER_KEYS";
 
-/// The file that settings are read from, in the working directory.
+/// The settings file in the working directory.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) const FILE: &str = "farport.toml";
 
@@ -178,10 +274,18 @@ impl Default for Settings {
             behind_proxy: false,
             auth: crate::AuthSettings::default(),
             max_sessions: sessions.most,
+            max_sessions_per_user: sessions.most_of_share,
+            sessions_per_minute: limits.sessions_per_minute,
+            max_event_bytes: limits.event_bytes,
             session_idle_secs: sessions.idle.as_secs(),
             max_body_bytes: limits.body_bytes,
             max_connections: 20_000,
+            max_connections_per_address: 0,
+            max_streams: 0,
+            deny_by_default: false,
             shutdown_grace_secs: 10,
+            quiet_after_secs: limits.quiet_after.as_secs(),
+            outgoing_proxy: None,
             store: None,
             log: "info".into(),
             log_format: LogFormat::Text,
@@ -195,10 +299,11 @@ impl Settings {
         self.store.clone().unwrap_or(Storage::Memory)
     }
 
-    /// How many sessions there may be, and for how long.
+    /// Returns the limits on sessions.
     pub fn sessions(&self) -> SessionLimits {
         SessionLimits {
             most: self.max_sessions,
+            most_of_share: self.max_sessions_per_user,
             idle: Duration::from_secs(self.session_idle_secs),
         }
     }
@@ -213,38 +318,56 @@ impl Settings {
             .allow_origins(&self.allowed_origins);
         let mut config = Config {
             guard,
+            public_url: self.public_url.clone(),
             ..Config::default()
         };
         config.limits.body_bytes = self.max_body_bytes;
+        config.limits.quiet_after = Duration::from_secs(self.quiet_after_secs);
         config.limits.legacy_connections = self.max_sessions;
+        config.limits.streams = match self.max_streams {
+            0 => self.max_connections - self.max_connections / 4,
+            most => most,
+        };
+        config.limits.streams_of_share = self.max_sessions_per_user;
+        config.limits.sessions_per_minute = self.sessions_per_minute;
+        config.limits.event_bytes = self.max_event_bytes;
         config
     }
 }
 
-/// A list, or a string with commas, which is how a variable says it.
+/// Reads a list, or a text with commas, which is how a variable writes a list.
 fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum List {
-        Many(Vec<String>),
-        Text(String),
-    }
-    Ok(match List::deserialize(deserializer)? {
-        List::Many(many) => many,
-        List::Text(text) => {
-            let names = text
-                .split(',')
-                .map(str::trim)
-                .filter(|name| !name.is_empty());
-            names.map(str::to_owned).collect()
+    struct List;
+
+    impl<'de> de::Visitor<'de> for List {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of texts, as in [\"a.example\", \"b.example\"]")
         }
-    })
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            let names = text.split(',').map(str::trim);
+            let names = names.filter(|name| !name.is_empty());
+            Ok(names.map(str::to_owned).collect())
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut names = Vec::new();
+            while let Some(name) = seq.next_element()? {
+                names.push(name);
+            }
+            Ok(names)
+        }
+    }
+
+    deserializer.deserialize_any(List)
 }
 
 #[cfg(test)]
 #[expect(
     clippy::result_large_err,
-    reason = "figment's test harness wants its own error"
+    reason = "figment's test harness requires its own error type"
 )]
 mod tests {
     use std::path::Path;
@@ -272,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_named() {
+    fn an_error_names_the_wrong_setting() {
         for (file, mention) in [
             ("prot = 1", "prot"),
             ("port = \"x\"", "port"),
@@ -289,9 +412,9 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_has_its_variable() {
+    fn every_setting_has_a_variable() {
         let settings = serde_json::to_value(Settings::default()).unwrap();
-        // Tables have settings of their own.
+        // Tables contain settings themselves.
         let plain = settings.as_object().unwrap().iter();
         for (name, _) in plain.filter(|(_, value)| !value.is_object()) {
             let variable = format!("FARPORT_{}", name.to_uppercase());

@@ -1,4 +1,4 @@
-//! What a server keeps, opened.
+//! The open state of a server: sessions and OAuth records.
 
 use std::{
     fmt,
@@ -12,13 +12,14 @@ use farport_oauth::{Keys, MemoryStore, Random, Store, UnixTime};
 use farport_store::{MasterKeys, Sqlite, SqliteOAuth, SqliteSessions};
 
 use crate::{
-    Error, Storage, SystemRandom, TokioRuntime, fetcher::WebFetcher, host::OAuth, settings,
+    Error, Storage, auth::SystemRandom, fetcher::WebFetcher, host::OAuth, runtime::TokioRuntime,
+    settings,
 };
 
-/// How often what has expired of OAuth's records is let go.
+/// How often expired OAuth records are removed.
 const PURGE_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// What is kept, opened.
+/// The open stores of a server.
 #[derive(Clone)]
 pub(crate) struct State {
     pub(crate) sessions: Arc<dyn SessionStore>,
@@ -46,7 +47,7 @@ impl State {
             Storage::Sqlite(path) => {
                 let database = Sqlite::open(path).map_err(|source| Error::Store {
                     path: path.clone(),
-                    source,
+                    source: source.into(),
                 })?;
                 Self {
                     sessions: Arc::new(SqliteSessions::new(&database, limits)),
@@ -57,8 +58,8 @@ impl State {
         })
     }
 
-    /// The master keys: those in the environment, or else those in the file beside the database,
-    /// which is made if it is missing. For what is in memory, a key that ends with it.
+    /// Returns the master keys: those in the environment, or those in the file beside the database,
+    /// which is created if it is missing. A store in memory gets a new key for this process.
     pub(crate) fn keys(&self, random: &dyn Random) -> Result<Keys, Error> {
         let variable = |name| std::env::var(name).unwrap_or_default();
         let current = variable(settings::MASTER_KEY);
@@ -67,46 +68,47 @@ impl State {
                 let names = [settings::MASTER_KEY, settings::PREVIOUS_MASTER_KEYS];
                 MasterKeys::parse(&current, &variable(names[1]), names)?
             }
-            Some(database) => MasterKeys::of_file(&key_file(database.path()))?,
+            Some(database) => MasterKeys::from_file(&key_file(database.path()))?,
             None => return Ok(Keys::ephemeral(random)),
         };
         Ok(keys.keys())
     }
 
-    /// What an authorization server needs, out of what the server keeps.
-    pub(crate) fn oauth_state(&self) -> Result<OAuth, Error> {
+    /// Returns what an authorization server requires. It sends requests to other servers through
+    /// `proxy`, if there is one.
+    pub(crate) fn oauth_state(&self, proxy: Option<&str>) -> Result<OAuth, Error> {
         Ok(OAuth {
             store: self.oauth.clone(),
             keys: self.keys(&SystemRandom)?,
             random: Arc::new(SystemRandom),
-            fetcher: Arc::new(WebFetcher::default()),
+            fetcher: Arc::new(WebFetcher::through(proxy)?),
         })
     }
 
-    /// Lets go what has expired of OAuth's records, now and from time to time. Goes on for ever.
+    /// Removes expired OAuth records, now and every [`PURGE_EVERY`]. It never ends.
     pub(crate) async fn purge(self) {
         loop {
             let now = UnixTime(TokioRuntime.now().0 / 1000);
             match self.oauth.purge(now).await {
                 Ok(0) => {}
-                Ok(gone) => tracing::debug!(gone, "let go what has expired"),
-                Err(error) => tracing::error!(%error, "cannot let go what has expired"),
+                Ok(removed) => tracing::debug!(removed, "removed expired OAuth records"),
+                Err(error) => tracing::error!(%error, "cannot remove expired OAuth records"),
             }
             tokio::time::sleep(PURGE_EVERY).await;
         }
     }
 
-    /// Ready once all that was to be kept is kept.
+    /// Waits until the database has written everything.
     pub(crate) async fn flush(&self) {
         if let Some(database) = &self.database
             && let Err(error) = database.flush().await
         {
-            tracing::error!(%error, "something was lost");
+            tracing::error!(%error, "cannot write the last changes to the database");
         }
     }
 }
 
-/// Where the master key is, beside the database.
+/// Returns the path of the file with the master key, beside the database.
 fn key_file(database: &Path) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(".key");

@@ -1,4 +1,4 @@
-//! One client on standard input and output.
+//! The stdio transport: one client on standard input and output.
 
 use rmcp::{ServerHandler, ServiceExt};
 

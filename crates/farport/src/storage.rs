@@ -1,34 +1,47 @@
-//! Where a server keeps what has to survive it.
+//! The setting for where a server stores its state.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// Where a server keeps its sessions, what was said on their streams, and who granted what to
-/// whom. Written `memory` or `sqlite:PATH`.
+/// Where a server stores sessions, stream events and sign-ins. Settings write it as `memory` or
+/// `sqlite:PATH`.
+///
+/// ```
+/// use farport::Storage;
+///
+/// let storage: Storage = "sqlite:/var/lib/weather/farport.db".parse()?;
+/// assert_eq!(storage, Storage::Sqlite("/var/lib/weather/farport.db".into()));
+/// # Ok::<(), farport::InvalidStorage>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Storage {
-    /// In memory: all of it ends with the process.
+    /// In memory, until the process ends.
     Memory,
-    /// In a SQLite database at this path, which is made if it is missing. The master key is in a
-    /// file beside it, unless it is in the environment.
+    /// In a SQLite database at this path. farport creates it if it is missing. The master key is in a
+    /// file beside it, unless the environment has one.
     Sqlite(PathBuf),
 }
 
-/// A text names no [`Storage`].
+/// A text that does not name a [`Storage`].
+///
+/// ```
+/// assert!("redis".parse::<farport::Storage>().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a store is `memory`, or `sqlite:` with the path of a file after it")]
-pub struct NoStorage;
+#[error("a store is `memory`, or `sqlite:PATH` with the path of a file")]
+#[non_exhaustive]
+pub struct InvalidStorage;
 
 impl FromStr for Storage {
-    type Err = NoStorage;
+    type Err = InvalidStorage;
 
-    fn from_str(text: &str) -> Result<Self, NoStorage> {
+    fn from_str(text: &str) -> Result<Self, InvalidStorage> {
         match text.split_once(':') {
             None if text == "memory" => Ok(Self::Memory),
             Some(("sqlite", path)) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
-            _ => Err(NoStorage),
+            _ => Err(InvalidStorage),
         }
     }
 }
@@ -57,19 +70,19 @@ impl<'de> Deserialize<'de> for Storage {
 
 #[cfg(not(target_arch = "wasm32"))]
 impl Storage {
-    /// The name of a database whose folder was chosen.
+    /// The file name of a database in a folder of the system.
     const FILE: &str = "farport.db";
 
-    /// Where a program keeps its state if nothing else is said: in the folder that systemd made
-    /// for it (`STATE_DIRECTORY`), or else in the platform's folder for the state of programs
-    /// (`~/.local/state/farport/NAME` where XDG's rules hold), under the program's name.
+    /// Returns the default database of this program: in the folder that systemd created for it
+    /// (`STATE_DIRECTORY`), or in the platform's folder for the state of programs
+    /// (`~/.local/state/farport/NAME` on Linux), under the program's name.
     ///
     /// # Errors
-    /// [`Error::NoStateFolder`](crate::Error::NoStateFolder) when there is neither.
+    /// [`Error::NoStateFolder`](crate::Error::NoStateFolder) when the platform has neither.
     pub fn of_program() -> Result<Self, crate::Error> {
         use etcetera::BaseStrategy;
 
-        // It may be several, with colons between them.
+        // systemd separates several folders with colons.
         if let Some(given) = std::env::var_os("STATE_DIRECTORY")
             && let Some(folder) = std::env::split_paths(&given).next()
             && folder.is_absolute()
@@ -91,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_is_named_by_its_kind_and_its_path() {
+    fn a_store_has_a_kind_and_a_path() {
         for (text, expect) in [
             ("memory", Some(Storage::Memory)),
             ("sqlite:a b/c.db", Some(Storage::Sqlite("a b/c.db".into()))),

@@ -1,4 +1,4 @@
-//! For the tests of a server: calls through the real HTTP service, without a socket.
+//! A client for tests of a server, which calls its HTTP service without a socket.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use crate::{Server, Storage, client};
 
 /// A client of the newest revision, in the same process.
 ///
-/// With `FARPORT_TEST_URL` in the environment, as in `http://localhost:8787`, it speaks to the server
-/// that runs there instead: the same tests show whether that one works, wherever it has come from.
+/// With `FARPORT_TEST_URL` in the environment, such as `http://localhost:8787`, it calls the server that
+/// runs at that URL instead. So the same tests can check a deployed server.
 ///
 /// ```
 /// # use rmcp::{ServerHandler, model::ServerConfig};
@@ -35,81 +35,81 @@ use crate::{Server, Storage, client};
 /// ```
 #[derive(Debug)]
 pub struct Client {
-    server: Result<Reach, String>,
+    server: Result<Target, String>,
     principal: Principal,
 }
 
-/// How a server is reached.
+/// The server that a client calls.
 #[derive(Debug)]
-enum Reach {
-    /// In this process.
-    Here(McpService),
-    /// Over a network.
-    There(Uri),
+enum Target {
+    /// A service in this process.
+    Local(McpService),
+    /// A server at a URL.
+    Remote(Uri),
 }
 
-/// Names the server that tests speak to in place of one of their own.
+/// The variable with the URL of the server to test.
 const TEST_URL: &str = "FARPORT_TEST_URL";
 
-/// An identity provider's access token that stays as it is, for [`User::upstream`].
+/// Returns an identity provider's access token that never changes, for [`User::upstream`].
 pub fn upstream_token(token: impl Into<SecretString>) -> Arc<dyn UpstreamToken> {
-    Arc::new(Unchanging(token.into()))
+    Arc::new(StaticToken(token.into()))
 }
 
-struct Unchanging(SecretString);
+struct StaticToken(SecretString);
 
-impl UpstreamToken for Unchanging {
+impl UpstreamToken for StaticToken {
     fn get(&self) -> BoxFuture<'_, Result<SecretString, UpstreamTokenError>> {
         Box::pin(std::future::ready(Ok(self.0.clone())))
     }
 }
 
-/// Why a call did not come to a result.
+/// An error of a call.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The server answered with an error.
-    #[error("the server answered with error {code}: {message}")]
+    /// The server responded with an error.
+    #[error("the server responded with error {code}: {message}")]
     Rpc {
         /// The JSON-RPC error code.
         code: i64,
         /// The error's text.
         message: String,
-        /// The error's `data`, null when there is none.
+        /// The error's `data`; null if it has none.
         data: Value,
     },
-    /// The server did not answer with a JSON-RPC message.
-    #[error("the server answered with HTTP {status} and no message: {body}")]
+    /// The server did not respond with a JSON-RPC message.
+    #[error("the server responded with HTTP {status} and no message: {body}")]
     NoMessage {
         /// The HTTP status.
         status: u16,
         /// The body.
         body: String,
     },
-    /// The server could not be made, or not be reached.
-    #[error("there is no server: {0}")]
+    /// The server could not start, or did not respond.
+    #[error("cannot call the server: {0}")]
     Server(String),
 }
 
 impl Client {
-    /// A client of `server`, or of the one that `FARPORT_TEST_URL` names.
+    /// Creates a client of `server`, or of the server at `FARPORT_TEST_URL`.
     pub fn new(server: Server) -> Self {
         match std::env::var(TEST_URL) {
             Ok(url) if !url.is_empty() => Self::at(&url),
             _ => Self {
-                // Whatever the settings say: a test leaves nothing behind.
+                // In memory, so that a test leaves no files behind.
                 server: server
                     .store(Storage::Memory)
                     .service()
-                    .map(Reach::Here)
-                    .map_err(|error| error.to_string()),
+                    .map(Target::Local)
+                    .map_err(|error| format!("{error:?}")),
                 principal: Principal::Anonymous,
             },
         }
     }
 
-    /// A client of the server that runs at `url`, `http://` with a host and maybe a port. Nobody can be
-    /// [signed in](Self::signed_in) there by a test.
+    /// Creates a client of the server at `url`: `http://` with a host and an optional port. A test
+    /// cannot [sign a user in](Self::signed_in) there.
     pub fn at(url: &str) -> Self {
         let parsed = url.parse::<Uri>().ok();
         let plain = parsed.filter(|url| {
@@ -117,23 +117,23 @@ impl Client {
         });
         Self {
             server: plain
-                .map(Reach::There)
-                .ok_or_else(|| format!("{url:?} is not like http://localhost:8787")),
+                .map(Target::Remote)
+                .ok_or_else(|| format!("{url:?} is not a URL like http://localhost:8787")),
             principal: Principal::Anonymous,
         }
     }
 
-    /// The client of a user who has signed in, as a server with sign-in sees them.
+    /// Calls as this user, as if the user had signed in.
     #[must_use]
     pub fn signed_in(mut self, user: User) -> Self {
         self.principal = Principal::User(Arc::new(user));
         self
     }
 
-    /// Calls a tool. Answers with the `result` object, which says `isError` where the tool failed.
+    /// Calls a tool and returns the `result` object. If the tool fails, its `isError` is true.
     ///
     /// # Errors
-    /// When the call does not come to a result.
+    /// When the call has no result.
     pub async fn call_tool(&self, name: &str, arguments: Value) -> Result<Value, CallError> {
         self.request(
             "tools/call",
@@ -142,11 +142,11 @@ impl Client {
         .await
     }
 
-    /// Sends a request. `params` is an object, to which the metadata is added that every request
-    /// has to carry.
+    /// Sends a request. `params` is an object, and the client adds the metadata that every request
+    /// requires.
     ///
     /// # Errors
-    /// When the request does not come to a result.
+    /// When the request has no result.
     pub async fn request(&self, method: &str, mut params: Value) -> Result<Value, CallError> {
         let server = self
             .server
@@ -175,7 +175,7 @@ impl Client {
             .body(Full::new(Bytes::from(body.to_string())))
             .map_err(|error| CallError::Server(error.to_string()))?;
         let (status, bytes) = self.send(server, request).await?;
-        answer(&bytes).ok_or_else(|| CallError::NoMessage {
+        response(&bytes).ok_or_else(|| CallError::NoMessage {
             status,
             body: String::from_utf8_lossy(&bytes).into_owned(),
         })?
@@ -183,40 +183,40 @@ impl Client {
 }
 
 impl Client {
-    /// Sends a request, and takes all of its answer.
+    /// Sends a request, and reads the whole response.
     async fn send(
         &self,
-        server: &Reach,
+        server: &Target,
         mut request: Request<Full<Bytes>>,
     ) -> Result<(u16, Bytes), CallError> {
         let unreachable = |error: String| CallError::Server(error);
         match server {
-            Reach::Here(service) => {
+            Target::Local(service) => {
                 let host = HeaderValue::from_static("localhost");
                 request.headers_mut().insert(header::HOST, host);
                 request.extensions_mut().insert(self.principal.clone());
-                let answer = service.handle(request).await;
-                let status = answer.status().as_u16();
-                let body = answer.into_body().collect().await;
-                // The body's error is one that cannot happen.
+                let response = service.handle(request).await;
+                let status = response.status().as_u16();
+                let body = response.into_body().collect().await;
+                // The body never fails.
                 let body = body.map(|body| body.to_bytes()).unwrap_or_default();
                 Ok((status, body))
             }
-            Reach::There(_) if self.principal != Principal::Anonymous => Err(unreachable(
-                "a test can sign nobody in at a server that runs elsewhere".to_owned(),
+            Target::Remote(_) if self.principal != Principal::Anonymous => Err(unreachable(
+                "a test cannot sign a user in at a remote server".to_owned(),
             )),
-            Reach::There(url) => {
+            Target::Remote(url) => {
                 let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
                 let authority = url.authority().map(Authority::as_str).unwrap_or_default();
                 let named = HeaderValue::from_str(authority)
                     .map_err(|error| unreachable(error.to_string()))?;
                 request.headers_mut().insert(header::HOST, named);
                 let port = url.port_u16().unwrap_or(80);
-                let answer = client::send(host, port, request)
+                let response = client::send(host, port, request)
                     .await
                     .map_err(|error| unreachable(format!("{url}: {error}")))?;
-                let status = answer.status().as_u16();
-                let body = answer
+                let status = response.status().as_u16();
+                let body = response
                     .into_body()
                     .collect()
                     .await
@@ -227,8 +227,8 @@ impl Client {
     }
 }
 
-/// The response among what came back: a JSON body, or the last event of a stream.
-fn answer(bytes: &[u8]) -> Option<Result<Value, CallError>> {
+/// Returns the JSON-RPC response in a body: the JSON, or the last event of a stream.
+fn response(bytes: &[u8]) -> Option<Result<Value, CallError>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let last = text
         .lines()

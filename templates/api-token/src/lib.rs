@@ -1,4 +1,4 @@
-//! A server for programs and people who bring an API token.
+//! A server for programs and users with an API token.
 
 mod tools;
 
@@ -6,7 +6,7 @@ use farport::{Server, SignIn};
 
 pub use tools::Tools;
 
-/// The server: its tools, and what stands before them.
+/// The server: its tools, protected by API tokens.
 pub fn server(sign_in: impl Into<SignIn>) -> Server {
     Server::new(|_| Tools::new()).auth(sign_in)
 }

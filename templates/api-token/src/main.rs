@@ -1,10 +1,11 @@
 use farport::ApiToken;
 
-/// Memory comes quicker from here than from most systems.
+/// Allocates faster than the allocators of most systems.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> Result<(), farport::Error> {
-    my_mcp_server::server(ApiToken).run().await
+    let server = my_mcp_server::server(ApiToken);
+    server.run_from_args().await
 }

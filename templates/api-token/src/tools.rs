@@ -1,5 +1,5 @@
-//! The tools this server offers. Each `#[tool]` method is one: its doc comment is what a
-//! client's model reads to decide when to call it, its parameters become a JSON schema.
+//! The server's tools. Each `#[tool]` method is a tool. A client's model reads the doc comment to
+//! decide when to call the tool, and farport makes a JSON Schema from the parameters.
 
 use std::sync::LazyLock;
 
@@ -10,11 +10,11 @@ use rmcp::{tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The tools, put together once. farport makes many of these: one for each session, and one for
-/// each request of the clients that have no session.
+/// The tool router, built once. farport creates many `Tools`: one for each session, and one for
+/// each request of a client without a session.
 static TOOLS: LazyLock<ToolRouter<Tools>> = LazyLock::new(Tools::tool_router);
 
-/// A server for those who bring a token.
+/// A server for clients with an API token.
 #[derive(Clone, Debug, Default)]
 pub struct Tools;
 
@@ -28,7 +28,7 @@ struct Addends {
 
 #[tool_router]
 impl Tools {
-    /// The tools, ready to be called.
+    /// Creates the tools.
     pub fn new() -> Self {
         Self
     }

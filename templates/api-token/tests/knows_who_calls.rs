@@ -10,7 +10,7 @@ fn client() -> Client {
 }
 
 #[tokio::test]
-async fn nobody_gets_in_without_signing_in() {
+async fn a_user_must_sign_in() {
     let refused = client().call_tool("add", json!({"a": 2, "b": 3})).await;
 
     let error = refused.unwrap_err().to_string();

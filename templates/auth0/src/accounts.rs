@@ -1,14 +1,14 @@
-//! What the tools show: each user's to-dos and bills. Here they are made up for whoever comes; put
-//! your own API in their place, called with `user.upstream_token().await`.
+//! Sample data for the tools: each user's to-dos and bills. Replace it with your own API, called
+//! with `user.upstream_token().await`.
 
 use farport::User;
 use serde::Serialize;
 
-/// Where each user's things are.
+/// The data of all users.
 #[derive(Clone, Debug, Default)]
 pub struct Accounts;
 
-/// One user's things.
+/// The data of one user.
 #[derive(Debug, Serialize)]
 pub(crate) struct Account {
     pub(crate) todos: Vec<Todo>,
@@ -28,14 +28,14 @@ pub(crate) struct Bill {
 }
 
 impl Accounts {
-    /// The things of this user.
+    /// Returns the data of this user.
     pub(crate) fn of(&self, user: &User) -> Account {
         let name = user.name.as_deref().unwrap_or(&user.subject);
         let todo = |text: String, done| Todo { text, done };
         Account {
             todos: vec![
                 todo(format!("Sign in as {name}"), true),
-                todo("Put your own API behind this tool".to_owned(), false),
+                todo("Connect this tool to your own API".to_owned(), false),
             ],
             bills: vec![Bill {
                 month: "January",

@@ -1,6 +1,6 @@
-//! The tools this server offers. Each `#[tool]` method is one: its doc comment is what a
-//! client's model reads to decide when to call it, its parameters become a JSON schema. One that
-//! takes a `SignedIn` knows who is calling.
+//! The server's tools. Each `#[tool]` method is a tool. A client's model reads the doc comment to
+//! decide when to call the tool, and farport makes a JSON Schema from the parameters. A tool that
+//! takes a `SignedIn` receives the user who calls it.
 
 use std::sync::LazyLock;
 
@@ -15,11 +15,11 @@ use serde_json::json;
 
 use crate::accounts::Accounts;
 
-/// The tools, put together once. farport makes many of these: one for each session, and one for
-/// each request of the clients that have no session.
+/// The tool router, built once. farport creates many `Tools`: one for each session, and one for
+/// each request of a client without a session.
 static TOOLS: LazyLock<ToolRouter<Tools>> = LazyLock::new(Tools::tool_router);
 
-/// A server whose users decide what a client may see of theirs.
+/// A server whose users decide which of their data a client may see.
 #[derive(Clone, Debug)]
 pub struct Tools {
     accounts: Accounts,
@@ -35,7 +35,7 @@ struct Addends {
 
 #[tool_router]
 impl Tools {
-    /// The tools, ready to be called, with what is known of each user.
+    /// Creates the tools, which read from `accounts`.
     pub fn new(accounts: Accounts) -> Self {
         Self { accounts }
     }
@@ -46,7 +46,7 @@ impl Tools {
         (a + b).to_string()
     }
 
-    /// Says who you are.
+    /// Returns your name.
     #[tool]
     fn whoami(&self, user: SignedIn) -> String {
         let name = user.name.as_deref().unwrap_or(&user.subject);
@@ -62,7 +62,7 @@ impl Tools {
         json!(self.accounts.of(&user).todos).to_string()
     }
 
-    /// Lists what you were billed.
+    /// Lists your bills.
     #[tool]
     fn list_billing(&self, user: SignedIn) -> String {
         json!(self.accounts.of(&user).bills).to_string()

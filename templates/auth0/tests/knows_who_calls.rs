@@ -11,7 +11,7 @@ fn client() -> Client {
     ))
 }
 
-/// A user who has let the client do this.
+/// A user who has granted these scopes to the client.
 fn user(name: &str, scopes: &[&str]) -> User {
     let mut user = User::new("https://example.eu.auth0.com/", name);
     user.name = Some(name.to_owned());
@@ -21,7 +21,7 @@ fn user(name: &str, scopes: &[&str]) -> User {
 }
 
 #[tokio::test]
-async fn nobody_gets_in_without_signing_in() {
+async fn a_user_must_sign_in() {
     let refused = client().call_tool("add", json!({"a": 2, "b": 3})).await;
 
     let error = refused.unwrap_err().to_string();
@@ -40,7 +40,7 @@ async fn adds_two_numbers() {
 }
 
 #[tokio::test]
-async fn says_who_is_calling() {
+async fn returns_the_caller() {
     let client = client().signed_in(user("alice", &[]));
     let result = client.call_tool("whoami", json!({})).await.unwrap();
 
@@ -48,7 +48,7 @@ async fn says_who_is_calling() {
 }
 
 #[tokio::test]
-async fn a_tool_takes_its_scope() {
+async fn a_tool_requires_its_scope() {
     for (tool, scopes, may) in [
         ("list_todos", &["read:todos"][..], true),
         ("list_todos", &[], false),

@@ -1,5 +1,5 @@
-//! The tools this server offers. Each `#[tool]` method is one: its doc comment is what a
-//! client's model reads to decide when to call it, its parameters become a JSON schema.
+//! The server's tools. Each `#[tool]` method is a tool. A client's model reads the doc comment to
+//! decide when to call the tool, and farport makes a JSON Schema from the parameters.
 
 use std::sync::LazyLock;
 
@@ -10,8 +10,8 @@ use rmcp::{tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The tools, put together once. farport makes many calculators: one for each session, and
-/// one for each request of the clients that have no session.
+/// The tool router, built once. farport creates many calculators: one for each session, and one
+/// for each request of a client without a session.
 static TOOLS: LazyLock<ToolRouter<Calculator>> = LazyLock::new(Calculator::tool_router);
 
 /// A server that calculates.
@@ -28,7 +28,7 @@ struct Addends {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Calculation {
-    /// What to do with the two numbers.
+    /// The operation.
     operation: Operation,
     /// The number on the left.
     a: f64,
@@ -48,7 +48,7 @@ enum Operation {
 
 #[tool_router]
 impl Calculator {
-    /// A calculator, ready to be asked.
+    /// Creates a calculator.
     pub fn new() -> Self {
         Self
     }

@@ -1,4 +1,4 @@
-//! A calculator, offered to every MCP client.
+//! A calculator for every MCP client.
 
 mod calculator;
 

@@ -1,4 +1,4 @@
-//! A server whose users sign in, under any name: for development.
+//! A server whose users sign in with any name, for development.
 
 mod picture;
 mod tools;
@@ -7,11 +7,11 @@ use farport::{Server, SignIn, login_in};
 
 pub use tools::Tools;
 
-/// Who may generate images, by login.
+/// The logins that may generate images.
 const ARTISTS: [&str; 1] = ["alice"];
 
-/// The server: its tools, and who may use which of them. What no rule is about is for everybody who
-/// has signed in.
+/// The server: its tools, and who may call them. Every signed-in user may call a tool that no rule
+/// names.
 pub fn server(sign_in: impl Into<SignIn>) -> Server {
     Server::new(|_| Tools::new())
         .auth(sign_in)

@@ -1,5 +1,5 @@
-//! Draws a small picture from a prompt, here and without a model: the same words give the same
-//! picture. Put a real image model in its place.
+//! Draws a small picture from a prompt, without a model: the same prompt gives the same picture.
+//! Replace this with a real image model.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -14,7 +14,7 @@ struct Disc {
 }
 
 impl Disc {
-    /// A disc whose place, size and colour follow from the prompt.
+    /// Creates a disc whose position, size and color depend on the prompt.
     fn of(prompt: &str, step: u8) -> Self {
         let mut hasher = DefaultHasher::new();
         (prompt, step).hash(&mut hasher);
@@ -32,7 +32,7 @@ impl Disc {
     }
 }
 
-/// Draws the prompt in this many steps, each of which adds a see-through disc. It is a PNG.
+/// Draws the prompt as a PNG. Each step adds a transparent disc.
 pub(crate) fn draw(prompt: &str, steps: u8) -> Result<Vec<u8>, png::EncodingError> {
     let discs: Vec<Disc> = (0..steps).map(|step| Disc::of(prompt, step)).collect();
     let mut pixels = Vec::with_capacity(usize::from(SIZE) * usize::from(SIZE) * 3);

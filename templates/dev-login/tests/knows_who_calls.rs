@@ -24,7 +24,7 @@ async fn tools_of(client: &Client) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nobody_gets_in_without_signing_in() {
+async fn a_user_must_sign_in() {
     let refused = client().call_tool("add", json!({"a": 2, "b": 3})).await;
 
     let error = refused.unwrap_err().to_string();
@@ -43,7 +43,7 @@ async fn adds_two_numbers() {
 }
 
 #[tokio::test]
-async fn says_who_is_calling() {
+async fn returns_the_caller() {
     let client = client().signed_in(user("alice"));
     let result = client.call_tool("whoami", json!({})).await.unwrap();
 
@@ -72,7 +72,7 @@ async fn alice_draws() {
 }
 
 #[tokio::test]
-async fn others_neither_see_nor_call_what_is_for_alice() {
+async fn only_alice_sees_and_calls_her_tool() {
     let client = client().signed_in(user("bob"));
     assert!(
         !tools_of(&client)

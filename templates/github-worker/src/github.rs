@@ -6,7 +6,7 @@ use reqwest::{Client, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-/// A way to GitHub's API.
+/// A client of GitHub's API.
 #[derive(Clone, Debug)]
 pub struct Api {
     base: String,
@@ -26,25 +26,25 @@ impl Api {
         Self { base }
     }
 
-    /// The account that a token belongs to. The error is a text for the model.
+    /// Returns the account that the token belongs to. The error is a text for the model.
     pub(crate) async fn user(&self, token: &SecretString) -> Result<Value, String> {
         let request = client()
             .map_err(|error| format!("Error: {error}"))?
             .get(format!("{}/user", self.base))
             .bearer_auth(token.expose_secret())
             .header(header::ACCEPT, "application/vnd.github+json")
-            // GitHub wants to know who asks.
+            // GitHub requires a User-Agent.
             .header(header::USER_AGENT, env!("CARGO_PKG_NAME"));
         let answer = async { request.send().await?.error_for_status()?.json().await };
         let answer: Result<Value, reqwest::Error> = sendable(answer).await;
         answer.map_err(|error| match error.status() {
-            Some(status) => format!("Error: GitHub answered {status}"),
+            Some(status) => format!("Error: GitHub responded with {status}"),
             None => "Error: GitHub cannot be reached".to_owned(),
         })
     }
 }
 
-/// The client that all requests share. Made when it is first needed.
+/// The client that all requests share, created on first use.
 fn client() -> Result<&'static Client, reqwest::Error> {
     static CLIENT: OnceLock<Client> = OnceLock::new();
     if let Some(client) = CLIENT.get() {
@@ -52,14 +52,15 @@ fn client() -> Result<&'static Client, reqwest::Error> {
     }
     #[cfg(not(target_arch = "wasm32"))]
     {
-        // It is an error if another has been installed before, which is as good.
+        // This fails if a provider is installed already, which works as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
     let client = Client::builder().build()?;
     Ok(CLIENT.get_or_init(|| client))
 }
 
-/// A tool may be moved from thread to thread, JavaScript's promises may not. A worker has one thread.
+/// Makes a future `Send`, as tools require. JavaScript's promises are not, but a Worker has one
+/// thread.
 #[cfg(target_arch = "wasm32")]
 fn sendable<F: Future>(future: F) -> impl Future<Output = F::Output> + Send {
     worker::send::SendFuture::new(future)

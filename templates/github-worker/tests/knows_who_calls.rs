@@ -1,5 +1,5 @@
-//! Calls the tools as a client does: through the HTTP service, without a socket. In GitHub's place
-//! stands a server of the test's own.
+//! Calls the tools as a client does: through the HTTP service, without a socket. A mock server
+//! replaces GitHub.
 
 use farport::testing::{CallError, Client, upstream_token};
 use farport::{GitHub, User};
@@ -12,7 +12,7 @@ fn client_with(api: &str) -> Client {
     Client::new(server_with(GitHub::new("id", "secret"), Api::at(api)))
 }
 
-/// A client of a server that nobody lets reach GitHub.
+/// A client of a server that cannot reach GitHub.
 fn client() -> Client {
     client_with("http://github.invalid")
 }
@@ -33,7 +33,7 @@ async fn tools_of(client: &Client) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nobody_gets_in_without_signing_in() {
+async fn a_user_must_sign_in() {
     let refused = client().call_tool("add", json!({"a": 2, "b": 3})).await;
 
     let error = refused.unwrap_err().to_string();
@@ -72,8 +72,8 @@ async fn looks_up_the_user_with_the_user_s_own_token() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_at_github_is_an_error_the_model_can_read() {
-    // It knows nobody.
+async fn an_error_of_github_is_a_text_for_the_model() {
+    // It answers every request with 404.
     let github = MockServer::start().await;
     let mut alice = user("alice");
     alice.upstream = Some(upstream_token("token-of-alice"));
@@ -83,7 +83,7 @@ async fn what_goes_wrong_at_github_is_an_error_the_model_can_read() {
 
     assert_eq!(result["isError"], true);
     let text = result["content"][0]["text"].as_str().unwrap();
-    assert_eq!(text, "Error: GitHub answered 404 Not Found");
+    assert_eq!(text, "Error: GitHub responded with 404 Not Found");
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn an_artist_draws() {
 }
 
 #[tokio::test]
-async fn others_neither_see_nor_call_what_is_for_artists() {
+async fn only_artists_see_and_call_their_tools() {
     let client = client().signed_in(user("bob"));
     assert!(
         !tools_of(&client)

@@ -4,7 +4,7 @@ use reqwest::{Client, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-/// A way to GitHub's API.
+/// A client of GitHub's API.
 #[derive(Clone, Debug)]
 pub struct Api {
     base: String,
@@ -26,17 +26,17 @@ impl Api {
     /// # Errors
     /// When the machine's certificates cannot be read.
     pub fn at(base: &str) -> Result<Self, reqwest::Error> {
-        // It is an error if another has been installed before, which is as good.
+        // This fails if a provider is installed already, which works as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = base.trim_end_matches('/').to_owned();
-        // GitHub wants to know who asks.
+        // GitHub requires a User-Agent.
         let client = Client::builder()
             .user_agent(env!("CARGO_PKG_NAME"))
             .build()?;
         Ok(Self { base, client })
     }
 
-    /// The account that a token belongs to. The error is a text for the model.
+    /// Returns the account that the token belongs to. The error is a text for the model.
     pub(crate) async fn user(&self, token: &SecretString) -> Result<Value, String> {
         let request = self
             .client
@@ -46,7 +46,7 @@ impl Api {
         let answer = async { request.send().await?.error_for_status()?.json().await };
         let answer: Result<Value, reqwest::Error> = answer.await;
         answer.map_err(|error| match error.status() {
-            Some(status) => format!("Error: GitHub answered {status}"),
+            Some(status) => format!("Error: GitHub responded with {status}"),
             None => "Error: GitHub cannot be reached".to_owned(),
         })
     }

@@ -9,11 +9,11 @@ use farport::{Server, SignIn, login_in};
 pub use github::Api;
 pub use tools::Tools;
 
-/// Who may generate images, by GitHub login. Put your own here.
+/// The GitHub logins that may generate images. Put your own here.
 const ARTISTS: [&str; 1] = ["alice"];
 
-/// The server: its tools, and who may use which of them. What no rule is about is for everybody who
-/// has signed in.
+/// The server: its tools, and who may call them. Every signed-in user may call a tool that no rule
+/// names.
 pub fn server(sign_in: impl Into<SignIn>, github: Api) -> Server {
     Server::new(move |_| Tools::new(github.clone()))
         .auth(sign_in)

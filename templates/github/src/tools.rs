@@ -1,6 +1,6 @@
-//! The tools this server offers. Each `#[tool]` method is one: its doc comment is what a
-//! client's model reads to decide when to call it, its parameters become a JSON schema. One that
-//! takes a `SignedIn` knows who is calling.
+//! The server's tools. Each `#[tool]` method is a tool. A client's model reads the doc comment to
+//! decide when to call the tool, and farport makes a JSON Schema from the parameters. A tool that
+//! takes a `SignedIn` receives the user who calls it.
 
 use std::sync::LazyLock;
 
@@ -17,8 +17,8 @@ use serde::Deserialize;
 
 use crate::{github::Api, picture};
 
-/// The tools, put together once. farport makes many of these: one for each session, and one for
-/// each request of the clients that have no session.
+/// The tool router, built once. farport creates many `Tools`: one for each session, and one for
+/// each request of a client without a session.
 static TOOLS: LazyLock<ToolRouter<Tools>> = LazyLock::new(Tools::tool_router);
 
 /// A server that acts for its users at GitHub.
@@ -37,9 +37,9 @@ struct Addends {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Prompt {
-    /// What the picture is of.
+    /// The subject of the picture.
     prompt: String,
-    /// In how many steps to draw it.
+    /// The number of drawing steps.
     #[serde(default = "four")]
     #[schemars(range(min = 4, max = 8))]
     steps: u8,
@@ -51,7 +51,7 @@ fn four() -> u8 {
 
 #[tool_router]
 impl Tools {
-    /// The tools, ready to be called, with this way to GitHub.
+    /// Creates the tools, which call GitHub through `github`.
     pub fn new(github: Api) -> Self {
         Self { github }
     }
@@ -62,7 +62,7 @@ impl Tools {
         (a + b).to_string()
     }
 
-    /// Looks up your own GitHub account: everything that GitHub says of it, as JSON.
+    /// Returns your GitHub account as JSON.
     #[tool]
     async fn user_info(&self, user: SignedIn) -> Result<String, String> {
         let token = user
@@ -73,14 +73,14 @@ impl Tools {
         Ok(account.to_string())
     }
 
-    /// Draws a small abstract picture whose shapes and colours follow from the prompt.
+    /// Draws a small abstract picture. The prompt determines its shapes and colors.
     #[tool]
     fn generate_image(
         &self,
         Parameters(Prompt { prompt, steps }): Parameters<Prompt>,
     ) -> Result<CallToolResult, String> {
         if !(4..=8).contains(&steps) {
-            return Err("Error: steps goes from 4 to 8".into());
+            return Err("Error: steps must be from 4 to 8".into());
         }
         let png = picture::draw(&prompt, steps).map_err(|error| format!("Error: {error}"))?;
         Ok(CallToolResult::success(vec![

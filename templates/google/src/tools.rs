@@ -1,6 +1,6 @@
-//! The tools this server offers. Each `#[tool]` method is one: its doc comment is what a
-//! client's model reads to decide when to call it, its parameters become a JSON schema. One that
-//! takes a `SignedIn` knows who is calling.
+//! The server's tools. Each `#[tool]` method is a tool. A client's model reads the doc comment to
+//! decide when to call the tool, and farport makes a JSON Schema from the parameters. A tool that
+//! takes a `SignedIn` receives the user who calls it.
 
 use std::sync::LazyLock;
 
@@ -12,11 +12,11 @@ use rmcp::{tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// The tools, put together once. farport makes many of these: one for each session, and one for
-/// each request of the clients that have no session.
+/// The tool router, built once. farport creates many `Tools`: one for each session, and one for
+/// each request of a client without a session.
 static TOOLS: LazyLock<ToolRouter<Tools>> = LazyLock::new(Tools::tool_router);
 
-/// A server that knows who is calling.
+/// A server that knows which user calls.
 #[derive(Clone, Debug, Default)]
 pub struct Tools;
 
@@ -30,7 +30,7 @@ struct Addends {
 
 #[tool_router]
 impl Tools {
-    /// The tools, ready to be called.
+    /// Creates the tools.
     pub fn new() -> Self {
         Self
     }
@@ -41,7 +41,7 @@ impl Tools {
         (a + b).to_string()
     }
 
-    /// Says who you are.
+    /// Returns your name.
     #[tool]
     fn whoami(&self, user: SignedIn) -> String {
         let name = user.name.as_deref().unwrap_or(&user.subject);

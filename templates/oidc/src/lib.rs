@@ -6,8 +6,8 @@ use farport::{Server, SignIn};
 
 pub use tools::Tools;
 
-/// The server: its tools, and who may use which of them. What no rule is about is for everybody who
-/// has signed in.
+/// The server: its tools, and who may call them. Every signed-in user may call a tool that no rule
+/// names.
 pub fn server(sign_in: impl Into<SignIn>) -> Server {
     Server::new(|_| Tools::new()).auth(sign_in)
 }

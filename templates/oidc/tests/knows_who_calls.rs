@@ -19,7 +19,7 @@ fn user(name: &str) -> User {
 }
 
 #[tokio::test]
-async fn nobody_gets_in_without_signing_in() {
+async fn a_user_must_sign_in() {
     let refused = client().call_tool("add", json!({"a": 2, "b": 3})).await;
 
     let error = refused.unwrap_err().to_string();
@@ -38,7 +38,7 @@ async fn adds_two_numbers() {
 }
 
 #[tokio::test]
-async fn says_who_is_calling() {
+async fn returns_the_caller() {
     let client = client().signed_in(user("alice"));
     let result = client.call_tool("whoami", json!({})).await.unwrap();
 

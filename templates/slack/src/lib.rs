@@ -8,7 +8,7 @@ use farport::{Server, SignIn};
 pub use slack::Api;
 pub use tools::Tools;
 
-/// What the tools do in a user's name, as Slack's scopes.
+/// The Slack scopes that the tools need.
 pub const USER_SCOPES: [&str; 4] = [
     "channels:history",
     "channels:read",
@@ -16,8 +16,8 @@ pub const USER_SCOPES: [&str; 4] = [
     "users:read",
 ];
 
-/// The server: its tools, and who may use which of them. What no rule is about is for everybody who
-/// has signed in.
+/// The server: its tools, and who may call them. Every signed-in user may call a tool that no rule
+/// names.
 pub fn server(sign_in: impl Into<SignIn>, slack: Api) -> Server {
     Server::new(move |_| Tools::new(slack.clone())).auth(sign_in)
 }

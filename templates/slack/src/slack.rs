@@ -4,7 +4,7 @@ use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-/// A way to Slack's API.
+/// A client of Slack's API.
 #[derive(Clone, Debug)]
 pub struct Api {
     base: String,
@@ -26,14 +26,14 @@ impl Api {
     /// # Errors
     /// When the machine's certificates cannot be read.
     pub fn at(base: &str) -> Result<Self, reqwest::Error> {
-        // It is an error if another has been installed before, which is as good.
+        // This fails if a provider is installed already, which works as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = base.trim_end_matches('/').to_owned();
         let client = Client::builder().build()?;
         Ok(Self { base, client })
     }
 
-    /// Calls a method that reads. The error is a text for the model.
+    /// Calls a method that reads data. The error is a text for the model.
     pub(crate) async fn get(
         &self,
         token: &SecretString,
@@ -44,7 +44,7 @@ impl Api {
         ask(self.client.get(url).query(query), token).await
     }
 
-    /// Calls a method that writes. The error is a text for the model.
+    /// Calls a method that writes data. The error is a text for the model.
     pub(crate) async fn post(
         &self,
         token: &SecretString,
@@ -61,13 +61,13 @@ async fn ask(request: RequestBuilder, token: &SecretString) -> Result<Value, Str
     let answer = async { request.send().await?.error_for_status()?.json().await };
     let answer: Result<Value, reqwest::Error> = answer.await;
     let answer = answer.map_err(|error| match error.status() {
-        Some(status) => format!("Error: Slack answered {status}"),
+        Some(status) => format!("Error: Slack responded with {status}"),
         None => "Error: Slack cannot be reached".to_owned(),
     })?;
-    // Slack answers 200 and says inside whether it has done it.
+    // Slack responds with 200 and reports errors in the body.
     match (answer["ok"].as_bool(), answer["error"].as_str()) {
         (Some(true), _) => Ok(answer),
-        (_, Some(why)) => Err(format!("Error: Slack answered {why}")),
-        _ => Err("Error: Slack answered with something else than it should".to_owned()),
+        (_, Some(why)) => Err(format!("Error: Slack responded with {why}")),
+        _ => Err("Error: Slack sent an unexpected response".to_owned()),
     }
 }

@@ -1,6 +1,6 @@
-//! The tools this server offers. Each `#[tool]` method is one: its doc comment is what a
-//! client's model reads to decide when to call it, its parameters become a JSON schema. One that
-//! takes a `SignedIn` knows who is calling.
+//! The server's tools. Each `#[tool]` method is a tool. A client's model reads the doc comment to
+//! decide when to call the tool, and farport makes a JSON Schema from the parameters. A tool that
+//! takes a `SignedIn` receives the user who calls it.
 
 use std::sync::LazyLock;
 
@@ -16,8 +16,8 @@ use serde_json::json;
 
 use crate::slack::Api;
 
-/// The tools, put together once. farport makes many of these: one for each session, and one for
-/// each request of the clients that have no session.
+/// The tool router, built once. farport creates many `Tools`: one for each session, and one for
+/// each request of a client without a session.
 static TOOLS: LazyLock<ToolRouter<Tools>> = LazyLock::new(Tools::tool_router);
 
 /// A server that acts for its users in Slack.
@@ -36,7 +36,7 @@ struct Addends {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Page {
-    /// Where the list before this one ended, for the next part of it.
+    /// The cursor of the previous page, to read the next one.
     cursor: Option<String>,
 }
 
@@ -44,7 +44,7 @@ struct Page {
 struct Channel {
     /// The channel's id, such as C0123456789.
     channel_id: String,
-    /// How many messages, counted from the newest.
+    /// The number of messages, newest first.
     #[serde(default = "ten")]
     #[schemars(range(min = 1, max = 100))]
     limit: u8,
@@ -58,7 +58,7 @@ fn ten() -> u8 {
 struct Message {
     /// The id of the channel to post to, such as C0123456789.
     channel_id: String,
-    /// What to say.
+    /// The text of the message.
     message: String,
 }
 
@@ -71,7 +71,7 @@ async fn token(user: &SignedIn) -> Result<SecretString, String> {
 
 #[tool_router]
 impl Tools {
-    /// The tools, ready to be called, with this way to Slack.
+    /// Creates the tools, which call Slack through `slack`.
     pub fn new(slack: Api) -> Self {
         Self { slack }
     }
@@ -82,7 +82,7 @@ impl Tools {
         (a + b).to_string()
     }
 
-    /// Says who you are.
+    /// Returns your name.
     #[tool]
     fn whoami(&self, user: SignedIn) -> String {
         let name = user.name.as_deref().unwrap_or(&user.subject);
@@ -119,7 +119,7 @@ impl Tools {
         Parameters(Channel { channel_id, limit }): Parameters<Channel>,
     ) -> Result<String, String> {
         if !(1..=100).contains(&limit) {
-            return Err("Error: limit goes from 1 to 100".into());
+            return Err("Error: limit must be from 1 to 100".into());
         }
         let token = token(&user).await?;
         let limit = limit.to_string();

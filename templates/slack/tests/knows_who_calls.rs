@@ -1,5 +1,5 @@
-//! Calls the tools as a client does: through the HTTP service, without a socket. In Slack's place
-//! stands a server of the test's own.
+//! Calls the tools as a client does: through the HTTP service, without a socket. A mock server
+//! replaces Slack.
 
 use farport::testing::{Client, upstream_token};
 use farport::{Slack, User};
@@ -12,7 +12,7 @@ fn client_with(api: &str) -> Client {
     Client::new(server(Slack::new("id", "secret"), Api::at(api).unwrap()))
 }
 
-/// A client of a server that nobody lets reach Slack.
+/// A client of a server that cannot reach Slack.
 fn client() -> Client {
     client_with("http://slack.invalid")
 }
@@ -26,19 +26,19 @@ fn user(name: &str) -> User {
     user
 }
 
-/// What alice sends to one of Slack's methods.
+/// The request that Alice's tool sends to a Slack method.
 fn from_alice(verb: &str, called: &str) -> MockBuilder {
     Mock::given(method(verb))
         .and(path(format!("/api/{called}")))
         .and(header("authorization", "Bearer token-of-alice"))
 }
 
-fn answers(body: Value) -> ResponseTemplate {
+fn responds(body: Value) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
 }
 
 #[tokio::test]
-async fn nobody_gets_in_without_signing_in() {
+async fn a_user_must_sign_in() {
     let refused = client().call_tool("add", json!({"a": 2, "b": 3})).await;
 
     let error = refused.unwrap_err().to_string();
@@ -57,7 +57,7 @@ async fn adds_two_numbers() {
 }
 
 #[tokio::test]
-async fn says_who_is_calling() {
+async fn returns_the_caller() {
     let client = client().signed_in(user("alice"));
     let result = client.call_tool("whoami", json!({})).await.unwrap();
 
@@ -70,14 +70,14 @@ async fn acts_in_slack_with_the_user_s_own_token() {
     let channels = json!({"ok": true, "channels": [{"id": "C1", "name": "general"}],
         "response_metadata": {"next_cursor": ""}});
     let history = json!({"ok": true, "messages": [{"text": "hello"}]});
-    let list = from_alice("GET", "conversations.list").respond_with(answers(channels));
+    let list = from_alice("GET", "conversations.list").respond_with(responds(channels));
     let read = from_alice("GET", "conversations.history")
         .and(query_param("channel", "C1"))
         .and(query_param("limit", "10"))
-        .respond_with(answers(history));
+        .respond_with(responds(history));
     let post = from_alice("POST", "chat.postMessage")
         .and(body_json(json!({"channel": "C1", "text": "good morning"})))
-        .respond_with(answers(json!({"ok": true, "ts": "1.2"})));
+        .respond_with(responds(json!({"ok": true, "ts": "1.2"})));
     for mock in [list, read, post] {
         mock.expect(1).mount(&slack).await;
     }
@@ -106,10 +106,10 @@ async fn acts_in_slack_with_the_user_s_own_token() {
 }
 
 #[tokio::test]
-async fn what_slack_refuses_is_an_error_the_model_can_read() {
+async fn an_error_of_slack_is_a_text_for_the_model() {
     let slack = MockServer::start().await;
     let refusal = json!({"ok": false, "error": "not_in_channel"});
-    let post = from_alice("POST", "chat.postMessage").respond_with(answers(refusal));
+    let post = from_alice("POST", "chat.postMessage").respond_with(responds(refusal));
     post.mount(&slack).await;
     let client = client_with(&slack.uri()).signed_in(user("alice"));
 
@@ -117,7 +117,7 @@ async fn what_slack_refuses_is_an_error_the_model_can_read() {
     let result = client.call_tool("post_message", message).await.unwrap();
     assert_eq!(result["isError"], true);
     let text = &result["content"][0]["text"];
-    assert_eq!(text, "Error: Slack answered not_in_channel");
+    assert_eq!(text, "Error: Slack responded with not_in_channel");
 
     let too_many = json!({"channel_id": "C1", "limit": 101});
     let result = client.call_tool("get_channel_messages", too_many).await;

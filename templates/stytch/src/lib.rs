@@ -10,7 +10,7 @@ use farport::{Server, SignIn, scope};
 pub use todos::Todos;
 pub use tools::Tools;
 
-/// The server: its tools, and which scopes they take. Everybody who has signed in may read their own
+/// The server: its tools, and the scopes they need. Every signed-in user may read their own
 /// to-dos.
 pub fn server(sign_in: impl Into<SignIn>) -> Server {
     let todos = Arc::new(Todos::default());
@@ -18,7 +18,7 @@ pub fn server(sign_in: impl Into<SignIn>) -> Server {
         .auth(sign_in)
         .describe_scope("todos:write", "Create your to-dos and mark them complete")
         .describe_scope("todos:delete", "Delete your to-dos")
-        // What a client asks for at first. Deleting it has to ask for when it needs it.
+        // The scopes a client requests at first. It requests deletion when it needs it.
         .default_scopes(["todos:write"])
         .permit("create_todo", scope("todos:write"))
         .permit("mark_todo_complete", scope("todos:write"))

@@ -1,5 +1,5 @@
-//! Each user's to-dos. They are in memory, and gone when the server ends: put your own database in
-//! their place.
+//! Each user's to-dos. They are in memory and lost when the server stops. Replace this with your
+//! own database.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use farport::User;
 use serde::Serialize;
 
-/// The most to-dos of one user.
+/// The largest number of to-dos per user.
 const MOST: usize = 100;
-/// The longest text of one, in bytes.
+/// The longest text of a to-do, in bytes.
 const LONGEST: usize = 1000;
 
-/// Everybody's to-dos. A user finds their own alone.
+/// The to-dos of all users. A user has access to their own only.
 #[derive(Debug, Default)]
 pub struct Todos(Mutex<HashMap<Owner, List>>);
 
-/// A user's issuer and subject, which together mean this user for ever.
+/// A user's issuer and subject, which together identify the user.
 type Owner = (Arc<str>, Arc<str>);
 
 fn owner(user: &User) -> Owner {
@@ -39,11 +39,11 @@ pub(crate) struct Todo {
 
 impl Todos {
     fn lock(&self) -> MutexGuard<'_, HashMap<Owner, List>> {
-        // A list is whole after every statement below.
+        // Every statement below leaves the list complete, so a panic cannot damage it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The to-dos of this user.
+    /// Returns the to-dos of this user.
     pub(crate) fn of(&self, user: &User) -> Vec<Todo> {
         let lists = self.lock();
         lists
@@ -52,7 +52,7 @@ impl Todos {
             .unwrap_or_default()
     }
 
-    /// Adds one. The errors here are texts for the model.
+    /// Adds a to-do. The errors in this file are texts for the model.
     pub(crate) fn create(&self, user: &User, text: String) -> Result<(), String> {
         if text.len() > LONGEST {
             return Err(format!("Error: a to-do has at most {LONGEST} bytes"));
@@ -74,7 +74,7 @@ impl Todos {
         Ok(())
     }
 
-    /// Marks one as complete.
+    /// Marks a to-do as complete.
     pub(crate) fn complete(&self, user: &User, id: u64) -> Result<(), String> {
         let mut lists = self.lock();
         let todos = lists
@@ -85,7 +85,7 @@ impl Todos {
         Ok(())
     }
 
-    /// Deletes one.
+    /// Deletes a to-do.
     pub(crate) fn delete(&self, user: &User, id: u64) -> Result<(), String> {
         let mut lists = self.lock();
         let list = lists.get_mut(&owner(user)).ok_or_else(|| missing(id))?;
@@ -96,5 +96,5 @@ impl Todos {
 }
 
 fn missing(id: u64) -> String {
-    format!("Error: there is no to-do {id}")
+    format!("Error: unknown to-do {id}")
 }

@@ -1,6 +1,6 @@
-//! The tools this server offers. Each `#[tool]` method is one: its doc comment is what a
-//! client's model reads to decide when to call it, its parameters become a JSON schema. One that
-//! takes a `SignedIn` knows who is calling.
+//! The server's tools. Each `#[tool]` method is a tool. A client's model reads the doc comment to
+//! decide when to call the tool, and farport makes a JSON Schema from the parameters. A tool that
+//! takes a `SignedIn` receives the user who calls it.
 
 use std::sync::{Arc, LazyLock};
 
@@ -21,14 +21,14 @@ use serde_json::json;
 
 use crate::todos::{Todo, Todos};
 
-/// What the URIs of to-dos begin with.
+/// The prefix of every to-do's URI.
 const TODOS: &str = "todoapp://todos/";
 
-/// The tools, put together once. farport makes many of these: one for each session, and one for
-/// each request of the clients that have no session.
+/// The tool router, built once. farport creates many `Tools`: one for each session, and one for
+/// each request of a client without a session.
 static TOOLS: LazyLock<ToolRouter<Tools>> = LazyLock::new(Tools::tool_router);
 
-/// A server that keeps its users' to-dos.
+/// A server that stores its users' to-dos.
 #[derive(Clone, Debug)]
 pub struct Tools {
     todos: Arc<Todos>,
@@ -36,7 +36,7 @@ pub struct Tools {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct NewTodo {
-    /// What is to be done.
+    /// The text of the to-do.
     text: String,
 }
 
@@ -48,12 +48,12 @@ struct ById {
 
 #[tool_router]
 impl Tools {
-    /// The tools, ready to be called, with these to-dos.
+    /// Creates the tools, which store their data in `todos`.
     pub fn new(todos: Arc<Todos>) -> Self {
         Self { todos }
     }
 
-    /// Creates a to-do, and answers with all of yours.
+    /// Creates a to-do and returns your list.
     #[tool]
     fn create_todo(
         &self,
@@ -64,7 +64,7 @@ impl Tools {
         Ok(self.list(&user))
     }
 
-    /// Marks a to-do as complete, and answers with all of yours.
+    /// Marks a to-do as complete and returns your list.
     #[tool]
     fn mark_todo_complete(
         &self,
@@ -75,7 +75,7 @@ impl Tools {
         Ok(self.list(&user))
     }
 
-    /// Deletes a to-do, and answers with all of yours that are left.
+    /// Deletes a to-do and returns your list.
     #[tool]
     fn delete_todo(
         &self,
@@ -91,7 +91,7 @@ impl Tools {
     }
 }
 
-/// Each to-do is a resource too.
+/// Each to-do is a resource as well.
 #[tool_handler(router = TOOLS)]
 impl ServerHandler for Tools {
     fn get_info(&self) -> ServerConfig {
@@ -149,5 +149,5 @@ impl ServerHandler for Tools {
 
 fn signed_in(context: &RequestContext<RoleServer>) -> Result<SignedIn, ErrorData> {
     let user = SignedIn::of(context);
-    user.ok_or_else(|| ErrorData::invalid_request("This takes signing in", None))
+    user.ok_or_else(|| ErrorData::invalid_request("Sign in to use this", None))
 }

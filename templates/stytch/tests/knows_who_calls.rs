@@ -10,7 +10,7 @@ fn client() -> Client {
     Client::new(server(sign_in))
 }
 
-/// A user who has let the client do this.
+/// A user who has granted these scopes to the client.
 fn user(name: &str, scopes: &[&str]) -> User {
     let mut user = User::new("https://example.customers.stytch.com", name);
     user.scopes = scopes.iter().map(|scope| (*scope).into()).collect();
@@ -19,7 +19,7 @@ fn user(name: &str, scopes: &[&str]) -> User {
 
 const ALL: [&str; 2] = ["todos:write", "todos:delete"];
 
-/// Calls a tool, and answers with the list that it answers with.
+/// Calls a tool and returns the list in its result.
 async fn todos(client: &Client, tool: &str, arguments: Value) -> Value {
     let result = client.call_tool(tool, arguments).await.unwrap();
     assert_ne!(result["isError"], true, "{tool}: {result}");
@@ -27,7 +27,7 @@ async fn todos(client: &Client, tool: &str, arguments: Value) -> Value {
 }
 
 #[tokio::test]
-async fn nobody_gets_in_without_signing_in() {
+async fn a_user_must_sign_in() {
     let refused = client().request("resources/list", json!({})).await;
 
     let error = refused.unwrap_err().to_string();
@@ -60,11 +60,11 @@ async fn a_todo_is_created_completed_read_and_deleted() {
     let again = client.call_tool("delete_todo", json!({"todo_id": 1})).await;
     let again = again.unwrap();
     assert_eq!(again["isError"], true);
-    assert_eq!(again["content"][0]["text"], "Error: there is no to-do 1");
+    assert_eq!(again["content"][0]["text"], "Error: unknown to-do 1");
 }
 
 #[tokio::test]
-async fn to_dos_are_their_user_s_alone() {
+async fn users_see_only_their_own_to_dos() {
     let shared = std::sync::Arc::new(Todos::default());
     let [alice, bob] = ["alice", "bob"].map(|name| {
         let todos = shared.clone();
@@ -87,7 +87,7 @@ async fn to_dos_are_their_user_s_alone() {
 }
 
 #[tokio::test]
-async fn a_tool_takes_its_scope() {
+async fn a_tool_requires_its_scope() {
     let client = client().signed_in(user("alice", &["todos:write"]));
     todos(&client, "create_todo", json!({"text": "buy milk"})).await;
 

@@ -1,4 +1,4 @@
-//! A calculator, offered to every MCP client: from a machine, or from Cloudflare's edge.
+//! A calculator for every MCP client, served by a machine or by Cloudflare Workers.
 
 mod calculator;
 
@@ -6,11 +6,11 @@ use farport::Server;
 
 pub use calculator::Calculator;
 
-/// The server, wherever it runs.
+/// The server, on every platform.
 pub fn server() -> Server {
     Server::new(|_| Calculator::new())
 }
 
-// The worker.
+// The Worker.
 #[cfg(target_arch = "wasm32")]
 farport_workers::serve!(server);

@@ -19,7 +19,7 @@ async fn adds_two_numbers() {
 }
 
 #[tokio::test]
-async fn a_zero_divisor_is_an_error_the_model_can_read() {
+async fn division_by_zero_is_a_text_for_the_model() {
     let arguments = json!({"operation": "divide", "a": 1, "b": 0});
     let result = client().call_tool("calculate", arguments).await.unwrap();
 

@@ -1,6 +1,6 @@
-//! The tools this server offers. Each `#[tool]` method is one: its doc comment is what a
-//! client's model reads to decide when to call it, its parameters become a JSON schema. One that
-//! takes a `SignedIn` knows who is calling.
+//! The server's tools. Each `#[tool]` method is a tool. A client's model reads the doc comment to
+//! decide when to call the tool, and farport makes a JSON Schema from the parameters. A tool that
+//! takes a `SignedIn` receives the user who calls it.
 
 use std::sync::LazyLock;
 
@@ -17,11 +17,11 @@ use serde::Deserialize;
 
 use crate::picture;
 
-/// The tools, put together once. farport makes many of these: one for each session, and one for
-/// each request of the clients that have no session.
+/// The tool router, built once. farport creates many `Tools`: one for each session, and one for
+/// each request of a client without a session.
 static TOOLS: LazyLock<ToolRouter<Tools>> = LazyLock::new(Tools::tool_router);
 
-/// A server that knows what its users may do.
+/// A server that checks its users' permissions.
 #[derive(Clone, Debug, Default)]
 pub struct Tools;
 
@@ -35,9 +35,9 @@ struct Addends {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Prompt {
-    /// What the picture is of.
+    /// The subject of the picture.
     prompt: String,
-    /// In how many steps to draw it.
+    /// The number of drawing steps.
     #[serde(default = "four")]
     #[schemars(range(min = 4, max = 8))]
     steps: u8,
@@ -49,7 +49,7 @@ fn four() -> u8 {
 
 #[tool_router]
 impl Tools {
-    /// The tools, ready to be called.
+    /// Creates the tools.
     pub fn new() -> Self {
         Self
     }
@@ -60,7 +60,7 @@ impl Tools {
         (a + b).to_string()
     }
 
-    /// Says who you are.
+    /// Returns your name.
     #[tool]
     fn whoami(&self, user: SignedIn) -> String {
         let name = user.name.as_deref().unwrap_or(&user.subject);
@@ -70,14 +70,14 @@ impl Tools {
         }
     }
 
-    /// Draws a small abstract picture whose shapes and colours follow from the prompt.
+    /// Draws a small abstract picture. The prompt determines its shapes and colors.
     #[tool]
     fn generate_image(
         &self,
         Parameters(Prompt { prompt, steps }): Parameters<Prompt>,
     ) -> Result<CallToolResult, String> {
         if !(4..=8).contains(&steps) {
-            return Err("Error: steps goes from 4 to 8".into());
+            return Err("Error: steps must be from 4 to 8".into());
         }
         let png = picture::draw(&prompt, steps).map_err(|error| format!("Error: {error}"))?;
         Ok(CallToolResult::success(vec![

@@ -27,7 +27,7 @@ async fn tools_of(client: &Client) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nobody_gets_in_without_signing_in() {
+async fn a_user_must_sign_in() {
     let refused = client().call_tool("add", json!({"a": 2, "b": 3})).await;
 
     let error = refused.unwrap_err().to_string();
@@ -46,7 +46,7 @@ async fn adds_two_numbers() {
 }
 
 #[tokio::test]
-async fn says_who_is_calling() {
+async fn returns_the_caller() {
     let client = client().signed_in(user("alice", &[]));
     let result = client.call_tool("whoami", json!({})).await.unwrap();
 
@@ -75,7 +75,7 @@ async fn a_user_with_the_permission_draws() {
 }
 
 #[tokio::test]
-async fn others_neither_see_nor_call_it() {
+async fn a_caller_without_permission_neither_sees_nor_calls_the_tool() {
     let client = client().signed_in(user("bob", &["something_else"]));
     assert!(
         !tools_of(&client)

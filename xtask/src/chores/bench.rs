@@ -27,8 +27,8 @@ const PAGE: &str = "docs/performance.md";
 ///
 /// Every server is pinned to one core and the load generator, wrk, to another; rounds are
 /// interleaved, so that what disturbs the machine disturbs all alike, and the median of the rounds
-/// counts. The tables go into docs/performance.md with the machine named. Nothing else should run
-/// meanwhile.
+/// counts. The tables go into docs/performance.md with the machine named. Run nothing else on the
+/// machine at the same time.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How often each server is measured with each workload.
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     dry_run: bool,
 }
 
-/// What is measured, each with a table of its own.
+/// What to measure, each with its own table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
     /// farport beside axum and rmcp: throughput, latency, memory.
@@ -128,7 +128,8 @@ fn build() -> Result<()> {
     build.args([
         "build",
         "--quiet",
-        "--release",
+        "--profile",
+        "dist",
         "--package",
         "farport-bench",
         "--package",

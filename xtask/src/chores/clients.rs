@@ -84,7 +84,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         true => None,
         false => Some(setup::python()?),
     };
-    // Without a keyring its test is left out, and says so.
+    // Without a keyring, its test reports that it was skipped.
     if !args.without_sign_in
         && let Err(error) = setup::apt(&["dbus-daemon", "gnome-keyring"])
     {
@@ -133,6 +133,6 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     Outcome::passed(match chromium {
         _ if args.without_sign_in => format!("{scripts} scripts of tests/node"),
         Some(_) => format!("{scripts} scripts of tests/node"),
-        None => format!("{scripts} scripts of tests/node; no Chromium, so nobody signed in"),
+        None => format!("{scripts} scripts of tests/node; no Chromium, so no sign-in tests"),
     })
 }

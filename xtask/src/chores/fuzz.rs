@@ -42,7 +42,7 @@ const FLAGS: [&str; 7] = [
 /// Builds the fuzz targets and runs each for a bounded time, on the stable toolchain.
 ///
 /// What a target finds is kept under fuzz/artifacts, and what it learns under target/fuzz/corpus,
-/// where the next run goes on. Seeds to start from are in fuzz/seeds.
+/// where the next run continues. Seeds to start from are in fuzz/seeds.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How long each target runs.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::{api, docs, methods, words};
 use crate::process::{self, BUILD};
 use crate::project;
 use crate::steps::{Outcome, Steps};
@@ -28,8 +29,17 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
     let mut steps = Steps::default();
     steps.step("format", "cargo fmt --all --check", || {
         process::run(project::cargo().args(["fmt", "--all", "--check"]), BUILD)
-            .context("`cargo fmt --all` mends it")?;
+            .context("`cargo fmt --all` fixes it")?;
         Outcome::passed("nothing to change")
+    });
+    steps.step("documents", "cargo xtask docs --check", || {
+        docs::run(&docs::Args::check())
+    });
+    steps.step("words", "cargo xtask words", || {
+        words::run(&words::Args::default())
+    });
+    steps.step("methods", "cargo xtask methods", || {
+        methods::run(&methods::Args {})
     });
     steps.step(
         "clippy",
@@ -66,6 +76,9 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
             Outcome::passed("no warning")
         },
     );
+    steps.step("public API", "cargo xtask api --check", || {
+        api::run(&api::Args::check())
+    });
     steps.step(
         "dependencies",
         "cargo deny check bans licenses sources",

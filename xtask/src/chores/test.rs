@@ -4,7 +4,9 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{clients, conformance, fuzz, schemas, wasm, worker};
+mod slowest;
+
+use super::{clients, conformance, fuzz, schemas, ui, wasm, worker};
 use crate::process::{self, TESTS};
 use crate::project;
 use crate::steps::{Outcome, Steps};
@@ -16,9 +18,15 @@ use crate::steps::{Outcome, Steps};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Test Workers alone: the same as `cargo xtask worker`.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "all")]
     worker: bool,
+    /// Take longer: more rounds in races, more cases in property tests, longer fuzzing.
+    #[arg(long)]
+    all: bool,
 }
+
+/// How long each fuzz target runs, in seconds: by default, and with `--all`.
+const FUZZ_SECONDS: [u64; 2] = [5, 120];
 
 /// Runs all steps.
 ///
@@ -29,7 +37,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         return worker::run(&worker::Args::default());
     }
     let mut steps = Steps::default();
-    steps.step("workspace tests", "cargo test --workspace", workspace_tests);
+    let all = args.all;
+    steps.step("workspace tests", "cargo test --workspace", || {
+        workspace_tests(all)
+    });
     steps.step(
         "documentation tests",
         "cargo test --workspace --doc",
@@ -43,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     );
     steps.step(
         "slow tests",
-        "FARPORT_SLOW_TESTS=1 cargo test -p farport-cli --test it",
+        "cargo test -p farport-cli --test it -- --ignored",
         slow_tests,
     );
     steps.step("conformance", "cargo xtask conformance", || {
@@ -51,6 +62,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     });
     steps.step("real clients", "cargo xtask clients", || {
         clients::run(&clients::Args::default())
+    });
+    steps.step("inspector", "cargo xtask ui", || {
+        ui::run(&ui::Args::default())
     });
     steps.step("schemas", "cargo xtask schemas", || {
         schemas::run(&schemas::Args::default())
@@ -61,9 +75,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     steps.step("workers", "cargo xtask worker", || {
         worker::run(&worker::Args::default())
     });
-    steps.step("fuzz", "cargo xtask fuzz --seconds 10", || {
+    let [short, long] = FUZZ_SECONDS;
+    let seconds = if all { long } else { short };
+    steps.step("fuzz", "cargo xtask fuzz --seconds 5", || {
         fuzz::run(&fuzz::Args {
-            seconds: 10,
+            seconds,
             only: None,
         })
     });
@@ -71,7 +87,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 }
 
 /// Unit and integration tests.
-fn workspace_tests() -> Result<Outcome> {
+fn workspace_tests(all: bool) -> Result<Outcome> {
     let (mut command, how) = match nextest() {
         Some(command) => (command, "by cargo nextest"),
         None => {
@@ -81,7 +97,12 @@ fn workspace_tests() -> Result<Outcome> {
             (command, "by cargo test")
         }
     };
+    if all {
+        command.env("FARPORT_LONG_TESTS", "1");
+        command.env("PROPTEST_CASES", "4096");
+    }
     process::run(&mut command, TESTS)?;
+    slowest::print();
     Outcome::passed(how)
 }
 
@@ -90,17 +111,19 @@ fn slow_tests() -> Result<Outcome> {
     let mut command = match nextest() {
         Some(mut command) => {
             // Of all packages, so that nothing is built anew with other features.
-            command.args(["--test-threads", "1", "--filterset"]);
+            command.args(["--run-ignored", "only", "--test-threads", "1"]);
+            command.arg("--filterset");
             command.arg("package(farport-cli) and binary(it)");
             command
         }
         None => {
             let mut command = project::cargo();
             command.args(["test", "--package", "farport-cli", "--test", "it"]);
+            command.args(["--", "--ignored"]);
             command
         }
     };
-    process::run(command.env("FARPORT_SLOW_TESTS", "1"), TESTS)?;
+    process::run(&mut command, TESTS)?;
     Outcome::passed("the templates build, pass their tests and run")
 }
 

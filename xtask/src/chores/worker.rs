@@ -13,9 +13,9 @@ use anyhow::{Context, Result, bail, ensure};
 use super::{clients, conformance, wasm};
 use crate::fixture::Which;
 use crate::process::{self, BUILD, Child};
+use crate::project;
 use crate::setup::{self, Node};
 use crate::steps::{Outcome, Steps};
-use crate::{console, project};
 use tools::Tools;
 
 /// The Workers, and how large each may be: gzipped, in bytes. Kept by the smaller of them.
@@ -31,7 +31,7 @@ const START: Duration = Duration::from_secs(90);
 /// The scripts of tests/node about what a Worker keeps, what only one may get, and what it asks of others.
 const KEPT: [&str; 2] = ["worker.test.mjs", "outgoing.test.mjs"];
 
-/// Those in which somebody signs in with a browser: the same as against the program.
+/// The scripts that sign in with a browser, which also run against the native server.
 const SIGN_IN: [&str; 4] = [
     "sign-in.test.mjs",
     "providers.test.mjs",
@@ -50,9 +50,8 @@ const SCRIPTS: Duration = Duration::from_secs(10 * 60);
 /// how large the Workers are. What cannot hold on Workers is in conformance/workers.yml and
 /// docs/workers.md, with its reason.
 ///
-/// Installs what it needs under target/: worker-build and wasm-bindgen with cargo, wrangler and
-/// binaryen with npm. Where FARPORT_WORKER_TOOLS names a folder with the first two, they are taken
-/// from there.
+/// Installs what it needs under target/: wrangler with npm. The Workers are built by `farport deploy
+/// --build-only`, which builds wasm-bindgen.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// Build them and look at their sizes, and no more.
@@ -77,18 +76,29 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     };
     let node = Node::with("tests/worker", project::target().join("worker-node"))?;
     let mut steps = Steps::default();
-    let tools = Tools::ready()?;
     if !args.built {
-        steps.step("build", "cargo xtask worker --sizes", || {
-            build(&WORKERS, &node, &tools, compiler.as_deref())
+        let alone = "cargo xtask worker --sizes";
+        let mut tools = None;
+        steps.step("the farport command", alone, || {
+            tools = Some(Tools::ready()?);
+            Outcome::passed("it builds the Workers")
         });
+        for worker in tools
+            .iter()
+            .flat_map(|tools| WORKERS.map(|worker| (tools, worker)))
+        {
+            let (tools, worker) = worker;
+            steps.step(worker.0, alone, || {
+                build(worker, &node, tools, compiler.as_deref())
+            });
+        }
     }
     if args.sizes {
         return steps.finish();
     }
     let alone = "cargo xtask worker --built";
     steps.step("templates", alone, || {
-        templates::run(&node, &tools, compiler.as_deref())
+        templates::run(&node, compiler.as_deref())
     });
     steps.step("conformance", alone, || {
         let server = Workerd::start(&node, "fixture")?;
@@ -119,12 +129,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 pub(super) fn calculator() -> Result<(Node, PathBuf)> {
     let (compiler, _) = wasm::compiler(false)?;
     let node = Node::with("tests/worker", project::target().join("worker-node"))?;
-    build(
-        WORKERS.get(..1).unwrap_or_default(),
-        &node,
-        &Tools::ready()?,
-        compiler.as_deref(),
-    )?;
+    build(WORKERS[0], &node, &Tools::ready()?, compiler.as_deref())?;
     Ok((node, folder("calculator")))
 }
 
@@ -132,28 +137,22 @@ fn folder(worker: &str) -> PathBuf {
     project::root().join("tests/worker").join(worker)
 }
 
+/// Builds one of the Workers, and looks at its size.
 fn build(
-    workers: &[(&str, Option<usize>)],
+    (worker, most): (&str, Option<usize>),
     node: &Node,
     tools: &Tools,
     compiler: Option<&Path>,
 ) -> Result<Outcome> {
-    let mut sizes = Vec::new();
-    for &(worker, most) in workers {
-        let mut command = Command::new(tools.worker_build());
-        command.current_dir(folder(worker)).args(["--release", "."]);
-        let options = tools.tell(&mut command, node, compiler)?;
-        process::run(command.args(options), BUILD)
-            .with_context(|| format!("the Worker {worker} does not build"))?;
-        let size = gzipped(node, &folder(worker).join("build/index_bg.wasm"))?;
-        console::note(&format!("{worker}: {size} bytes gzipped"));
-        ensure!(
-            most.is_none_or(|most| size <= most),
-            "{worker} is larger than it may be: {size} bytes gzipped"
-        );
-        sizes.push(format!("{worker} {} KB", size.div_ceil(1000)));
-    }
-    Outcome::passed(format!("gzipped: {}", sizes.join(", ")))
+    let folder = folder(worker);
+    process::run(&mut tools.build(&folder, node, compiler)?, BUILD)
+        .with_context(|| format!("the Worker {worker} does not build"))?;
+    let size = gzipped(node, &folder.join("build/index_bg.wasm"))?;
+    ensure!(
+        most.is_none_or(|most| size <= most),
+        "{worker} is larger than it may be: {size} bytes gzipped"
+    );
+    Outcome::passed(format!("{} KB gzipped", size.div_ceil(1000)))
 }
 
 fn gzipped(node: &Node, file: &Path) -> Result<usize> {
@@ -205,7 +204,7 @@ impl Workerd {
             .env("WRANGLER_SEND_METRICS", "false")
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        // In a group of its own, so that workerd goes with it.
+        // In a separate process group, so that workerd ends with it.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = Child::spawn(&mut command)?;

@@ -9,7 +9,7 @@ use farport_core::{BoxFuture, MemorySessions, Runtime, SessionLimits, Timestamp,
 use farport_http::{Auth, Authority, Config, McpService, RESOURCES, Theme};
 use farport_oauth::{
     AuthorizationServer, Fetch, FetchError, Fetcher, Keys, MemoryStore, Random, Scopes,
-    SignInMethod, Site, Surroundings,
+    SignInMethod, Site, Environment,
 };
 use farport_rmcp::RmcpDispatch;
 use futures_util::FutureExt;
@@ -57,7 +57,7 @@ impl Fetcher for Host {
 
 /// What stands before a server with sign-in.
 fn auth() -> Option<Auth> {
-    let world = Surroundings {
+    let world = Environment {
         store: Arc::new(MemoryStore::default()),
         random: Arc::new(Host),
         fetcher: Arc::new(Host),

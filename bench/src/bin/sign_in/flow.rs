@@ -1,4 +1,4 @@
-//! A client and the person in front of it.
+//! A client and its user.
 
 use anyhow::{Context, Result};
 use http::header;
@@ -61,11 +61,11 @@ impl Client {
             .context("the consent page has no form")?;
         let transaction = rest.split('"').next().unwrap_or_default();
         let allow = [("transaction", transaction), ("decision", "allow")];
-        let upstream = goes_on(&self.web.form("/authorize/decide", &allow).await?)?;
+        let upstream = redirect_of(&self.web.form("/authorize/decide", &allow).await?)?;
         let state = parameter(&upstream, "state")?;
         // What the upstream's own pages would do.
         let callback = encoded(&[("code", "any"), ("state", &state)]);
-        let back = goes_on(&self.web.get(&format!("/callback?{callback}")).await?)?;
+        let back = redirect_of(&self.web.get(&format!("/callback?{callback}")).await?)?;
         let code = parameter(&back, "code")?;
         self.take(&[
             ("grant_type", "authorization_code"),
@@ -95,8 +95,8 @@ impl Client {
     }
 }
 
-/// Where a page sends the browser on to.
-fn goes_on(answer: &Answer) -> Result<Url> {
+/// The URL that a page sends the browser to.
+fn redirect_of(answer: &Answer) -> Result<Url> {
     let to = match answer.headers.get("refresh") {
         Some(refresh) => refresh.to_str()?.trim_start_matches("0;url="),
         None => {
@@ -104,6 +104,7 @@ fn goes_on(answer: &Answer) -> Result<Url> {
             location.context("a page that goes nowhere")?.to_str()?
         }
     };
+    #[expect(clippy::disallowed_methods, reason = "the server is our own")]
     Ok(Url::parse(to)?)
 }
 

@@ -1,7 +1,7 @@
 //! The load on an authorization server: people who sign in, and clients that renew their tokens.
 //!
-//! Prints one line of JSON: how many a second, and the latencies that half of them and one in a
-//! hundred exceed, in microseconds; and an access token, for whoever wants to make calls.
+//! Prints one line of JSON: sign-ins per second, the latencies that half of them and one in a
+//! hundred exceed in microseconds, and an access token for further calls.
 
 mod flow;
 mod web;

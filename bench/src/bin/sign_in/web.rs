@@ -66,7 +66,7 @@ impl Web {
             .uri(format!("{}{path}", self.server))
             .header(header::ACCEPT, "*/*")
             .header(header::CONTENT_TYPE, content)
-            .header("x-forwarded-for", somebody());
+            .header("x-forwarded-for", next_address());
         if !self.cookies.is_empty() {
             let pairs: Vec<_> = self
                 .cookies
@@ -95,8 +95,8 @@ impl Web {
     }
 }
 
-/// An address that nobody has asked from yet: the server bounds what each may ask for.
-fn somebody() -> String {
+/// A new client address for each request: the server limits requests per address.
+fn next_address() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("2001:db8:{:x}:{:x}::1", next >> 16, next & 0xffff)

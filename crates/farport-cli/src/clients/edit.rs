@@ -1,36 +1,26 @@
-//! One entry put into a configuration, or taken out, with everything else left as it was: comments,
-//! order and spaces too.
+//! Adds an entry to a configuration or removes it, and keeps everything else: comments, order and spaces.
 
 use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstInputValue, CstRootNode};
+use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
+use serde_json::Value;
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
-/// How a configuration is written.
+use super::{Entry, line_ends, yaml};
+
+/// The format of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// JSON, in which some clients allow comments.
     Json,
     /// TOML.
     Toml,
-}
-
-/// The members of an entry. `args` is a list, all others are texts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry(pub(crate) Vec<(String, Vec<String>)>);
-
-impl Entry {
-    /// An entry that starts a program.
-    pub(crate) fn program(command: &str, args: Vec<String>) -> Self {
-        Self(vec![
-            ("command".to_owned(), vec![command.to_owned()]),
-            ("args".to_owned(), args),
-        ])
-    }
+    /// YAML.
+    Yaml,
 }
 
 impl Format {
-    /// `text` with the entry in it, in place of one of that name. The error says why `text` cannot be
-    /// read.
+    /// Adds the entry to `text`, or replaces the entry with this name. Returns `text` unchanged if it already
+    /// has the entry. The error is the reason why `text` cannot be parsed.
     pub(crate) fn put(
         self,
         text: &str,
@@ -38,56 +28,26 @@ impl Format {
         name: &str,
         entry: &Entry,
     ) -> Result<String, String> {
-        match self {
-            Self::Json => {
-                let root = read_json(text)?;
-                let servers = root
-                    .object_value_or_create()
-                    .and_then(|object| object.object_value_or_create(table))
-                    .ok_or_else(|| format!("`{table}` is not an object"))?;
-                match servers.get(name) {
-                    Some(before) => before.set_value(json(entry)),
-                    None => {
-                        servers.append(name, json(entry));
-                    }
-                }
-                Ok(with_line_end(root.to_string()))
-            }
-            Self::Toml => {
-                let mut document = read_toml(text)?;
-                let servers = document
-                    .entry(table)
-                    .or_insert_with(|| {
-                        let mut table = Table::new();
-                        table.set_implicit(true);
-                        Item::Table(table)
-                    })
-                    .as_table_like_mut()
-                    .ok_or_else(|| format!("`{table}` is not a table"))?;
-                servers.insert(name, Item::Table(toml(entry)));
-                Ok(with_line_end(document.to_string()))
-            }
-        }
+        let edited = line_ends::keeping(text, |text| {
+            let edited = match self {
+                Self::Json => put_json(text, table, name, entry),
+                Self::Toml => put_toml(text, table, name, entry),
+                Self::Yaml => yaml::put(text, table, name, entry),
+            };
+            edited.map(Some)
+        })?;
+        Ok(edited.unwrap_or_default())
     }
 
-    /// `text` without an entry; `None` where there is none of that name.
+    /// Removes an entry from `text`. Returns `None` if there is no entry with this name.
     pub(crate) fn take(
         self,
         text: &str,
         table: &str,
         name: &str,
     ) -> Result<Option<String>, String> {
-        match self {
-            Self::Json => {
-                let root = read_json(text)?;
-                let entry = root
-                    .object_value()
-                    .and_then(|object| object.object_value(table))
-                    .and_then(|servers| servers.get(name));
-                let Some(entry) = entry else { return Ok(None) };
-                entry.remove();
-                Ok(Some(root.to_string()))
-            }
+        line_ends::keeping(text, |text| match self {
+            Self::Json => take_json(text, table, name),
             Self::Toml => {
                 let mut document = read_toml(text)?;
                 let removed = document
@@ -96,7 +56,101 @@ impl Format {
                     .and_then(|servers| servers.remove(name));
                 Ok(removed.map(|_| document.to_string()))
             }
+            Self::Yaml => yaml::take(text, table, name),
+        })
+    }
+}
+
+fn put_json(text: &str, table: &str, name: &str, entry: &Entry) -> Result<String, String> {
+    let root = read_json(text)?;
+    let object = root
+        .object_value_or_create()
+        .ok_or_else(|| "not a JSON object".to_owned())?;
+    let servers = match nested(&object, table) {
+        Some(servers) => servers,
+        None => object
+            .object_value_or_create(table)
+            .ok_or_else(|| format!("`{table}` is not an object"))?,
+    };
+    match servers.get(name) {
+        Some(before) => {
+            let same = before.value().and_then(|value| value.to_serde_value());
+            if same == Some(entry.value()) {
+                return Ok(text.to_owned());
+            }
+            before.set_value(json(&entry.value(), entry));
         }
+        None => {
+            servers.append(name, json(&entry.value(), entry));
+        }
+    }
+    Ok(with_line_end(root.to_string()))
+}
+
+fn take_json(text: &str, table: &str, name: &str) -> Result<Option<String>, String> {
+    let root = read_json(text)?;
+    let Some(object) = root.object_value() else {
+        return Ok(None);
+    };
+    let servers = nested(&object, table).or_else(|| object.object_value(table));
+    let Some(entry) = servers.and_then(|servers| servers.get(name)) else {
+        return Ok(None);
+    };
+    entry.remove();
+    Ok(Some(root.to_string()))
+}
+
+/// Finds the servers of an opencode 2 configuration, which are one level deeper. A server with this name
+/// would have a type.
+fn nested(object: &CstObject, table: &str) -> Option<CstObject> {
+    let outer = object.object_value(table).filter(|_| table == "mcp")?;
+    let inner = outer.object_value("servers")?;
+    inner.get("type").is_none().then_some(inner)
+}
+
+fn put_toml(text: &str, table: &str, name: &str, entry: &Entry) -> Result<String, String> {
+    let mut document = read_toml(text)?;
+    let servers = document
+        .entry(table)
+        .or_insert_with(|| {
+            let mut table = Table::new();
+            table.set_implicit(true);
+            Item::Table(table)
+        })
+        .as_table_like_mut()
+        .ok_or_else(|| format!("`{table}` is not a table"))?;
+    let wanted = toml(entry);
+    let same = |item: &Item| {
+        let bare = |table: &dyn toml_edit::TableLike| {
+            let mut members: Vec<_> = table
+                .iter()
+                .map(|(name, item)| (name.to_owned(), plain(item)))
+                .collect();
+            members.sort();
+            members
+        };
+        let existing = item.as_table_like();
+        existing.is_some_and(|existing| bare(existing) == bare(&wanted))
+    };
+    if servers.get(name).is_some_and(same) {
+        return Ok(text.to_owned());
+    }
+    servers.insert(name, Item::Table(wanted));
+    Ok(with_line_end(document.to_string()))
+}
+
+/// Formats a value without the spaces and comments around it.
+fn plain(item: &Item) -> String {
+    let Some(value) = item.as_value() else {
+        return item.to_string();
+    };
+    match value {
+        toml_edit::Value::String(text) => format!("{:?}", text.value()),
+        toml_edit::Value::Array(all) => {
+            let all = all.iter().map(|one| plain(&Item::Value(one.clone())));
+            format!("[{}]", all.collect::<Vec<_>>().join(","))
+        }
+        value => value.to_string().trim().to_owned(),
     }
 }
 
@@ -116,34 +170,40 @@ fn read_toml(text: &str) -> Result<DocumentMut, String> {
         .map_err(|error: toml_edit::TomlError| error.to_string().trim().to_owned())
 }
 
-fn json(entry: &Entry) -> CstInputValue {
-    // A string of the crate's own has its quotes escaped and nothing else, not the `\` of a path on
-    // Windows; a number is taken as the literal that it is.
-    let text =
-        |value: &String| CstInputValue::Number(serde_json::Value::from(value.as_str()).to_string());
-    let members = entry.0.iter().map(|(name, values)| {
-        let value = match (&**name, values.first()) {
-            ("args", _) => CstInputValue::Array(values.iter().map(text).collect()),
-            (_, Some(value)) => text(value),
-            (_, None) => CstInputValue::Null,
-        };
-        (name.clone(), value)
-    });
-    CstInputValue::Object(members.collect())
+fn json(value: &Value, entry: &Entry) -> CstInputValue {
+    match value {
+        Value::Object(_) => CstInputValue::Object(
+            entry
+                .0
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), json(value, entry)))
+                .collect(),
+        ),
+        Value::Array(values) => {
+            CstInputValue::Array(values.iter().map(|value| json(value, entry)).collect())
+        }
+        Value::Bool(value) => CstInputValue::Bool(*value),
+        // The crate's own strings only escape quotes, and not the `\` in a Windows path. A number is written
+        // unchanged.
+        Value::String(_) | Value::Number(_) => CstInputValue::Number(value.to_string()),
+        Value::Null => CstInputValue::Null,
+    }
 }
 
 fn toml(entry: &Entry) -> Table {
     let mut table = Table::new();
-    for (name, values) in &entry.0 {
-        match (&**name, values.first()) {
-            ("args", _) => {
-                table.insert(name, value(values.iter().collect::<Array>()));
+    for (name, member) in &entry.0 {
+        let item = match member {
+            Value::String(text) => value(text),
+            Value::Bool(on) => value(*on),
+            Value::Array(all) => {
+                let all = all.iter().filter_map(Value::as_str);
+                value(all.collect::<Array>())
             }
-            (_, Some(text)) => {
-                table.insert(name, value(text));
-            }
-            (_, None) => {}
-        }
+            // Entries in TOML have no other values.
+            Value::Number(_) | Value::Object(_) | Value::Null => continue,
+        };
+        table.insert(name, item);
     }
     table
 }
@@ -153,10 +213,7 @@ mod tests {
     use super::*;
 
     fn entry() -> Entry {
-        Entry(vec![(
-            "url".to_owned(),
-            vec!["https://a.example/mcp".to_owned()],
-        )])
+        Entry(vec![("url", "https://a.example/mcp".into())])
     }
 
     #[test]
@@ -178,12 +235,51 @@ mod tests {
             }
             assert!(with.contains("https://a.example/mcp"), "{with}");
             let again = format.put(&with, "s", "new", &entry()).unwrap();
-            assert_eq!(again.matches("https://a.example/mcp").count(), 1, "{again}");
+            assert_eq!(again, with, "what is there already is left as it is");
             let without = format.take(&with, "s", "new").unwrap().unwrap();
             assert!(!without.contains("a.example"), "{without}");
             assert!(without.contains("old"), "{without}");
             assert_eq!(format.take(&without, "s", "new").unwrap(), None);
         }
+    }
+
+    #[test]
+    fn the_byte_order_mark_and_the_line_ends_stay() {
+        for (format, text) in [
+            (Format::Json, "{\n  \"s\": {\n    \"old\": {}\n  }\n}\n"),
+            (
+                Format::Toml,
+                "# mine\nmodel = \"x\"\n\n[s.old]\ncommand = \"y\"\n",
+            ),
+            (Format::Yaml, "# mine\ns:\n  old:\n    x: y\n"),
+        ] {
+            let marked = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+            let with = format.put(&marked, "s", "new", &entry()).unwrap();
+            assert!(with.starts_with('\u{feff}'), "{with:?}");
+            assert!(!with.replace("\r\n", "").contains('\n'), "{with:?}");
+            assert!(with.contains("https://a.example/mcp"), "{with:?}");
+            let without = format.take(&with, "s", "new").unwrap().unwrap();
+            assert!(without.starts_with('\u{feff}') && without.contains("\r\n"));
+        }
+    }
+
+    #[test]
+    fn opencode_2_keeps_its_servers_one_level_further_down() {
+        let text = "{\"mcp\": {\"servers\": {\"old\": {\"type\": \"remote\"}}}}";
+        let with = Format::Json.put(text, "mcp", "new", &entry()).unwrap();
+        let read: Value = serde_json::from_str(&with).unwrap();
+        assert_eq!(
+            read["mcp"]["servers"]["new"]["url"],
+            "https://a.example/mcp"
+        );
+        let without = Format::Json.take(&with, "mcp", "new").unwrap().unwrap();
+        let read: Value = serde_json::from_str(&without).unwrap();
+        assert_eq!(read, serde_json::from_str::<Value>(text).unwrap());
+        // A server that is called so.
+        let text = "{\"mcp\": {\"servers\": {\"type\": \"remote\"}}}";
+        let with = Format::Json.put(text, "mcp", "new", &entry()).unwrap();
+        let read: Value = serde_json::from_str(&with).unwrap();
+        assert_eq!(read["mcp"]["new"]["url"], "https://a.example/mcp");
     }
 
     #[test]

@@ -1,79 +1,134 @@
 //! `farport add` and `farport remove`.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
-use farport_bridge::Options;
-
-use crate::clients::{Change, Entry, change};
+use crate::clients::{self, Applied, Client, Entry, Home, apply, plan};
 use crate::error::Error;
+use crate::remote::address;
 use crate::remote::args::{AddArgs, RemoveArgs};
-use crate::terminal::{COPY, GOOD};
+use crate::terminal::{COPY, GOOD, Plain, PlainLines, WARNING, shown_url};
 
-/// Writes a server into a client's configuration.
+/// Adds a server to a client's configuration.
 pub(crate) fn add(args: AddArgs) -> Result<(), Error> {
-    // What cannot be reached is not worth an entry.
-    let allow_http = args.connect.iter().any(|arg| arg == "--allow-http");
-    Options::new(&args.url, allow_http)?;
+    // Check the URL first: an entry with an invalid URL is useless.
+    address::check(
+        &args.url,
+        args.connect.iter().any(|arg| arg == "--allow-http"),
+    )?;
+    crate::cli::check_connect(&args.url, &args.connect)?;
     let client = args.client;
-    let remote = if args.connect.is_empty() {
-        client.remote(&args.url)
-    } else {
-        None
+    let path = file(client, args.project)?;
+    let remote = match args.connect.is_empty() {
+        true => Entry::remote(client, &args.name, &args.url),
+        false => None,
     };
     let entry = match remote {
         Some(entry) => entry,
         None => {
-            // A desktop does not look where the shell looks.
-            let program = std::env::current_exe().map_err(Error::Runtime)?;
+            let program = match args.project {
+                // Other users share the project's file.
+                true => PathBuf::from("farport"),
+                // The PATH of a desktop client may not contain farport.
+                false => std::env::current_exe().map_err(Error::Runtime)?,
+            };
             let mut words = vec!["connect".to_owned(), args.url.clone()];
             words.extend(args.connect.iter().cloned());
-            Entry::program(&program.to_string_lossy(), words)
+            Entry::program(client, &args.name, &program.to_string_lossy(), &words)
         }
     };
-    let change = change(client, &args.name, |text| {
-        client
-            .format()
-            .put(text, client.table(), &args.name, &entry)
-            .map(Some)
-    });
-    if args.print
-        && let Err(crate::clients::Error::Broken { .. }) = &change
-    {
-        // The entry alone is what somebody with a broken file needs.
-        let alone = client.format().put("", client.table(), &args.name, &entry);
-        anstream::print!("{}", alone.unwrap_or_default());
-        return Ok(());
+    let (format, table, key) = (client.format(), client.table(), client.key(&args.name));
+    let edit = |text: &str| format.put(text, table, &key, &entry).map(Some);
+    let (title, url) = (client.title(), shown_url(&args.url));
+    if args.print {
+        return match plan(&path, &args.name, &edit) {
+            Ok(change) => print(&change.after),
+            // If the file is broken, print only the entry.
+            Err(clients::Error::Broken { .. }) => {
+                print(&format.put("", table, &key, &entry).unwrap_or_default())
+            }
+            Err(error) => Err(error.into()),
+        };
     }
-    let done = format!("{} reaches {} as {}", client.title(), args.url, args.name);
-    finish(&change?, args.print, &done, client.title())
+    warn_if_missing(client);
+    report(
+        &apply(&path, &args.name, &edit)?,
+        &format!("Added {} ({url}) to {title}", args.name),
+        &format!("{title} already has this entry for {}", args.name),
+        title,
+    )
 }
 
-/// Takes a server out of a client's configuration.
+/// Removes a server from a client's configuration.
 pub(crate) fn remove(args: RemoveArgs) -> Result<(), Error> {
     let client = args.client;
-    let change = change(client, &args.name, |text| {
-        client.format().take(text, client.table(), &args.name)
-    })?;
-    let done = format!("{} no longer has {}", client.title(), args.name);
-    finish(&change, args.print, &done, client.title())
+    let path = file(client, args.project)?;
+    let (format, table, key) = (client.format(), client.table(), client.key(&args.name));
+    let edit = |text: &str| format.take(text, table, &key);
+    if args.print {
+        return print(&plan(&path, &args.name, &edit)?.after);
+    }
+    let title = client.title();
+    let done = format!("Removed {} from {title}", args.name);
+    report(&apply(&path, &args.name, &edit)?, &done, &done, title)
 }
 
-fn finish(change: &Change, only_print: bool, done: &str, title: &str) -> Result<(), Error> {
-    let mut out = anstream::stdout();
-    if only_print {
-        return write!(out, "{}", change.after).map_err(Error::Output);
+/// Returns the path of the configuration to edit.
+fn file(client: Client, project: bool) -> Result<PathBuf, Error> {
+    if project {
+        let folder = std::path::absolute(Path::new(".")).map_err(Error::Runtime)?;
+        let file = client.project_file(&folder);
+        return Ok(file.ok_or(clients::Error::NoProject(client.title()))?);
     }
-    let backup = change.make()?;
-    let mut show = || {
-        writeln!(out, "{COPY}{}{COPY:#}", change.path.display())?;
-        for (sign, line) in change.lines() {
-            writeln!(out, "  {sign} {line}")?;
-        }
-        if let Some(backup) = &backup {
-            writeln!(out, "What was there is in {}", backup.display())?;
-        }
-        writeln!(out, "{GOOD}{done}.{GOOD:#} Start {title} again to use it.")?;
-        out.flush()
+    let home = Home::of_user().ok_or(clients::Error::NoHome)?;
+    Ok(client.file(&home))
+}
+
+/// Warns if the client does not seem to be installed. farport writes the configuration anyway.
+fn warn_if_missing(client: Client) {
+    let home = Home::of_user();
+    if let Some(trace) = home.and_then(|home| client.missing(&home)) {
+        anstream::eprintln!(
+            "{WARNING}warning{WARNING:#}: {} does not seem to be installed: {} does not exist",
+            client.title(),
+            Plain(trace.display())
+        );
+    }
+}
+
+/// Prints a configuration: unchanged to a file or pipe, and escaped to a terminal.
+fn print(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    let written = match out.is_terminal() {
+        true => text
+            .lines()
+            .try_for_each(|line| writeln!(out, "{}", Plain(line.replace('\t', "    ")))),
+        false => out.write_all(text.as_bytes()),
     };
-    show().map_err(Error::Output)
+    written.and_then(|()| out.flush()).map_err(Error::Output)
+}
+
+fn report(applied: &Applied, done: &str, same: &str, title: &str) -> Result<(), Error> {
+    let mut out = anstream::stdout();
+    let mut show = || match applied {
+        Applied::Unchanged(path) => {
+            writeln!(out, "{COPY}{}{COPY:#}", Plain(path.display()))?;
+            writeln!(out, "{GOOD}{}.{GOOD:#} Nothing to change.", Plain(same))
+        }
+        Applied::Changed { change, backup } => {
+            writeln!(out, "{COPY}{}{COPY:#}", Plain(change.path.display()))?;
+            for (sign, line) in change.lines() {
+                writeln!(out, "  {sign} {}", Plain(line.replace('\t', "    ")))?;
+            }
+            if let Some(backup) = backup {
+                writeln!(out, "Backup: {}", Plain(backup.display()))?;
+            }
+            writeln!(
+                out,
+                "{GOOD}{}.{GOOD:#} Restart {title} to apply the change.",
+                PlainLines(done)
+            )
+        }
+    };
+    show().and_then(|()| out.flush()).map_err(Error::Output)
 }

@@ -7,7 +7,7 @@ use clap::CommandFactory;
 use crate::cli::{Cli, CompletionsArgs};
 use crate::error::Error;
 
-/// Writes a shell's completions to standard output.
+/// Prints the completion script of a shell.
 pub(crate) fn run(args: CompletionsArgs) -> Result<(), Error> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "farport", &mut script);

@@ -1,18 +1,25 @@
 //! `farport connect`.
 
-use farport_bridge::{Browser, CancellationToken, Person, Store, connect};
+use std::io::IsTerminal;
+
+use farport_client::{Browser, CancellationToken, Store, User, connect};
 use tokio::io::{BufReader, stdin, stdout};
 
 use crate::error::Error;
 use crate::remote::args::ConnectArgs;
-use crate::remote::{log_to_stderr, teller};
+use crate::remote::{MessageWriter, Variables, log_to_stderr};
+use crate::terminal::{COPY, shown_url};
 
-/// Passes messages on until the client closes its end, or a signal comes.
+/// Forwards messages until the client closes standard input, or a signal arrives.
 pub(crate) fn run(args: ConnectArgs) -> Result<(), Error> {
     log_to_stderr(&args.messages)?;
-    let person = Person::new(teller(&args.messages), Browser);
+    let user = User::new(MessageWriter::new(&args.messages), Browser);
     let store = Store::of_user()?.with_keyring(args.sign_in.keyring);
-    let options = args.settle()?;
+    let (url, silent) = (args.server.url.clone(), args.messages.silent);
+    let options = args.settle(Variables::Environment)?;
+    if std::io::stdin().is_terminal() && !silent {
+        explain(&url);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -23,22 +30,33 @@ pub(crate) fn run(args: ConnectArgs) -> Result<(), Error> {
         let connected = connect(
             options,
             store,
-            person,
+            user,
             BufReader::new(stdin()),
             stdout(),
             stop,
         );
         connected.await.map_err(Error::from)
     });
-    // A read of standard input cannot be stopped, and nobody waits for it.
+    // A pending read of standard input cannot be cancelled, so do not wait for it.
     runtime.shutdown_background();
     result
 }
 
+/// Explains the command to a user who started it on a terminal, without a client.
+fn explain(url: &str) {
+    anstream::eprintln!(
+        "Waiting for JSON-RPC messages on standard input, to forward to {}.\n\
+         MCP clients start this command. To add it to a client's configuration, run {COPY}farport \
+         add{COPY:#}.\nTo sign in without a client, run {COPY}farport login{COPY:#}. Press Ctrl-C to \
+         stop.",
+        shown_url(url)
+    );
+}
+
 fn stop_on_signal(stop: CancellationToken) -> Result<(), Error> {
-    let told = farport::told_to_stop().map_err(Error::Runtime)?;
+    let signal = farport::host::shutdown_signal().map_err(Error::Runtime)?;
     tokio::spawn(async move {
-        told.await;
+        signal.await;
         stop.cancel();
     });
     Ok(())

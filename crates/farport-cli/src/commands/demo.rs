@@ -5,7 +5,7 @@ mod protected;
 use std::io::{self, Write};
 use std::path::Path;
 
-use farport::{Announcement, Oidc, ProviderName, Server, Settings, SignIn};
+use farport::{Oidc, ProviderName, Server, Settings, SignIn, host::Announcement};
 
 use crate::cli::DemoArgs;
 use crate::listen;
@@ -14,41 +14,46 @@ use crate::terminal::{COPY, GOOD, HEADING};
 use calculator::Calculator;
 use protected::Protected;
 
-// The very calculator that `farport new` generates.
-#[allow(
-    unreachable_pub,
-    reason = "it is the public part of the generated crate"
-)]
+// The calculator that `farport new` creates.
+#[allow(unreachable_pub, reason = "the generated crate exports it")]
 #[path = "../../../../templates/authless/src/calculator.rs"]
 mod calculator;
 
-/// Why there is no such demo.
+/// Why the demo does not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("the demo keeps nothing, so there are no API tokens to let anybody in with")]
+    #[error("the demo does not support API tokens: it has no database")]
     ApiTokens,
-    #[error("--issuer is for `--auth oidc`")]
+    #[error("`--issuer` requires `--auth oidc`")]
     Issuer,
+    #[error("cannot configure the sign-in")]
+    Provider(#[source] farport::Error),
 }
 
 impl Error {
-    /// What the user can do about it.
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
+    /// What the user can do about the error.
+    pub(crate) fn hint(&self) -> String {
+        let hint = match self {
             Self::ApiTokens => {
-                "`--auth dev-login` needs no account either; for API tokens, try \
-                 `farport new --template api-token NAME`"
+                "use `--auth dev-login`, or create a server with `farport new NAME --template \
+                 api-token`"
             }
-            Self::Issuer => "the variables of other providers are in docs/providers.md",
-        }
+            Self::Issuer => "docs/providers.md lists the variables of the other providers",
+            Self::Provider(_) => {
+                "set the provider's variables in the environment, as in `GITHUB_CLIENT_ID=.. \
+                 GITHUB_CLIENT_SECRET=.. farport demo --auth github`; unlike `farport dev`, the \
+                 demo does not read .dev.vars"
+            }
+        };
+        hint.to_owned()
     }
 }
 
-/// Serves the calculator until it is told to stop.
+/// Serves the calculator until a signal stops it.
 pub(crate) fn run(args: DemoArgs) -> Result<(), crate::Error> {
     let runtime = tokio::runtime::Runtime::new().map_err(crate::Error::Runtime)?;
     let settings = Settings::load(Path::new("farport.toml"))?;
-    farport::start_log(&settings);
+    farport::host::start_log(&settings)?;
     let provider = args.auth.or(settings.auth.provider);
     let sign_in = provider
         .map(|provider| sign_in(provider, args.issuer, &settings.auth.provider_scopes))
@@ -56,7 +61,7 @@ pub(crate) fn run(args: DemoArgs) -> Result<(), crate::Error> {
     runtime.block_on(serve(Listen::of_demo(args.listen), sign_in))
 }
 
-/// The sign-in that was asked for.
+/// Creates the sign-in from arguments and settings.
 fn sign_in(
     provider: ProviderName,
     issuer: Option<String>,
@@ -65,32 +70,32 @@ fn sign_in(
     match (provider, issuer) {
         (ProviderName::ApiToken, _) => Err(Error::ApiTokens.into()),
         (ProviderName::Oidc, Some(issuer)) => {
-            let provider = Oidc::from_env_at(&issuer).map_err(farport::Error::from)?;
+            let provider =
+                Oidc::from_env_at(&issuer).map_err(|error| Error::Provider(error.into()))?;
             Ok(match scopes {
                 [] => provider.into(),
                 scopes => provider.scopes(scopes.iter().map(String::as_str)).into(),
             })
         }
         (_, Some(_)) => Err(Error::Issuer.into()),
-        (provider, None) => Ok(SignIn::from_env(provider, scopes)?),
+        (provider, None) => Ok(SignIn::from_env(provider, scopes).map_err(Error::Provider)?),
     }
 }
 
 async fn serve(Listen { host, port }: Listen, sign_in: Option<SignIn>) -> Result<(), crate::Error> {
     let protected = sign_in.is_some();
-    // Before anybody is told that it is ready, so that whoever hears it may stop it.
-    let stop = farport::told_to_stop().map_err(crate::Error::Runtime)?;
+    // Handle signals before printing `Ready on`, so that a script can stop the demo from then on.
+    let stop = farport::host::shutdown_signal().map_err(crate::Error::Runtime)?;
     let server = match sign_in {
         Some(sign_in) => Server::new(|_| Protected::new()).auth(sign_in),
         None => Server::new(|_| Calculator::new()),
     };
-    // It leaves nothing behind.
     let server = server
         .host(&host)
         .port(port)
         .store(farport::Storage::Memory);
     let bound = server.bind().await.map_err(|error| match error {
-        farport::Error::PortInUse { port } => listen::Error::taken(port).into(),
+        farport::Error::PortInUse { port, .. } => listen::Error::in_use(port).into(),
         farport::Error::Listen { source, .. } => listen::Error::new(&host, port, source).into(),
         error => crate::Error::Serve(error),
     })?;
@@ -107,25 +112,21 @@ fn greet(out: &mut impl Write, ready: &Announcement, protected: bool) -> io::Res
     writeln!(out)?;
     if !protected {
         writeln!(out, "{HEADING}Call a tool:{HEADING:#}")?;
+        writeln!(out, "  {COPY}farport call {mcp} add a=2 b=3{COPY:#}")?;
+        writeln!(out, "{HEADING}Or without farport:{HEADING:#}")?;
         writeln!(out, "  {COPY}{}{COPY:#}", curl(&mcp))?;
     }
-    writeln!(out, "{HEADING}Look at it in the inspector:{HEADING:#}")?;
-    writeln!(
-        out,
-        "  {COPY}npx @modelcontextprotocol/inspector{COPY:#}   then enter {mcp}"
-    )?;
-    writeln!(
-        out,
-        "{HEADING}Reach it from a client that only speaks stdio:{HEADING:#}"
-    )?;
+    writeln!(out, "{HEADING}Inspect it in the browser:{HEADING:#}")?;
+    writeln!(out, "  {COPY}farport inspect {mcp}{COPY:#}")?;
+    writeln!(out, "{HEADING}Connect a stdio client:{HEADING:#}")?;
     writeln!(out, "  {COPY}farport connect {mcp}{COPY:#}")?;
-    writeln!(out, "{HEADING}Make it yours:{HEADING:#}")?;
+    writeln!(out, "{HEADING}Create your own server:{HEADING:#}")?;
     writeln!(out, "  {COPY}farport new my-mcp-server{COPY:#}")?;
     writeln!(out)?;
-    writeln!(out, "Ctrl-c stops it.")
+    writeln!(out, "Press Ctrl-C to stop.")
 }
 
-/// A tool call as a line for the shell.
+/// Formats a tool call as a shell command.
 fn curl(mcp: &str) -> String {
     let body = serde_json::json!({
         "jsonrpc": "2.0",

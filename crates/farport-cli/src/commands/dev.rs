@@ -13,19 +13,20 @@ use crate::settings::Listen;
 use crate::worker::tools::Needs;
 use crate::worker::{Config, Tools};
 
-/// Serves the crate in the current folder until it is told to stop.
+/// Serves the crate in the current folder until a signal arrives.
 pub(crate) fn run(args: DevArgs, color: ColorChoice) -> Result<(), Error> {
     let folder = std::path::absolute(Path::new(".")).map_err(Error::Runtime)?;
     let root = Project::root(&folder)?;
-    // Before cargo, which may take its time: a port that is taken is told at once.
+    // Open the port before running cargo, to report a used port immediately.
     let Listen { host, port } = Listen::of_project(args.listen, root)?;
     let sockets = listen::bind(&host, port)?;
     if args.worker {
-        // The port is free, or somebody has been told who has it; now it is wrangler's.
+        // The port is free. wrangler opens it itself.
         drop(sockets);
         let listen = Listen { host, port };
         let needs = Needs {
             build: true,
+            wrangler: true,
             account: false,
         };
         let (config, tools) = (Config::load(root)?, Tools::find(root, needs)?);
@@ -47,7 +48,8 @@ pub(crate) fn run(args: DevArgs, color: ColorChoice) -> Result<(), Error> {
     block_on(dev::run(project, sockets, options))
 }
 
-/// On one thread, this one: what it starts ends with it (see `dev::run`).
+/// Runs a future on the current thread, because child processes end with the thread that started them (see
+/// `dev::run`).
 fn block_on(serving: impl Future<Output = Result<(), dev::Error>>) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

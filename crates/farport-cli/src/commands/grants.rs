@@ -10,24 +10,28 @@ use crate::operator::{
     self,
     args::{FilterArgs, GrantsArgs, GrantsCommand},
 };
-use crate::terminal::HEADING;
+use crate::terminal::{HEADING, Plain, PlainJson};
 
-/// Lists or revokes what users have granted.
+/// Lists or revokes grants.
 pub(crate) fn run(args: GrantsArgs) -> Result<(), Error> {
-    let store = operator::open(args.state.store)?;
+    let mode = match args.command {
+        GrantsCommand::List { .. } => operator::Mode::Read,
+        GrantsCommand::Revoke { .. } => operator::Mode::Change,
+    };
+    let store = operator::open(args.state.store, mode)?;
     let json = args.state.json;
     match args.command {
-        GrantsCommand::List { filter } => list(&*store, &fits(filter), json),
+        GrantsCommand::List { filter } => list(&*store, &grant_filter(filter), json),
         GrantsCommand::Revoke { id, filter, all } => {
             if id.is_none() && filter.user.is_none() && filter.client.is_none() && !all {
-                return Err(operator::Error::Which.into());
+                return Err(operator::Error::NoSelection.into());
             }
-            revoke(&*store, &fits(filter), id, json)
+            revoke(&*store, &grant_filter(filter), id, json)
         }
     }
 }
 
-fn fits(filter: FilterArgs) -> GrantFilter {
+fn grant_filter(filter: FilterArgs) -> GrantFilter {
     GrantFilter {
         subject: filter.user.map(Into::into),
         client: filter.client.map(|client| client.as_str().into()),
@@ -36,15 +40,15 @@ fn fits(filter: FilterArgs) -> GrantFilter {
 
 fn list(store: &dyn Store, filter: &GrantFilter, as_json: bool) -> Result<(), Error> {
     let mut grants = operator::block_on(async { Ok(store.grants(filter).await?) })?;
-    // Those whose time is over are purged by the server, when it next does that.
+    // The server deletes expired grants only from time to time.
     grants.retain(|grant| grant.expires > operator::now());
     let mut out = anstream::stdout();
     let mut written = Ok(());
     if as_json {
-        let all: Vec<_> = grants.iter().map(shown).collect();
-        written = writeln!(out, "{}", json!(all));
+        let all: Vec<_> = grants.iter().map(in_json).collect();
+        written = writeln!(out, "{}", PlainJson(json!(all)));
     } else if grants.is_empty() {
-        written = writeln!(out, "No grants.");
+        written = writeln!(out, "No grants found.");
     }
     for grant in grants.iter().filter(|_| !as_json) {
         let scopes = match grant.scopes.is_empty() {
@@ -52,16 +56,18 @@ fn list(store: &dyn Store, filter: &GrantFilter, as_json: bool) -> Result<(), Er
             false => grant.scopes.to_string(),
         };
         written = written.and_then(|()| {
-            writeln!(out, "{HEADING}{}{HEADING:#}", grant.id)?;
+            writeln!(out, "{HEADING}{}{HEADING:#}", Plain(&grant.id))?;
             writeln!(
                 out,
                 "  user    {} at {}",
-                grant.user.subject, grant.user.issuer
+                Plain(&grant.user.subject),
+                Plain(&grant.user.issuer)
             )?;
-            writeln!(out, "  client  {}", grant.client)?;
-            writeln!(out, "  scopes  {scopes}")?;
-            let (made, ends) = (operator::date(grant.created), operator::date(grant.expires));
-            writeln!(out, "  made    {made}, ends {ends}")
+            writeln!(out, "  client  {}", Plain(&grant.client))?;
+            writeln!(out, "  scopes  {}", Plain(&scopes))?;
+            let created = operator::date(grant.created);
+            let expires = operator::date(grant.expires);
+            writeln!(out, "  created {created}, expires {expires}")
         });
     }
     written.and_then(|()| out.flush()).map_err(Error::Output)
@@ -74,19 +80,23 @@ fn revoke(
     as_json: bool,
 ) -> Result<(), Error> {
     let one = id.as_deref().map(|id| GrantId(id.into()));
-    let gone = operator::block_on(async { Ok(revoke_grants(store, filter, one.as_ref()).await?) })?;
-    if let (Some(id), true) = (id, gone.is_empty()) {
+    let revoked =
+        operator::block_on(async { Ok(revoke_grants(store, filter, one.as_ref()).await?) })?;
+    if let (Some(id), true) = (id, revoked.is_empty()) {
         return Err(operator::Error::Unknown { what: "grant", id }.into());
     }
     let mut out = anstream::stdout();
     let written = match as_json {
-        true => writeln!(out, "{}", json!({ "revoked": gone })),
-        false => writeln!(out, "Revoked {}.", gone.len()),
+        true => writeln!(out, "{}", PlainJson(json!({ "revoked": revoked }))),
+        false => match revoked.len() {
+            1 => writeln!(out, "Revoked 1 grant."),
+            count => writeln!(out, "Revoked {count} grants."),
+        },
     };
     written.and_then(|()| out.flush()).map_err(Error::Output)
 }
 
-fn shown(grant: &Grant) -> serde_json::Value {
+fn in_json(grant: &Grant) -> serde_json::Value {
     json!({
         "id": grant.id,
         "user": grant.user,

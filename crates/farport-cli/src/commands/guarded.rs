@@ -1,8 +1,8 @@
-//! `farport guarded`: how `farport dev` starts what must not outlive it.
+//! `farport guarded`: starts the programs that must not outlive `farport dev`.
 //!
-//! A signal that a process asks for at its parent's death stays asked for when it becomes
-//! another program. So this process asks, then becomes the program: the program ends with
-//! `farport dev` even when that is killed outright.
+//! A process can request a signal for the death of its parent, and keeps this request when it executes
+//! another program. So this process requests the signal, then executes the program: the program ends with
+//! `farport dev`, even if `farport dev` is killed.
 
 use std::os::unix::process::{CommandExt, parent_id};
 use std::process::Command;
@@ -12,13 +12,13 @@ use crate::dev;
 use crate::env_vars;
 use crate::error::Error;
 
-/// Becomes the program. Returns only when that fails.
+/// Replaces this process with the program. Returns only on failure.
 pub(crate) fn run(args: GuardedArgs) -> Result<(), Error> {
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
         .map_err(|error| dev::Error::Guard(error.into()))?;
     if parent_id() != args.parent {
-        // It ended before the signal was asked for.
+        // The parent ended before the request.
         return Ok(());
     }
     let mut words = args.program.into_iter();

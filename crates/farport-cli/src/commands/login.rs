@@ -2,45 +2,45 @@
 
 use std::io::IsTerminal;
 
-use farport_bridge::{Browser, NoBrowser, Person, Store, log_in};
+use farport_client::{Browser, NoBrowser, Store, User, log_in};
 use tokio::io::{BufReader, stdin};
 
 use crate::error::Error;
 use crate::remote::args::LoginArgs;
-use crate::remote::{log_to_stderr, teller};
-use crate::terminal::GOOD;
+use crate::remote::{MessageWriter, Variables, log_to_stderr};
+use crate::terminal::{GOOD, shown_url};
 
-/// Signs in, and says so.
+/// Signs in to a server and reports the result.
 pub(crate) fn run(args: LoginArgs) -> Result<(), Error> {
     log_to_stderr(&args.messages)?;
-    let voice = teller(&args.messages);
-    let person = if args.no_browser {
-        Person::new(voice, NoBrowser)
+    let messages = MessageWriter::new(&args.messages);
+    let user = if args.no_browser {
+        User::new(messages, NoBrowser)
     } else {
-        Person::new(voice, Browser)
+        User::new(messages, Browser)
     };
     let may_paste = args.no_browser || std::io::stdin().is_terminal();
-    let url = args.server.url.clone();
+    let url = shown_url(&args.server.url);
     let store = Store::of_user()?.with_keyring(args.sign_in.keyring);
-    let mut options = args.settle()?;
+    let mut options = args.settle(Variables::Environment)?;
     options.sign_in.paste = may_paste;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
     let result = runtime.block_on(async {
-        let person = if may_paste {
-            person.with_input(BufReader::new(stdin()))
+        let user = if may_paste {
+            user.with_input(BufReader::new(stdin()))
         } else {
-            person
+            user
         };
-        log_in(options, store, person).await
+        log_in(options, store, user).await
     });
     runtime.shutdown_background();
     if result? {
         anstream::println!("{GOOD}Signed in{GOOD:#} to {url}");
     } else {
-        anstream::println!("{url} asks for no sign-in");
+        anstream::println!("{url} does not require a sign-in");
     }
     Ok(())
 }

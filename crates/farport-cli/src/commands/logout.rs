@@ -1,17 +1,21 @@
 //! `farport logout`.
 
-use farport_bridge::{HttpOptions, LoggedOut, NoBrowser, Options, Person, Store, log_out};
+use farport_client::{HttpOptions, LoggedOut, NoBrowser, Options, Store, User, log_out};
 
 use crate::error::Error;
-use crate::remote::Voice;
 use crate::remote::args::LogoutArgs;
+use crate::remote::{MessageWriter, address};
+use crate::terminal::shown_url;
 
-/// Ends the sign-ins of a server, or all of them.
+/// Signs out of one server, or of all.
 pub(crate) fn run(args: LogoutArgs) -> Result<(), Error> {
     let store = Store::of_user()?;
     let server = match &args.url {
-        // The address is compared as it is kept; what may be sent there does not matter here.
-        Some(url) => Some(Options::new(url, true)?.url().to_string()),
+        // The URL only selects stored sign-ins; farport sends nothing there over http.
+        Some(url) => {
+            address::check(url, true)?;
+            Some(Options::new(url, true)?.url().to_string())
+        }
         None => None,
     };
     let ending: Vec<_> = store
@@ -25,30 +29,30 @@ pub(crate) fn run(args: LogoutArgs) -> Result<(), Error> {
         .collect();
     if ending.is_empty() {
         anstream::println!(
-            "No sign-in is kept{}",
+            "No sign-ins found{}",
             match &args.url {
-                Some(url) => format!(" for {url}"),
+                Some(url) => format!(" for {}", shown_url(url)),
                 None => String::new(),
             }
         );
         return Ok(());
     }
-    let person = Person::new(Voice::loud(), NoBrowser);
+    let user = User::new(MessageWriter::verbose(), NoBrowser);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
     for summary in ending {
-        let ended = runtime.block_on(log_out(HttpOptions::default(), &store, &summary, &person))?;
+        let ended = runtime.block_on(log_out(HttpOptions::default(), &store, &summary, &user))?;
         let how = match ended {
-            Some(LoggedOut::Revoked) => "signed out: the server took the tokens back",
+            Some(LoggedOut::Revoked) => "signed out; the server revoked the tokens",
             Some(LoggedOut::Forgotten) => {
-                "signed out: the tokens are forgotten here; the server cannot take them back, and \
-                 they run out by themselves"
+                "signed out on this machine; the server did not revoke the tokens, so they remain \
+                 valid until they expire"
             }
-            None => "was signed out already",
+            None => "already signed out",
         };
-        anstream::println!("{}: {how}", summary.server);
+        anstream::println!("{}: {how}", shown_url(&summary.server));
     }
     Ok(())
 }

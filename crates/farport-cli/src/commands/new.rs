@@ -5,10 +5,10 @@ use std::path::Path;
 
 use crate::cli::NewArgs;
 use crate::error::Error;
-use crate::scaffold::{self, Generated, Repository, Request};
+use crate::scaffold::{self, Farport, Generated, Repository, Request};
 use crate::terminal::{COPY, GOOD};
 
-/// Generates a crate and says what to do with it.
+/// Creates a crate and prints the next steps.
 pub(crate) fn run(args: NewArgs) -> Result<(), Error> {
     let generated = scaffold::generate(&Request {
         path: &args.path,
@@ -16,7 +16,11 @@ pub(crate) fn run(args: NewArgs) -> Result<(), Error> {
         target: args.target,
         ci: args.ci,
         git: !args.no_git,
-        path_deps: args.path_deps,
+        farport: match (args.path_deps, args.registry_deps) {
+            (true, _) => Farport::Checkout,
+            (_, true) => Farport::Registry,
+            _ => Farport::Auto,
+        },
     })?;
     let mut out = anstream::stdout();
     match args.json {
@@ -24,12 +28,12 @@ pub(crate) fn run(args: NewArgs) -> Result<(), Error> {
             let line = serde_json::to_string(&generated).map_err(io::Error::from);
             line.and_then(|line| writeln!(out, "{line}"))
         }
-        false => tell(&mut out, &args.path, &generated),
+        false => print(&mut out, &args.path, &generated),
     }
     .map_err(Error::Output)
 }
 
-fn tell(out: &mut impl Write, asked: &Path, generated: &Generated) -> io::Result<()> {
+fn print(out: &mut impl Write, path: &Path, generated: &Generated) -> io::Result<()> {
     let Generated { name, template, .. } = generated;
     writeln!(
         out,
@@ -38,52 +42,49 @@ fn tell(out: &mut impl Write, asked: &Path, generated: &Generated) -> io::Result
     if generated.git == Repository::NoProgram {
         writeln!(
             out,
-            "It is no git repository: there is no `git` program here."
+            "farport found no `git` program, so the crate is not a git repository."
         )?;
     }
     if generated.own_workspace {
         writeln!(
             out,
-            "It is a workspace of its own: the one around it does not take it in."
+            "The crate has its own workspace, because the workspace around it does not list it."
         )?;
     }
-    if generated.released_beside_checkout {
+    if let Some(checkout) = &generated.checkout {
         writeln!(
             out,
-            "It depends on a released farport. For the checkout this command was built from, \
-             use {COPY}--path-deps{COPY:#}."
+            "The crate uses farport from {}. To use a release, pass {COPY}--registry-deps{COPY:#}.",
+            checkout.display()
         )?;
     }
     writeln!(out)?;
-    if asked
+    if path
         .components()
         .any(|part| part != std::path::Component::CurDir)
     {
         writeln!(
             out,
             "  {COPY}cd {}{COPY:#}",
-            in_shell(&asked.display().to_string())
+            in_shell(&path.display().to_string())
         )?;
     }
     writeln!(
         out,
-        "  {COPY}farport dev{COPY:#}   serve it, reload it on every change"
+        "  {COPY}farport dev{COPY:#}      serve it, and reload it when a file changes"
     )?;
-    writeln!(
-        out,
-        "  {COPY}cargo test{COPY:#}    call its tools as a client does"
-    )?;
+    writeln!(out, "  {COPY}cargo test{COPY:#}       test its tools")?;
     if generated.is_worker {
         writeln!(
             out,
-            "  {COPY}farport deploy{COPY:#}   build it for Cloudflare Workers and deploy it"
+            "  {COPY}farport deploy{COPY:#}   deploy it to Cloudflare Workers"
         )?;
     }
     writeln!(out)?;
-    writeln!(out, "README.md tells the rest.")
+    writeln!(out, "README.md explains the next steps.")
 }
 
-/// A path as a shell takes it.
+/// Quotes a path for a shell.
 fn in_shell(path: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '~');
     match path.chars().all(plain) && !path.starts_with('~') {

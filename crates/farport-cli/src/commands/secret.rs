@@ -7,14 +7,14 @@ use serde_json::json;
 
 use crate::error::Error;
 use crate::project::Project;
-use crate::terminal::GOOD;
+use crate::terminal::{GOOD, Plain, PlainJson};
 use crate::worker::args::{SecretArgs, SecretCommand};
 use crate::worker::tools::Needs;
 use crate::worker::{Config, Tools, secrets};
 
-/// Sets, lists or deletes secrets of the worker in the current folder.
+/// Sets, lists or deletes secrets of the Worker in the current folder.
 pub(crate) fn run(args: SecretArgs) -> Result<(), Error> {
-    // Before anything that takes its time.
+    // Check this first: the other checks take time.
     if let SecretCommand::Put { name, .. } | SecretCommand::Delete { name } = &args.command {
         secrets::check_name(name)?;
     }
@@ -25,6 +25,7 @@ pub(crate) fn run(args: SecretArgs) -> Result<(), Error> {
         root,
         Needs {
             build: false,
+            wrangler: true,
             account: true,
         },
     )?;
@@ -38,27 +39,30 @@ pub(crate) fn run(args: SecretArgs) -> Result<(), Error> {
             };
             secrets::put(&tools, &name, &value, env)?;
             match args.json {
-                true => writeln!(out, "{}", json!({ "put": name })),
-                false => writeln!(out, "{GOOD}Set{GOOD:#} {name}"),
+                true => writeln!(out, "{}", PlainJson(json!({ "put": name }))),
+                false => writeln!(out, "{GOOD}Set{GOOD:#} {}", Plain(&name)),
             }
         }
         SecretCommand::Delete { name } => {
             secrets::delete(&tools, &name, env)?;
             match args.json {
-                true => writeln!(out, "{}", json!({ "deleted": name })),
-                false => writeln!(out, "{GOOD}Deleted{GOOD:#} {name}"),
+                true => writeln!(out, "{}", PlainJson(json!({ "deleted": name }))),
+                false => writeln!(out, "{GOOD}Deleted{GOOD:#} {}", Plain(&name)),
             }
         }
         SecretCommand::List => {
             let listed = secrets::list(&tools, env)?;
             match args.json {
-                true => writeln!(out, "{}", json!(listed)),
+                true => writeln!(out, "{}", PlainJson(json!(listed))),
                 false if listed.is_empty() => {
-                    writeln!(out, "No secrets. `farport secret put NAME` sets one.")
+                    writeln!(
+                        out,
+                        "No secrets found. To set one, run `farport secret put NAME`."
+                    )
                 }
                 false => listed
                     .iter()
-                    .try_for_each(|secret| writeln!(out, "{}", secret.name)),
+                    .try_for_each(|secret| writeln!(out, "{}", Plain(&secret.name))),
             }
         }
     };

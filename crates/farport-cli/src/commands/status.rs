@@ -3,45 +3,75 @@
 use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use farport_bridge::{Store, Summary};
+use farport_client::{Store, Summary};
+use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::remote::args::StatusArgs;
-use crate::terminal::HEADING;
+use crate::terminal::{HEADING, Plain, PlainJson, shown_url};
 
-/// Lists the sign-ins.
+/// Lists the user's sign-ins.
 pub(crate) fn run(args: StatusArgs) -> Result<(), Error> {
     let store = Store::of_user()?;
     let all = store.list()?;
     let mut out = anstream::stdout();
     let written = if args.json {
-        let json = serde_json::json!({"store": store.folder(), "sign_ins": all});
-        writeln!(out, "{json}")
+        let all: Vec<_> = all.iter().map(in_json).collect();
+        let json = json!({"store": store.folder(), "sign_ins": all});
+        writeln!(out, "{}", PlainJson(json))
     } else {
         show(&mut out, &store, &all)
     };
     written.and_then(|()| out.flush()).map_err(Error::Output)
 }
 
+/// A sign-in as JSON, without the parts of URLs that may contain secrets.
+fn in_json(summary: &Summary) -> Value {
+    let mut json = json!(summary);
+    json["server"] = shown_url(&summary.server).into();
+    json["issuer"] = shown_url(&summary.issuer).into();
+    json["resource"] = summary.resource.as_deref().map(shown_url).into();
+    json
+}
+
 fn show(out: &mut impl Write, store: &Store, all: &[Summary]) -> std::io::Result<()> {
+    let folder = store.folder().display();
     if all.is_empty() {
-        writeln!(out, "No sign-in is kept in {}", store.folder().display())?;
-        return writeln!(out, "`farport login URL` makes one.");
+        writeln!(out, "No sign-ins found in {}", Plain(folder))?;
+        return writeln!(out, "To sign in to a server, run `farport login URL`.");
     }
     for summary in all {
-        writeln!(out, "{HEADING}{}{HEADING:#}", summary.server)?;
+        let server = shown_url(&summary.server);
+        writeln!(out, "{HEADING}{server}{HEADING:#}")?;
         if !summary.issuer.is_empty() {
-            writeln!(out, "  signs in at  {}", summary.issuer)?;
+            writeln!(out, "  signs in at  {}", shown_url(&summary.issuer))?;
         }
         writeln!(out, "  state        {}", state(summary))?;
         if !summary.scopes.is_empty() {
-            writeln!(out, "  scopes       {}", summary.scopes.join(" "))?;
+            writeln!(out, "  scopes       {}", Plain(summary.scopes.join(" ")))?;
+        }
+        let shared = all
+            .iter()
+            .filter(|one| one.server == summary.server)
+            .count()
+            > 1;
+        let resource = summary.resource.as_deref().map(shown_url);
+        if let Some(resource) = resource.filter(|resource| shared || *resource != server) {
+            writeln!(out, "  resource     {resource}")?;
+        }
+        if !summary.headers.is_empty() {
+            writeln!(out, "  headers      {}", Plain(summary.headers.join(", ")))?;
+        }
+        if shared || server.ends_with('…') {
+            // Two sign-ins may differ only in the value of a header, which may be a secret.
+            let key: String = summary.key.chars().take(8).collect();
+            writeln!(out, "  id           {}", Plain(key))?;
         }
         if summary.in_keyring {
-            writeln!(out, "  tokens       in the keyring of this system")?;
+            writeln!(out, "  tokens       in the system's keyring")?;
         }
     }
-    writeln!(out, "Kept in {}", store.folder().display())
+    writeln!(out, "Stored in {}", Plain(folder))
 }
 
 fn state(summary: &Summary) -> String {
@@ -49,16 +79,19 @@ fn state(summary: &Summary) -> String {
         return "registered, not signed in".to_owned();
     }
     let renews = if summary.renews {
-        "renews by itself"
+        "refreshed automatically"
     } else {
-        "does not renew"
+        "cannot be refreshed"
     };
     let Some(at) = summary.expires_at else {
         return format!("signed in, {renews}");
     };
-    match (UNIX_EPOCH + Duration::from_secs(at)).duration_since(SystemTime::now()) {
-        Ok(left) => format!("signed in, token good for {}, {renews}", roughly(left)),
-        Err(_) => format!("signed in, token ran out, {renews}"),
+    // The file may contain any number.
+    let at = UNIX_EPOCH.checked_add(Duration::from_secs(at));
+    match at.map(|at| at.duration_since(SystemTime::now())) {
+        Some(Ok(left)) => format!("signed in, token valid for {}, {renews}", roughly(left)),
+        Some(Err(_)) => format!("signed in, token expired, {renews}"),
+        None => format!("signed in, {renews}"),
     }
 }
 
@@ -77,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_told_in_the_unit_that_says_most() {
+    fn a_duration_is_shown_in_the_unit_that_says_most() {
         for (seconds, expect) in [
             (0, "0 s"),
             (119, "119 s"),

@@ -12,11 +12,16 @@ use crate::operator::{
     self,
     args::{TokensArgs, TokensCommand},
 };
-use crate::terminal::{COPY, HEADING};
+use crate::terminal::{COPY, HEADING, Plain, PlainJson};
 
-/// Makes, lists or revokes API tokens.
+/// Creates, lists or revokes API tokens.
 pub(crate) fn run(args: TokensArgs) -> Result<(), Error> {
-    let store = operator::open(args.state.store)?;
+    let mode = match args.command {
+        TokensCommand::Create { .. } => operator::Mode::Create,
+        TokensCommand::List => operator::Mode::Read,
+        TokensCommand::Revoke { .. } => operator::Mode::Change,
+    };
+    let store = operator::open(args.state.store, mode)?;
     let json = args.state.json;
     match args.command {
         TokensCommand::Create {
@@ -44,22 +49,22 @@ fn create(
         lifetime,
     };
     let (token, secret) = operator::block_on(async {
-        let made = new.create(store, &farport::SystemRandom, operator::now());
-        Ok(made.await?)
+        let created = new.create(store, &farport::host::SystemRandom, operator::now());
+        Ok(created.await?)
     })?;
     let mut out = anstream::stdout();
     let written = if as_json {
-        let mut shown = shown(&token);
+        let mut shown = in_json(&token);
         shown["token"] = secret.expose_secret().into();
-        writeln!(out, "{shown}")
+        writeln!(out, "{}", PlainJson(shown))
     } else {
-        // The token alone goes to standard output, so that a script can take it.
+        // Only the token goes to standard output, so that a script can read it.
         anstream::eprintln!(
             "{HEADING}API token {}{HEADING:#} ({})",
             token.id,
-            token.label
+            Plain(&token.label)
         );
-        anstream::eprintln!("It is shown this once:");
+        anstream::eprintln!("Copy the token now. farport does not show it again.");
         writeln!(out, "{COPY}{}{COPY:#}", secret.expose_secret())
     };
     written.and_then(|()| out.flush()).map_err(Error::Output)
@@ -70,26 +75,28 @@ fn list(store: &dyn Store, as_json: bool) -> Result<(), Error> {
     let mut out = anstream::stdout();
     let mut written = Ok(());
     if as_json {
-        let all: Vec<_> = tokens.iter().map(shown).collect();
-        written = writeln!(out, "{}", json!(all));
+        let all: Vec<_> = tokens.iter().map(in_json).collect();
+        written = writeln!(out, "{}", PlainJson(json!(all)));
     } else if tokens.is_empty() {
         written = writeln!(
             out,
-            "No API tokens. `farport tokens create NAME` makes one."
+            "No API tokens found. To create one, run `farport tokens create LABEL`."
         );
     }
     for token in tokens.iter().filter(|_| !as_json) {
-        let ends = token.expires.map_or("never".into(), operator::date);
+        let expires = token.expires.map_or("never".into(), operator::date);
         let scopes = match token.scopes.is_empty() {
             true => "none".to_owned(),
             false => token.scopes.to_string(),
         };
         written = written.and_then(|()| {
-            writeln!(out, "{HEADING}{}{HEADING:#}  {}", token.id, token.label)?;
+            let (id, label) = (Plain(&token.id), Plain(&token.label));
+            writeln!(out, "{HEADING}{id}{HEADING:#}  {label}")?;
             writeln!(
                 out,
-                "  made {}, ends {ends}, scopes: {scopes}",
-                operator::date(token.created)
+                "  created {}, expires {expires}, scopes: {}",
+                operator::date(token.created),
+                Plain(&scopes)
             )
         });
     }
@@ -97,20 +104,20 @@ fn list(store: &dyn Store, as_json: bool) -> Result<(), Error> {
 }
 
 fn revoke(store: &dyn Store, id: String, as_json: bool) -> Result<(), Error> {
-    let was_there = operator::block_on(async { Ok(store.remove_api_token(&id).await?) })?;
-    if !was_there {
+    let existed = operator::block_on(async { Ok(store.remove_api_token(&id).await?) })?;
+    if !existed {
         let what = "API token";
         return Err(operator::Error::Unknown { what, id }.into());
     }
     let mut out = anstream::stdout();
     let written = match as_json {
-        true => writeln!(out, "{}", json!({ "revoked": [id] })),
-        false => writeln!(out, "Revoked {id}."),
+        true => writeln!(out, "{}", PlainJson(json!({ "revoked": [id] }))),
+        false => writeln!(out, "Revoked the API token {}.", Plain(id)),
     };
     written.and_then(|()| out.flush()).map_err(Error::Output)
 }
 
-fn shown(token: &ApiToken) -> serde_json::Value {
+fn in_json(token: &ApiToken) -> serde_json::Value {
     json!({
         "id": token.id,
         "label": token.label,

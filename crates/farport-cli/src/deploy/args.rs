@@ -5,61 +5,60 @@ use std::path::PathBuf;
 use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
 
-/// Bring the server to where it runs: Cloudflare, a container, a machine
+/// Deploy the server to Cloudflare Workers, or write the files for Docker, systemd or Fly.io
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  farport deploy                       Build the worker and deploy it to Cloudflare
-  farport deploy --dry-run             Everything but sending it
-  farport deploy --env staging         To an environment of wrangler.jsonc
-  farport deploy --target docker       Write a Dockerfile: a static program, no root, no shell
-  farport deploy --target systemd      Write a unit for a Linux machine
-  farport deploy --target fly          Write a fly.toml for Fly.io, and the Dockerfile it builds
+  farport deploy                      Build the Worker and deploy it to Cloudflare
+  farport deploy --dry-run            Build the Worker and print its size
+  farport deploy --env staging        Deploy to an environment in wrangler.jsonc
+  farport deploy --target docker      Write a Dockerfile
 
-For Cloudflare it looks for the Rust target, worker-build, wrangler and an account, and says how to get
-what is missing. RUSTC, WORKER_BUILD and WRANGLER name others than those in PATH.
-
-A file that is there already and says something else is left alone, unless --force is given.")]
+For Cloudflare, farport checks the required tools first: the Rust target, wrangler and an account.
+To use other tools than those in PATH, set CARGO, RUSTC, WASM_BINDGEN_BIN or WRANGLER.")]
 pub(crate) struct DeployArgs {
-    /// Where to
+    /// Deployment target
     #[arg(long, value_name = "TARGET", default_value = "workers")]
     pub(crate) target: Target,
 
-    /// Write nothing and send nothing; say what would be done. A worker is built and measured
+    /// Print what would happen, without writing or uploading anything; a Worker is still built
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Environment of wrangler's configuration
+    /// Build the Worker into the folder `build` without wrangler
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) build_only: bool,
+
+    /// Environment in wrangler's configuration
     #[arg(long, short, value_name = "NAME")]
     pub(crate) env: Option<String>,
 
-    /// Set the secrets in this file along with the worker, NAME=value on each line; secrets that
-    /// it does not name stay
+    /// File of secrets to set together with the Worker, one NAME=value per line
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) secrets_file: Option<PathBuf>,
 
-    /// Write over files that say something else
+    /// Overwrite existing files with different contents
     #[arg(long)]
     pub(crate) force: bool,
 
-    /// Binary to run, in a crate that has several
+    /// Binary to run [default: the only one, or `default-run` in Cargo.toml]
     #[arg(long, value_name = "NAME")]
     pub(crate) bin: Option<String>,
 
-    /// Print what was done as one line of JSON
+    /// Print the result as one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Where a server runs.
+/// A deployment target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Target {
     /// Cloudflare Workers
     Workers,
-    /// A container image
+    /// Container image; writes a Dockerfile
     Docker,
-    /// A service of a Linux machine
+    /// Linux service; writes a unit file
     Systemd,
-    /// Fly.io
+    /// Fly.io; writes fly.toml and a Dockerfile
     Fly,
 }

@@ -1,4 +1,4 @@
-//! A container image.
+//! The files for a container image.
 
 use super::native::{Facts, Plan, Step};
 use super::text::{fill, in_shell};
@@ -7,7 +7,7 @@ use super::write::File;
 /// The name of the file in the project's folder.
 pub(super) const DOCKERFILE: &str = "Dockerfile";
 
-/// The files, and the commands that build and run the image.
+/// Returns the files, and the commands that build and run the image.
 pub(super) fn plan(facts: &Facts<'_>) -> Plan {
     let name = &facts.project.name;
     let dockerfile = match facts.folder.components().next() {
@@ -20,21 +20,21 @@ pub(super) fn plan(facts: &Facts<'_>) -> Plan {
         next: vec![
             Step::new(
                 format!("docker build {dockerfile}-t {name} {context}"),
-                "build it",
+                "build the image",
             ),
             Step::new(
                 format!(
                     "docker run --read-only --cap-drop ALL --security-opt no-new-privileges \
                      -p 127.0.0.1:8787:8787 -v {name}:/state --env-file .prod.vars {name}"
                 ),
-                "run it, at http://localhost:8787/mcp; .prod.vars has its variables, NAME=value \
-                 without quotes: FARPORT_PUBLIC_URL once others reach it, and secrets",
+                "run it at http://localhost:8787/mcp; .prod.vars contains variables, NAME=value \
+                 without quotes: secrets, and FARPORT_PUBLIC_URL for a public server",
             ),
         ],
     }
 }
 
-/// The files that an image is built from.
+/// Returns the files that Docker builds the image from.
 pub(super) fn files(facts: &Facts<'_>) -> Vec<File> {
     let project = facts.project;
     let settings = match facts.has_settings {

@@ -1,34 +1,36 @@
-//! Why a server was not deployed, and what to do about it.
+//! Why `farport deploy` wrote no files.
 
 use std::path::PathBuf;
 
 use crate::error::FileError;
 
-/// Why a server was not deployed.
+/// Why `farport deploy` wrote no files.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{} there already, and say{} something else", files(.paths), if .paths.len() == 1 { "s" } else { "" })]
+    #[error("{} with different contents", files(.paths))]
     Differs { paths: Vec<PathBuf> },
     #[error(transparent)]
     File(#[from] FileError),
 }
 
-/// Some files as the subject of a sentence.
+/// Lists files, followed by the verb.
 fn files(paths: &[PathBuf]) -> String {
     let names: Vec<_> = paths
         .iter()
         .map(|path| format!("`{}`", path.display()))
         .collect();
-    let verb = if paths.len() == 1 { "is" } else { "are" };
-    format!("{} {verb}", names.join(", "))
+    match &names[..] {
+        [name] => format!("{name} already exists"),
+        names => format!("{} already exist", names.join(", ")),
+    }
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Differs { .. } => {
-                "nothing was written; `--force` writes over what is there, which git then shows"
+                "farport wrote nothing; use `--force` to overwrite, then compare with `git diff`"
                     .to_owned()
             }
             Self::File(_) => return None,

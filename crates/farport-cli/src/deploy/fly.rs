@@ -1,14 +1,14 @@
-//! Fly.io.
+//! The files for Fly.io.
 
 use super::docker::{self, DOCKERFILE};
 use super::native::{Facts, Plan, Step};
 use super::text::fill;
 use super::write::File;
 
-/// The files, and the commands that bring the server to Fly.
+/// Returns the files, and the commands that deploy the server to Fly.io.
 pub(super) fn plan(facts: &Facts<'_>) -> Plan {
     let project = facts.project;
-    // Fly's names are DNS labels.
+    // Names on Fly.io are DNS labels.
     let app = project.name.to_ascii_lowercase().replace('_', "-");
     let text = fill(
         include_str!("files/fly.toml"),
@@ -18,7 +18,7 @@ pub(super) fn plan(facts: &Facts<'_>) -> Plan {
             ("DOCKERFILE", &facts.path(DOCKERFILE)),
         ],
     );
-    // Fly builds from the folder of fly.toml.
+    // Fly.io builds in the folder of fly.toml.
     let mut files = docker::files(facts);
     files.push(File {
         path: project.workspace.join("fly.toml"),
@@ -29,21 +29,21 @@ pub(super) fn plan(facts: &Facts<'_>) -> Plan {
         up => format!("cd {up} && "),
     };
     let mut next = vec![
-        Step::new(format!("{into}fly apps create {app}"), "once"),
+        Step::new(format!("{into}fly apps create {app}"), "only once"),
         Step::new(
             format!("fly volumes create state --app {app} --size 1"),
-            "once: where sessions and sign-ins are kept",
+            "only once: the volume for sessions and sign-ins",
         ),
     ];
     if facts.variables.is_some() {
         next.push(Step::new(
             format!("fly secrets import --app {app} < .prod.vars"),
-            "the variables of .dev.vars.example with their values, NAME=value without quotes",
+            "the variables in .dev.vars.example with values, NAME=value without quotes",
         ));
     }
     next.push(Step::new(
         format!("{into}fly deploy --ha=false"),
-        "one machine, at the address in fly.toml",
+        "start one machine, at the URL in fly.toml",
     ));
     Plan { files, next }
 }

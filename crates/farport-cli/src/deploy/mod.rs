@@ -1,8 +1,8 @@
-//! `farport deploy`: bringing a project to where it runs.
+//! `farport deploy`.
 //!
-//! For Cloudflare the crate is built, measured and handed to wrangler ([`crate::worker`]). For
-//! everywhere else ([`native`]) the files are written that the platform's own tools work from, and
-//! the commands are named. What a file of the user's own says is never lost ([`write`]).
+//! For Cloudflare, farport builds and measures the crate, and runs wrangler ([`crate::worker`]). For
+//! other targets ([`native`]), it writes the files that the platform's tools need, and prints the
+//! commands to run. It never overwrites a user's file without `--force` ([`write`]).
 
 pub(crate) mod args;
 mod docker;

@@ -1,5 +1,5 @@
-//! What all targets but Cloudflare's have in common: files that the platform's tools work from,
-//! and commands to go on with.
+//! The targets other than Cloudflare Workers: farport writes files for the platform's tools, and prints
+//! the commands to run next.
 
 use std::path::{Path, PathBuf};
 
@@ -10,26 +10,26 @@ use super::{Error, docker, fly, systemd};
 use crate::error::FileError;
 use crate::project::Project;
 
-/// Where a server runs.
+/// A target that farport writes files for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum FileTarget {
     /// A container image.
     Docker,
-    /// A service of a Linux machine.
+    /// A Linux service.
     Systemd,
     /// Fly.io.
     Fly,
 }
 
-/// What is known of a project.
+/// The facts about a project that the files depend on.
 #[derive(Debug)]
 pub(super) struct Facts<'a> {
     pub(super) project: &'a Project,
-    /// The project's folder, seen from its workspace's. Empty where they are the same.
+    /// The project's folder, relative to its workspace. Empty if they are the same.
     pub(super) folder: PathBuf,
-    /// Whether there is a `farport.toml`.
+    /// Whether the project has a `farport.toml`.
     pub(super) has_settings: bool,
-    /// The text of `.dev.vars.example`: variables that the server takes, without their values.
+    /// The text of `.dev.vars.example`, which lists the server's variables without values.
     pub(super) variables: Option<String>,
 }
 
@@ -51,13 +51,13 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// A path of the project, seen from the workspace, with slashes.
+    /// Returns a path in the project relative to the workspace, with slashes.
     pub(super) fn path(&self, name: &str) -> String {
         let path = self.folder.join(name);
         path.to_string_lossy().replace('\\', "/")
     }
 
-    /// The same from the project's own folder, for a shell whose working folder that is.
+    /// Returns the path of the workspace relative to the project's folder.
     pub(super) fn workspace_from_here(&self) -> String {
         match self.folder.components().count() {
             0 => ".".to_owned(),
@@ -66,18 +66,18 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// What to write, and how to go on.
+/// The files to write, and the commands to run next.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) files: Vec<File>,
     pub(super) next: Vec<Step>,
 }
 
-/// A command for the user.
+/// A command for the user to run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Step {
     pub(crate) command: String,
-    /// What it does, or what to mind.
+    /// A short explanation. May be empty.
     pub(crate) note: &'static str,
 }
 
@@ -90,37 +90,37 @@ impl Step {
     }
 }
 
-/// What was done.
+/// The result of a deployment to a target that farport writes files for.
 #[derive(Debug, Serialize)]
 pub(crate) struct Prepared {
     pub(crate) files: Vec<Written>,
     pub(crate) next: Vec<Step>,
-    /// What the image cannot be built from: folders of crates outside the workspace.
+    /// Folders of crates outside the workspace, which Docker cannot copy into the image.
     pub(crate) out_of_reach: Vec<PathBuf>,
 }
 
-/// What became of a file.
+/// A file and what farport did with it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Written {
     pub(crate) path: PathBuf,
     pub(crate) outcome: Outcome,
 }
 
-/// Writes what a place needs.
+/// Writes the files for a target.
 pub(crate) fn prepare(
     project: &Project,
-    place: Place,
+    target: FileTarget,
     force: bool,
     dry_run: bool,
 ) -> Result<Prepared, Error> {
     let facts = Facts::of(project)?;
-    let plan = match place {
-        Place::Docker => docker::plan(&facts),
-        Place::Systemd => systemd::plan(&facts),
-        Place::Fly => fly::plan(&facts),
+    let plan = match target {
+        FileTarget::Docker => docker::plan(&facts),
+        FileTarget::Systemd => systemd::plan(&facts),
+        FileTarget::Fly => fly::plan(&facts),
     };
     let outcomes = write::write(&plan.files, force, dry_run)?;
-    let in_image = place != Place::Systemd;
+    let in_image = target != FileTarget::Systemd;
     let outside = |folder: &&PathBuf| in_image && !folder.starts_with(&project.workspace);
     Ok(Prepared {
         files: plan

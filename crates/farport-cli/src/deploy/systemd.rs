@@ -1,10 +1,10 @@
-//! A service of a Linux machine.
+//! The files for a Linux service.
 
 use super::native::{Facts, Plan, Step};
 use super::text::fill;
 use super::write::File;
 
-/// The files, and the commands that install the service.
+/// Returns the files, and the commands that install the service.
 pub(super) fn plan(facts: &Facts<'_>) -> Plan {
     let project = facts.project;
     let (name, binary) = (&*project.name, &*project.binary);
@@ -19,7 +19,7 @@ pub(super) fn plan(facts: &Facts<'_>) -> Plan {
     let mut next = vec![
         Step::new(
             "cargo build --release",
-            "build it, on a machine like that one",
+            "on a machine with the same system as the server's",
         ),
         Step::new(
             format!("sudo install -D {target}/release/{binary} /usr/local/bin/{binary}"),
@@ -27,7 +27,7 @@ pub(super) fn plan(facts: &Facts<'_>) -> Plan {
         ),
         Step::new(
             format!("sudo install -D -m 600 {name}.env.example /etc/{name}/env"),
-            "once; then fill it in",
+            "only once; then edit the file",
         ),
     ];
     if facts.has_settings {
@@ -42,9 +42,9 @@ pub(super) fn plan(facts: &Facts<'_>) -> Plan {
         Step::new("sudo systemctl daemon-reload", ""),
         Step::new(
             format!("sudo systemctl enable {name} && sudo systemctl restart {name}"),
-            "start it, at http://localhost:8787/mcp",
+            "start the service at http://localhost:8787/mcp",
         ),
-        Step::new(format!("journalctl -u {name} -f"), "read its log"),
+        Step::new(format!("journalctl -u {name} -f"), "show the log"),
     ]);
     Plan {
         files: vec![
@@ -61,10 +61,10 @@ pub(super) fn plan(facts: &Facts<'_>) -> Plan {
     }
 }
 
-/// An example of `.dev.vars` without the words about where to copy it.
+/// Removes the first paragraph of `.dev.vars.example`, which explains where to copy it.
 fn without_first_paragraph(example: &str) -> String {
     match example.split_once("\n\n") {
-        Some((words, rest)) if words.lines().all(|line| line.starts_with('#')) => rest.to_owned(),
+        Some((first, rest)) if first.lines().all(|line| line.starts_with('#')) => rest.to_owned(),
         _ => example.to_owned(),
     }
 }

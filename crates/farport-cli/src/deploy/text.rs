@@ -1,6 +1,6 @@
-//! Filling in the texts that are written.
+//! Placeholders in the files to write.
 
-/// A text with `@NAME@` replaced by what stands for it, for each of the pairs.
+/// Replaces `@NAME@` with its value, for each pair of name and value.
 pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
     let mut filled = text.to_owned();
     for (name, value) in values {
@@ -9,7 +9,7 @@ pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
     filled
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell.
 pub(super) fn in_shell(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '~');
     match !word.is_empty() && word.chars().all(plain) && !word.starts_with('~') {

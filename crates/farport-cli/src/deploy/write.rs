@@ -1,4 +1,4 @@
-//! Writing files beside those of the user.
+//! Writes files into the user's project.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -13,34 +13,34 @@ use crate::error::FileError;
 /// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct File {
-    /// Where, absolute.
+    /// The absolute path.
     pub(super) path: PathBuf,
     pub(super) text: String,
 }
 
-/// What became of a file.
+/// What farport did with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Outcome {
-    /// It was not there.
+    /// Created it.
     New,
-    /// It was there, and said the same.
+    /// Left it unchanged, because it already had the same contents.
     Same,
-    /// It said something else, and was written over.
+    /// Overwrote it.
     Replaced,
 }
 
-/// Writes the files, all or none: a file that says something else is in the way unless `force`.
-/// With `dry_run` nothing is written, and the answer is what would become of each.
+/// Writes all files, or none if a file exists with different contents and `force` is not set. With
+/// `dry_run`, writes nothing and returns what would happen to each file.
 pub(super) fn write(files: &[File], force: bool, dry_run: bool) -> Result<Vec<Outcome>, Error> {
-    let outcomes = files.iter().map(look).collect::<Result<Vec<_>, _>>()?;
+    let outcomes = files.iter().map(outcome).collect::<Result<Vec<_>, _>>()?;
     let both = || files.iter().zip(&outcomes);
-    let in_the_way: Vec<_> = both()
+    let different: Vec<_> = both()
         .filter(|(_, outcome)| **outcome == Outcome::Replaced && !force)
         .map(|(file, _)| file.path.clone())
         .collect();
-    if !in_the_way.is_empty() {
-        return Err(Error::Differs { paths: in_the_way });
+    if !different.is_empty() {
+        return Err(Error::Differs { paths: different });
     }
     for (file, outcome) in both() {
         if !dry_run && *outcome != Outcome::Same {
@@ -50,34 +50,34 @@ pub(super) fn write(files: &[File], force: bool, dry_run: bool) -> Result<Vec<Ou
     Ok(outcomes)
 }
 
-fn look(file: &File) -> Result<Outcome, Error> {
+fn outcome(file: &File) -> Result<Outcome, Error> {
     match fs::read(&file.path) {
-        Ok(there) if there == file.text.as_bytes() => Ok(Outcome::Same),
+        Ok(existing) if existing == file.text.as_bytes() => Ok(Outcome::Same),
         Ok(_) => Ok(Outcome::Replaced),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Outcome::New),
         Err(error) => Err(FileError::of("read", &file.path)(error).into()),
     }
 }
 
-/// Puts a file in its place in one move, so that nobody finds half of it.
+/// Writes a file atomically, so that no reader sees half of it.
 fn put(file: &File) -> std::io::Result<()> {
     let folder = file.path.parent().unwrap_or(Path::new("."));
     let mut new = NamedTempFile::new_in(folder)?;
     new.write_all(file.text.as_bytes())?;
-    readable(new.as_file())?;
+    make_readable(new.as_file())?;
     new.persist(&file.path)?;
     Ok(())
 }
 
-/// A temporary file is its owner's alone; these are for everybody who works on the project.
+/// Makes a file readable for every user. Only the owner can read a temporary file.
 #[cfg(unix)]
-fn readable(file: &fs::File) -> std::io::Result<()> {
+fn make_readable(file: &fs::File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn readable(_: &fs::File) -> std::io::Result<()> {
+fn make_readable(_: &fs::File) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_says_something_else_stays_unless_force_is_given_and_then_all_or_none() {
+    fn different_files_are_kept_without_force_and_all_or_none_is_written() {
         let root = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| File {
             path: root.path().join(name),
@@ -106,7 +106,11 @@ mod tests {
         fs::write(root.path().join("b"), "mine").unwrap();
         let files = [file("c", "3"), file("b", "2")];
         let error = write(&files, false, false).unwrap_err();
-        assert!(error.to_string().contains("/b` is there"), "{error}");
+        let message = error.to_string();
+        assert!(
+            message.ends_with("/b` already exists with different contents"),
+            "{message}"
+        );
         assert_eq!((read("c"), read("b").as_deref()), (None, Some("mine")));
         assert_eq!(write(&files, true, true).unwrap(), [new, replaced]);
         assert_eq!(read("b").as_deref(), Some("mine"));

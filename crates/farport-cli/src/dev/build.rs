@@ -1,4 +1,4 @@
-//! Building with cargo, whose progress and diagnostics go to the terminal as they are.
+//! Builds with cargo. Cargo's progress and diagnostics go to the terminal.
 
 use std::fs;
 use std::path::Path;
@@ -14,14 +14,14 @@ use super::{Error, guard};
 use crate::env_vars;
 use crate::project::Project;
 
-/// How to build.
+/// The build options.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Profile {
     pub(super) release: bool,
     pub(super) color: ColorChoice,
 }
 
-/// Builds the project's binary. `None` when that failed, or was stopped: cargo has said why.
+/// Builds the project's binary. Returns `None` if the build failed or was stopped; cargo prints the reason.
 pub(super) async fn build(
     project: &Project,
     profile: Profile,
@@ -57,8 +57,8 @@ pub(super) async fn build(
         loop {
             let line = tokio::select! {
                 line = lines.next_line() => line.map_err(cannot_read)?,
-                () = stop.wanted() => {
-                    guard::ask_group_to_end(&child);
+                () = stop.requested() => {
+                    guard::terminate_group(&child);
                     break;
                 }
             };
@@ -66,7 +66,7 @@ pub(super) async fn build(
                 Some(Ok(Message::CompilerArtifact(artifact))) => {
                     binary = executable(&artifact, &project.binary).or(binary);
                 }
-                // Other messages, and what build scripts print.
+                // Other messages, and the output of build scripts.
                 Some(_) => {}
                 None => break,
             }

@@ -1,8 +1,9 @@
-//! Carries out what the machine decides.
+//! Executes the actions of the state machine.
 
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::ColorChoice;
@@ -18,36 +19,36 @@ use super::watch::Watcher;
 use super::{Error, messages};
 use crate::project::Project;
 
-/// How to build.
+/// The build options.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// The binary that was asked for, in a crate that has several.
+    /// The binary in `--bin`.
     pub(crate) binary: Option<String>,
     /// Whether to optimize.
     pub(crate) release: bool,
-    /// When cargo uses colour.
+    /// When cargo uses color.
     pub(crate) color: ColorChoice,
 }
 
-/// What a task reports.
+/// A report of a task.
 #[derive(Debug)]
 pub(super) enum Report {
     Event(Event),
     Built(Result<Built, Error>),
 }
 
-/// What came of a build.
+/// The result of a build.
 #[derive(Debug)]
 pub(super) struct Built {
-    /// The project, when its manifests had changed.
+    /// The project, if its manifests have changed.
     project: Option<Project>,
-    /// What was built. Absent when that failed.
+    /// The binary. `None` if the build failed.
     binary: Option<Binary>,
 }
 
-/// Serves a project until a signal comes. Nothing that was started is left then.
+/// Serves a project until a signal arrives, and ends all child processes before it returns.
 ///
-/// To be run on a thread that lives as long as the process: what it starts ends with that thread.
+/// Call this on a thread that lives as long as the process: child processes end with their thread.
 pub(crate) async fn run(
     project: Project,
     sockets: Vec<TcpListener>,
@@ -66,6 +67,8 @@ pub(crate) async fn run(
         reports,
         stop,
         since: Instant::now(),
+        changed: Vec::new(),
+        announced: false,
     };
     let (mut machine, first) = Machine::new();
     driver.act(&mut machine, vec![first]);
@@ -73,12 +76,12 @@ pub(crate) async fn run(
         .drive(&mut machine, &mut reported, &mut signals)
         .await;
 
-    // Nobody is left to hear it when all tasks have ended.
-    let _ = stopping.send(Stopping::Asked);
+    // This fails if all tasks have ended.
+    let _ = stopping.send(Stopping::Graceful);
     loop {
         tokio::select! {
             ended = driver.tasks.join_next() => if ended.is_none() { return result },
-            // Asked twice, it does not wait for anybody.
+            // A second signal ends everything immediately.
             () = signals.next() => drop(stopping.send(Stopping::Now)),
         }
     }
@@ -90,18 +93,22 @@ struct Driver {
     watcher: Watcher,
     sockets: Vec<TcpListener>,
     options: Options,
-    /// Builds and servers, each followed to its end.
+    /// The running builds and servers.
     tasks: JoinSet<()>,
-    /// How to retire each server.
+    /// Stops each server.
     serving: HashMap<Id, oneshot::Sender<()>>,
     reports: mpsc::UnboundedSender<Report>,
     stop: Stop,
-    /// The last change.
+    /// The time of the last change.
     since: Instant,
+    /// The files of the last change.
+    changed: Vec<PathBuf>,
+    /// Whether a server has printed its URLs.
+    announced: bool,
 }
 
 impl Driver {
-    /// Goes on until a signal comes.
+    /// Runs until a signal arrives.
     async fn drive(
         &mut self,
         machine: &mut Machine,
@@ -134,11 +141,10 @@ impl Driver {
     fn act(&mut self, machine: &mut Machine, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Tell(message) => {
-                    if matches!(message, Message::Changed(_)) {
-                        self.since = Instant::now();
-                    }
-                    messages::tell(&message, &self.project.root, self.since.elapsed());
+                Action::Print(message) => {
+                    self.announced |= matches!(message, Message::Serving { .. });
+                    let changed = messages::list(&self.changed, &self.project.root);
+                    messages::print(&message, &changed, self.since.elapsed());
                 }
                 Action::Build(change) => self.build(change),
                 Action::Start(id, binary) => {
@@ -147,9 +153,9 @@ impl Driver {
                         self.act(machine, actions);
                     }
                 }
-                Action::Retire(id) => {
+                Action::Stop(id) => {
                     if let Some(retire) = self.serving.remove(&id) {
-                        // It may have ended in this moment.
+                        // This fails if the server has just ended.
                         let _ = retire.send(());
                     }
                 }
@@ -158,17 +164,19 @@ impl Driver {
     }
 
     fn build(&mut self, change: Change) {
+        self.since = Instant::now();
+        self.changed = change.paths;
         let (project, options) = (Arc::clone(&self.project), self.options.clone());
         let (reports, stop) = (self.reports.clone(), self.stop.clone());
         self.tasks.spawn(async move {
             let built = rebuild(project, options, change.manifests, stop).await;
-            // Nobody listens any more when everything is being stopped.
+            // This fails if farport is stopping.
             let _ = reports.send(Report::Built(built));
         });
     }
 
     fn start(&mut self, id: Id, binary: &Binary) -> Result<(), Error> {
-        let server = Server::start(id, binary, &self.project, &self.sockets)?;
+        let server = Server::start(id, binary, &self.project, &self.sockets, self.announced)?;
         let (retire, retired) = oneshot::channel();
         self.serving.insert(id, retire);
         let (reports, stop) = (self.reports.clone(), self.stop.clone());
@@ -177,7 +185,7 @@ impl Driver {
     }
 }
 
-/// Builds a project, after asking cargo about it again if its manifests have changed.
+/// Builds a project. Loads cargo's metadata again first if manifests have changed.
 async fn rebuild(
     mut project: Arc<Project>,
     options: Options,
@@ -200,7 +208,7 @@ async fn rebuild(
                     binary: None,
                 });
             }
-            // The process is going down.
+            // The runtime is shutting down.
             Err(_) => {
                 return Ok(Built {
                     project: None,
@@ -220,7 +228,7 @@ async fn rebuild(
     })
 }
 
-/// An error and its causes, in one line.
+/// Formats an error and its causes on one line.
 fn explain(error: &Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
@@ -250,7 +258,7 @@ impl Signals {
         })
     }
 
-    /// Waits for one.
+    /// Waits for a signal.
     pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

@@ -1,4 +1,4 @@
-//! Why `farport dev` could not go on, and what to do about it.
+//! Why `farport dev` failed.
 
 use std::ffi::OsString;
 use std::io;
@@ -8,7 +8,7 @@ use crate::error::FileError;
 
 use crate::{project, worker};
 
-/// Why `farport dev` could not go on, or could not start a server.
+/// Why `farport dev` failed, or could not start a server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
@@ -16,25 +16,25 @@ pub(crate) enum Error {
 
     #[error(transparent)]
     Worker(#[from] worker::Error),
-    #[error("wrangler has ended ({how})")]
+    #[error("wrangler exited ({how})")]
     WranglerEnded { how: String },
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("cannot start `{}`", .program.display())]
+    #[error("cannot run `{}`", .program.display())]
     Start {
         program: OsString,
         #[source]
         source: io::Error,
     },
-    #[error("cannot ask the system to end this process together with its parent")]
+    #[error("cannot request a signal for the end of the parent process")]
     Guard(#[source] io::Error),
-    #[error("cannot hand the listening sockets to a server")]
+    #[error("cannot pass the listening sockets to the server")]
     Socket(#[source] io::Error),
-    #[error("cannot make a temporary folder")]
+    #[error("cannot create a temporary folder")]
     Scratch(#[source] io::Error),
-    #[error("cannot receive signals")]
+    #[error("cannot handle signals")]
     Signals(#[source] io::Error),
-    #[error("cannot watch for changes")]
+    #[error("cannot watch the project's files")]
     Watch(#[source] notify::Error),
 
     #[error("cannot read `{}`", .path.display())]
@@ -43,22 +43,22 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
-    /// The line itself may hold a secret.
-    #[error("line {line} of `{}` is not of the form NAME=value", .path.display())]
+    /// The line may contain a secret, so the message does not repeat it.
+    #[error("invalid line {line} in `{}`: expected NAME=value", .path.display())]
     VarsLine { path: PathBuf, line: usize },
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Project(error) => return error.hint(),
             Self::Worker(error) => return error.hint(),
-            Self::WranglerEnded { .. } => "it has said why, above".to_owned(),
+            Self::WranglerEnded { .. } => "see wrangler's messages above".to_owned(),
             Self::Watch(error) if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) => {
-                "the system lets this user watch no more folders: raise `fs.inotify.max_user_watches`".to_owned()
+                "increase the limit `fs.inotify.max_user_watches`".to_owned()
             }
-            Self::VarsLine { .. } => "put values with spaces or `#` in quotes".to_owned(),
+            Self::VarsLine { .. } => "quote values that contain spaces or `#`".to_owned(),
             Self::Start { .. }
             | Self::File(_)
             | Self::Guard(_)

@@ -1,4 +1,4 @@
-//! Starting programs that do not outlive this one, and ending them.
+//! Starts programs that do not outlive this process, and ends them.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::{Child, Command};
 
-/// A command for a program that the system ends when this process ends, however that comes
-/// (see `commands/guarded.rs`). It leads a process group of its own, so that ctrl-c in the
-/// terminal reaches this process alone, and has no input.
+/// Creates a command for a program that the system ends together with this process, even if this process is
+/// killed (see `commands/guarded.rs`). The program has no input. It leads its own process group, so that
+/// Ctrl-C in the terminal only reaches this process.
 ///
-/// The thread that spawns it has to live as long as this process.
+/// The thread that spawns it must live as long as this process.
 pub(super) fn command(program: &OsStr, listen_pid: bool) -> Command {
     let mut command = Command::new(this_program());
     command
@@ -27,7 +27,7 @@ pub(super) fn command(program: &OsStr, listen_pid: bool) -> Command {
     command
 }
 
-/// The program this process runs, also when its file has been replaced since.
+/// Returns the program of this process, even if its file has been replaced.
 fn this_program() -> PathBuf {
     match cfg!(target_os = "linux") {
         true => "/proc/self/exe".into(),
@@ -36,29 +36,29 @@ fn this_program() -> PathBuf {
 }
 
 fn pid(child: &Child) -> Option<Pid> {
-    // Absent once the child has been waited for: nobody else gets its signal then.
+    // `None` after the process was reaped, so that no other process receives the signal.
     child
         .id()
         .and_then(|id| i32::try_from(id).ok())
         .and_then(Pid::from_raw)
 }
 
-/// Asks a program to end.
-pub(super) fn ask_to_end(child: &Child) {
+/// Sends SIGTERM to a program.
+pub(super) fn terminate(child: &Child) {
     if let Some(pid) = pid(child) {
-        // It fails when the program has just ended, which is what was wanted.
+        // This fails if the program has just ended.
         let _ = kill_process(pid, Signal::TERM);
     }
 }
 
-/// Asks a program and everything it started to end.
-pub(super) fn ask_group_to_end(child: &Child) {
+/// Sends SIGTERM to a program and its child processes.
+pub(super) fn terminate_group(child: &Child) {
     if let Some(pid) = pid(child) {
         let _ = kill_process_group(pid, Signal::TERM);
     }
 }
 
-/// Ends a program and everything it started.
+/// Kills a program and its child processes.
 pub(super) fn kill_group(child: &Child) {
     if let Some(pid) = pid(child) {
         let _ = kill_process_group(pid, Signal::KILL);

@@ -1,21 +1,22 @@
-//! When to build, start and retire: decided here, without I/O, carried out by the driver.
+//! The state machine that decides when to build, and when to start and stop servers. It does no I/O; the
+//! driver executes its actions.
 //!
-//! Rules: one build at a time, and a change during a build means one more build after it. A
-//! server that serves is retired only once another is ready. A build that fails, and a server
-//! that ends before it is ready, leave what serves alone.
+//! Rules: There is one build at a time. A change during a build causes one more build after it. The current
+//! server stops only when its replacement is ready. It keeps serving if a build fails, or if the
+//! replacement exits before it is ready.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-/// Names a server that was started.
+/// Identifies a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Id(pub(super) u64);
 
-/// What a build made.
+/// The result of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Binary {
     pub(super) path: PathBuf,
-    /// When cargo wrote it: it stays when a build finds nothing to do.
+    /// The time when cargo wrote it. A build without changes does not write it again.
     pub(super) written: SystemTime,
 }
 
@@ -23,12 +24,12 @@ pub(super) struct Binary {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Change {
     pub(super) paths: Vec<PathBuf>,
-    /// Among them are settings that a server reads when it starts.
+    /// Whether they include settings that a server reads when it starts.
     pub(super) settings: bool,
-    /// Among them are manifests: what is built and watched may be different now.
+    /// Whether they include manifests, which affect what farport builds and watches.
     pub(super) manifests: bool,
-    /// It is `Cargo.lock` alone, which builds write too.
-    pub(super) lock_alone: bool,
+    /// Whether only `Cargo.lock` changed, which builds also write.
+    pub(super) only_lock: bool,
 }
 
 impl Change {
@@ -38,44 +39,43 @@ impl Change {
         self.paths.dedup();
         self.settings |= other.settings;
         self.manifests |= other.manifests;
-        self.lock_alone &= other.lock_alone;
+        self.only_lock &= other.only_lock;
     }
 }
 
-/// What happened.
+/// An input of the machine.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Event {
     Changed(Change),
-    /// A build ended; with a binary if it succeeded.
+    /// A build ended, with a binary if it succeeded.
     Built(Option<Binary>),
     /// A server accepts connections.
     Ready(Id),
-    /// A server that was told to end accepts no more connections.
+    /// A stopping server no longer accepts connections.
     Left(Id),
-    /// A server is running, but has not accepted connections for a while.
+    /// A server is running, but does not accept connections yet.
     Slow(Id),
-    /// A server ended, or could not be started; how, in words.
+    /// A server exited or could not start, with the reason.
     Ended(Id, String),
 }
 
-/// What to do.
+/// An output of the machine.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Build(Change),
     Start(Id, Binary),
-    Retire(Id),
-    Tell(Message),
+    Stop(Id),
+    Print(Message),
 }
 
-/// What the user is to know.
+/// A message for the user.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Message {
-    Changed(Vec<PathBuf>),
     Serving { reloaded: bool },
-    NothingNew,
+    Unchanged,
     BuildFailed { serving: bool },
     NotReady,
-    EndedAtStart { how: String, serving: bool },
+    StartFailed { why: String, serving: bool },
     Ended { how: String },
 }
 
@@ -83,33 +83,33 @@ pub(super) enum Message {
 enum Build {
     Idle,
     Running,
-    /// Running, but the sources changed since.
+    /// Running, but sources have changed in the meantime.
     Stale(Change),
 }
 
-/// A server and what it was made of.
+/// A server and its binary.
 #[derive(Debug)]
 struct Server {
     id: Id,
     binary: Binary,
 }
 
-/// Decides.
+/// The state machine.
 #[derive(Debug)]
 pub(super) struct Machine {
     build: Build,
-    /// Settings changed since the last server was started.
+    /// Whether settings have changed since the last server started.
     settings_changed: bool,
     serving: Option<Server>,
     starting: Option<Server>,
     served_before: bool,
-    /// The server that still accepts connections beside the one that is to replace it.
+    /// The previous server, while it still accepts connections next to its replacement.
     leaving: Option<Id>,
     last_id: u64,
 }
 
 impl Machine {
-    /// A machine at its beginning, and what to do first.
+    /// Creates a machine, and returns it with its first action.
     pub(super) fn new() -> (Self, Action) {
         let machine = Self {
             build: Build::Running,
@@ -123,24 +123,24 @@ impl Machine {
         (machine, Action::Build(Change::default()))
     }
 
-    /// Takes in what happened and answers what to do about it, in order.
+    /// Processes an event and returns the actions to execute, in order.
     pub(super) fn advance(&mut self, event: Event) -> Vec<Action> {
         match event {
             Event::Changed(change) => self.changed(change),
             Event::Built(binary) => self.built(binary),
             Event::Ready(id) => self.ready(id),
             Event::Left(id) => self.left(id),
-            Event::Slow(id) if self.is_starting(id) => vec![Action::Tell(Message::NotReady)],
+            Event::Slow(id) if self.is_starting(id) => vec![Action::Print(Message::NotReady)],
             Event::Slow(_) => Vec::new(),
-            Event::Ended(id, how) => self.ended(id, how),
+            Event::Ended(id, why) => self.ended(id, why),
         }
     }
 
     fn changed(&mut self, change: Change) -> Vec<Action> {
         self.settings_changed |= change.settings;
         match &mut self.build {
-            Build::Idle => self.build_anew(change),
-            _ if change.lock_alone => Vec::new(),
+            Build::Idle => self.rebuild(change),
+            _ if change.only_lock => Vec::new(),
             Build::Running => {
                 self.build = Build::Stale(change);
                 Vec::new()
@@ -152,26 +152,23 @@ impl Machine {
         }
     }
 
-    fn build_anew(&mut self, change: Change) -> Vec<Action> {
+    fn rebuild(&mut self, change: Change) -> Vec<Action> {
         self.build = Build::Running;
-        vec![
-            Action::Tell(Message::Changed(change.paths.clone())),
-            Action::Build(change),
-        ]
+        vec![Action::Build(change)]
     }
 
     fn built(&mut self, binary: Option<Binary>) -> Vec<Action> {
         if let Build::Stale(change) = std::mem::replace(&mut self.build, Build::Idle) {
-            return self.build_anew(change);
+            return self.rebuild(change);
         }
         let Some(binary) = binary else {
-            return vec![Action::Tell(Message::BuildFailed {
+            return vec![Action::Print(Message::BuildFailed {
                 serving: self.serving.is_some(),
             })];
         };
         let newest = self.starting.as_ref().or(self.serving.as_ref());
         if newest.is_some_and(|newest| newest.binary == binary) && !self.settings_changed {
-            return vec![Action::Tell(Message::NothingNew)];
+            return vec![Action::Print(Message::Unchanged)];
         }
         self.settings_changed = false;
         self.last_id += 1;
@@ -180,9 +177,8 @@ impl Machine {
             id,
             binary: binary.clone(),
         });
-        let retire = superseded.map(|server| Action::Retire(server.id));
-        retire
-            .into_iter()
+        let stop = superseded.map(|server| Action::Stop(server.id));
+        stop.into_iter()
             .chain([Action::Start(id, binary)])
             .collect()
     }
@@ -198,15 +194,15 @@ impl Machine {
         let old = std::mem::replace(&mut self.serving, self.starting.take());
         self.leaving = old.map(|server| server.id);
         match self.leaving {
-            Some(old) => vec![Action::Retire(old)],
+            Some(old) => vec![Action::Stop(old)],
             None => vec![self.serving_alone()],
         }
     }
 
-    /// From here on every connection is the newest server's.
+    /// From here on, the newest server accepts every connection.
     fn serving_alone(&mut self) -> Action {
         let reloaded = std::mem::replace(&mut self.served_before, true);
-        Action::Tell(Message::Serving { reloaded })
+        Action::Print(Message::Serving { reloaded })
     }
 
     fn left(&mut self, id: Id) -> Vec<Action> {
@@ -219,18 +215,18 @@ impl Machine {
         }
     }
 
-    fn ended(&mut self, id: Id, how: String) -> Vec<Action> {
+    fn ended(&mut self, id: Id, why: String) -> Vec<Action> {
         if self.is_starting(id) {
             self.starting = None;
             let serving = self.serving.is_some();
-            return vec![Action::Tell(Message::EndedAtStart { how, serving })];
+            return vec![Action::Print(Message::StartFailed { why, serving })];
         }
         if self.serving.as_ref().is_some_and(|server| server.id == id) {
             self.serving = None;
             self.leaving = None;
-            return vec![Action::Tell(Message::Ended { how })];
+            return vec![Action::Print(Message::Ended { how: why })];
         }
-        // One that was told to.
+        // This server was stopping.
         self.left(id)
     }
 }
@@ -239,7 +235,7 @@ impl Machine {
 mod tests {
     use std::time::Duration;
 
-    use super::Action::{Build, Retire, Start, Tell};
+    use super::Action::{Build, Print, Start, Stop};
     use super::*;
 
     fn binary(second: u64) -> Binary {
@@ -267,18 +263,17 @@ mod tests {
 
     fn building(names: &[&str]) -> Vec<Action> {
         let paths: Vec<PathBuf> = names.iter().map(PathBuf::from).collect();
-        let change = Change {
-            paths: paths.clone(),
+        vec![Build(Change {
+            paths,
             ..Change::default()
-        };
-        vec![Tell(Message::Changed(paths)), Build(change)]
+        })]
     }
 
     fn ended(id: u64) -> Event {
         Event::Ended(Id(id), "exit status: 1".into())
     }
 
-    /// Plays events to a machine that has just begun to build, and compares its answers.
+    /// Sends events to a new machine and compares its actions.
     fn check(story: impl IntoIterator<Item = (Event, Vec<Action>)>) {
         let (mut machine, first) = Machine::new();
         assert_eq!(first, Build(Change::default()));
@@ -287,64 +282,64 @@ mod tests {
         }
     }
 
-    /// The beginning of most stories: server 1 serves.
+    /// The events until server 1 serves.
     fn serving() -> Vec<(Event, Vec<Action>)> {
         vec![
             (built(1), vec![Start(Id(1), binary(1))]),
             (
                 Event::Ready(Id(1)),
-                vec![Tell(Message::Serving { reloaded: false })],
+                vec![Print(Message::Serving { reloaded: false })],
             ),
         ]
     }
 
     #[test]
-    fn the_old_server_is_retired_only_when_the_new_one_is_ready() {
+    fn the_old_server_stops_only_when_the_new_one_is_ready() {
         check(serving().into_iter().chain([
             (changed("a.rs"), building(&["a.rs"])),
             (built(2), vec![Start(Id(2), binary(2))]),
-            (Event::Ready(Id(2)), vec![Retire(Id(1))]),
+            (Event::Ready(Id(2)), vec![Stop(Id(1))]),
             (
                 Event::Left(Id(1)),
-                vec![Tell(Message::Serving { reloaded: true })],
+                vec![Print(Message::Serving { reloaded: true })],
             ),
             (ended(1), vec![]),
         ]));
     }
 
     #[test]
-    fn a_reload_is_told_when_every_connection_is_the_new_servers() {
+    fn a_reload_is_reported_when_the_new_server_accepts_every_connection() {
         check(serving().into_iter().chain([
             (changed("a.rs"), building(&["a.rs"])),
             (built(2), vec![Start(Id(2), binary(2))]),
-            (Event::Ready(Id(2)), vec![Retire(Id(1))]),
+            (Event::Ready(Id(2)), vec![Stop(Id(1))]),
             (changed("a.rs"), building(&["a.rs"])),
             (built(3), vec![Start(Id(3), binary(3))]),
-            (Event::Ready(Id(3)), vec![Retire(Id(2))]),
+            (Event::Ready(Id(3)), vec![Stop(Id(2))]),
             (ended(1), vec![]),
-            (ended(2), vec![Tell(Message::Serving { reloaded: true })]),
+            (ended(2), vec![Print(Message::Serving { reloaded: true })]),
         ]));
     }
 
     #[test]
-    fn a_failed_build_leaves_the_old_server_alone() {
+    fn the_old_server_keeps_serving_after_a_failed_build() {
         check(serving().into_iter().chain([
             (changed("a.rs"), building(&["a.rs"])),
             (
                 Event::Built(None),
-                vec![Tell(Message::BuildFailed { serving: true })],
+                vec![Print(Message::BuildFailed { serving: true })],
             ),
             (changed("a.rs"), building(&["a.rs"])),
             (built(3), vec![Start(Id(2), binary(3))]),
         ]));
         check([(
             Event::Built(None),
-            vec![Tell(Message::BuildFailed { serving: false })],
+            vec![Print(Message::BuildFailed { serving: false })],
         )]);
     }
 
     #[test]
-    fn changes_during_a_build_mean_one_more_build() {
+    fn changes_during_a_build_cause_one_more_build() {
         check([
             (changed("a.rs"), vec![]),
             (changed("b.rs"), vec![]),
@@ -355,77 +350,71 @@ mod tests {
     }
 
     #[test]
-    fn what_a_build_writes_means_no_other_build() {
+    fn the_files_that_a_build_writes_cause_no_build() {
         let lock = || Change {
-            lock_alone: true,
+            only_lock: true,
             ..source("Cargo.lock")
         };
         check(serving().into_iter().chain([
             (changed("Cargo.toml"), building(&["Cargo.toml"])),
             (Event::Changed(lock()), vec![]),
             (built(2), vec![Start(Id(2), binary(2))]),
-            (
-                Event::Changed(lock()),
-                vec![Tell(Message::Changed(lock().paths)), Build(lock())],
-            ),
+            (Event::Changed(lock()), vec![Build(lock())]),
         ]));
     }
 
     #[test]
-    fn a_server_that_ends_before_it_is_ready_leaves_the_old_one_alone() {
+    fn the_old_server_keeps_serving_if_the_new_one_does_not_start() {
         let how = || "exit status: 1".to_owned();
         check(serving().into_iter().chain([
             (changed("a.rs"), building(&["a.rs"])),
             (built(2), vec![Start(Id(2), binary(2))]),
             (
                 ended(2),
-                vec![Tell(Message::EndedAtStart {
-                    how: how(),
+                vec![Print(Message::StartFailed {
+                    why: how(),
                     serving: true,
                 })],
             ),
-            (ended(1), vec![Tell(Message::Ended { how: how() })]),
+            (ended(1), vec![Print(Message::Ended { how: how() })]),
         ]));
     }
 
     #[test]
-    fn a_newer_build_supersedes_a_server_that_is_still_starting() {
+    fn a_newer_build_replaces_a_server_that_is_still_starting() {
         check(serving().into_iter().chain([
             (changed("a.rs"), building(&["a.rs"])),
             (built(2), vec![Start(Id(2), binary(2))]),
-            (Event::Slow(Id(2)), vec![Tell(Message::NotReady)]),
+            (Event::Slow(Id(2)), vec![Print(Message::NotReady)]),
             (changed("a.rs"), building(&["a.rs"])),
-            (built(3), vec![Retire(Id(2)), Start(Id(3), binary(3))]),
+            (built(3), vec![Stop(Id(2)), Start(Id(3), binary(3))]),
             (Event::Ready(Id(2)), vec![]),
             (Event::Slow(Id(2)), vec![]),
             (ended(2), vec![]),
-            (Event::Ready(Id(3)), vec![Retire(Id(1))]),
+            (Event::Ready(Id(3)), vec![Stop(Id(1))]),
         ]));
     }
 
     #[test]
-    fn what_does_not_change_the_binary_does_not_restart_the_server() {
+    fn a_change_that_does_not_affect_the_binary_does_not_restart_the_server() {
         let settings = || Change {
             settings: true,
             ..source("farport.toml")
         };
         check(serving().into_iter().chain([
             (changed("notes.txt"), building(&["notes.txt"])),
-            (built(1), vec![Tell(Message::NothingNew)]),
-            (
-                Event::Changed(settings()),
-                vec![Tell(Message::Changed(settings().paths)), Build(settings())],
-            ),
+            (built(1), vec![Print(Message::Unchanged)]),
+            (Event::Changed(settings()), vec![Build(settings())]),
             (built(1), vec![Start(Id(2), binary(1))]),
         ]));
     }
 
     #[test]
-    fn a_server_that_ended_is_started_again_on_the_next_change() {
+    fn a_server_that_exited_starts_again_at_the_next_change() {
         check(serving().into_iter().chain([
             (
                 ended(1),
-                vec![Tell(Message::Ended {
+                vec![Print(Message::Ended {
                     how: "exit status: 1".into(),
                 })],
             ),
@@ -433,7 +422,7 @@ mod tests {
             (built(1), vec![Start(Id(2), binary(1))]),
             (
                 Event::Ready(Id(2)),
-                vec![Tell(Message::Serving { reloaded: true })],
+                vec![Print(Message::Serving { reloaded: true })],
             ),
         ]));
     }

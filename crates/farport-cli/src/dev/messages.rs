@@ -1,66 +1,61 @@
-//! What `farport dev` says. It says it on standard error, beside cargo and the server.
+//! The messages of `farport dev`, on standard error together with the output of cargo and the server.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::machine::Message;
-use crate::terminal::{ERROR, GOOD, HEADING, WARNING};
+use crate::terminal::{ERROR, GOOD, Plain, WARNING};
 
-/// Says something. `took` is the time since the change, or since the start.
-pub(super) fn tell(message: &Message, root: &Path, took: Duration) {
-    anstream::eprintln!("{}", wording(message, root, took));
+/// Prints a message. `changed` lists the files of the last change, and `took` is the time since then or
+/// since the start.
+pub(super) fn print(message: &Message, changed: &str, took: Duration) {
+    anstream::eprintln!("{}", text(message, changed, took));
 }
 
-fn wording(message: &Message, root: &Path, took: Duration) -> String {
+fn text(message: &Message, changed: &str, took: Duration) -> String {
     let seconds = took.as_secs_f64();
     match message {
-        Message::Changed(paths) => {
-            format!("{HEADING}Changed{HEADING:#} {}", list(paths, root))
-        }
         Message::Serving { reloaded: false } => {
-            format!("{GOOD}Watching{GOOD:#} for changes; ctrl-c stops")
+            format!("{GOOD}Watching{GOOD:#} for changes. Press Ctrl-C to stop.")
         }
         Message::Serving { reloaded: true } => {
-            format!("{GOOD}Reloaded{GOOD:#} in {seconds:.1} s")
+            format!("{GOOD}Reloaded{GOOD:#} in {seconds:.1} s after a change in {changed}")
         }
-        Message::NothingNew => "Nothing to reload".to_owned(),
-        Message::BuildFailed { serving: true } => format!(
-            "{ERROR}Build failed{ERROR:#}; the server from before goes on answering. Waiting for a change"
-        ),
+        Message::Unchanged => format!("Nothing to reload after a change in {changed}"),
+        Message::BuildFailed { serving: true } => {
+            format!("{ERROR}Build failed.{ERROR:#} Still serving the previous version.")
+        }
         Message::BuildFailed { serving: false } => {
-            format!("{ERROR}Build failed{ERROR:#}; waiting for a change")
+            format!("{ERROR}Build failed.{ERROR:#} Waiting for changes.")
         }
         Message::NotReady => format!(
-            "{WARNING}Not ready{WARNING:#} after {seconds:.0} s: still waiting for the server to \
-             accept connections. Does `main` run `farport::Server`?"
+            "{WARNING}Not ready{WARNING:#} after {seconds:.0} s: the server does not accept \
+             connections. Does `main` run `farport::Server`?"
         ),
-        Message::EndedAtStart { how, serving: true } => format!(
-            "{ERROR}The new server ended{ERROR:#} before it was ready ({how}); the one from \
-             before goes on answering. Waiting for a change"
+        Message::StartFailed { why, serving: true } => format!(
+            "{ERROR}The new server did not start{ERROR:#} ({why}). Still serving the previous version."
         ),
-        Message::EndedAtStart {
-            how,
+        Message::StartFailed {
+            why,
             serving: false,
-        } => format!(
-            "{ERROR}The server ended{ERROR:#} before it was ready ({how}); waiting for a change"
-        ),
+        } => format!("{ERROR}The server did not start{ERROR:#} ({why}). Waiting for changes."),
         Message::Ended { how } => format!(
-            "{ERROR}The server ended{ERROR:#} ({how}); connections wait until it is back. \
-             Waiting for a change"
+            "{ERROR}The server exited{ERROR:#} ({how}). It starts again at the next change; until \
+             then, connections wait."
         ),
     }
 }
 
-/// The first few of some paths, relative to the project where they are in it.
-fn list(paths: &[PathBuf], root: &Path) -> String {
+/// Lists the first paths, relative to the project if they are in it.
+pub(super) fn list(paths: &[PathBuf], root: &Path) -> String {
     const SHOWN: usize = 3;
     let mut line = String::new();
     for path in paths.iter().take(SHOWN) {
         let path = path.strip_prefix(root).unwrap_or(path);
         let comma = if line.is_empty() { "" } else { ", " };
         // Writing to a string does not fail.
-        let _ = write!(line, "{comma}{}", path.display());
+        let _ = write!(line, "{comma}{}", Plain(path.display()));
     }
     if let Some(more) = paths.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         let _ = write!(line, " and {more} more");
@@ -89,24 +84,52 @@ mod tests {
     }
 
     #[test]
-    fn every_message_is_understandable_without_colour() {
+    fn every_message_is_understandable_without_color() {
         let took = Duration::from_millis(1234);
-        let how = || "exit status: 1".to_owned();
-        for (message, part) in [
-            (Message::Serving { reloaded: true }, "Reloaded in 1.2 s"),
-            (Message::BuildFailed { serving: true }, "goes on answering"),
+        let status = || "exit status: 1".to_owned();
+        for (message, expected) in [
             (
-                Message::EndedAtStart {
-                    how: how(),
+                Message::Serving { reloaded: false },
+                "Watching for changes. Press Ctrl-C to stop.",
+            ),
+            (
+                Message::Serving { reloaded: true },
+                "Reloaded in 1.2 s after a change in src/a.rs",
+            ),
+            (
+                Message::Unchanged,
+                "Nothing to reload after a change in src/a.rs",
+            ),
+            (
+                Message::BuildFailed { serving: true },
+                "Build failed. Still serving the previous version.",
+            ),
+            (
+                Message::BuildFailed { serving: false },
+                "Build failed. Waiting for changes.",
+            ),
+            (
+                Message::StartFailed {
+                    why: status(),
+                    serving: true,
+                },
+                "The new server did not start (exit status: 1). Still serving the previous version.",
+            ),
+            (
+                Message::StartFailed {
+                    why: status(),
                     serving: false,
                 },
-                "(exit status: 1)",
+                "The server did not start (exit status: 1). Waiting for changes.",
             ),
-            (Message::Ended { how: how() }, "connections wait"),
+            (
+                Message::Ended { how: status() },
+                "The server exited (exit status: 1). It starts again at the next change; until then, \
+                 connections wait.",
+            ),
         ] {
-            let plain =
-                anstream::adapter::strip_str(&wording(&message, Path::new("/"), took)).to_string();
-            assert!(plain.contains(part), "{plain}");
+            let text = text(&message, "src/a.rs", took);
+            assert_eq!(anstream::adapter::strip_str(&text).to_string(), expected);
         }
     }
 }

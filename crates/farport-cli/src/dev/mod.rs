@@ -1,9 +1,8 @@
-//! `farport dev`: a server that is rebuilt and swapped on every change.
+//! `farport dev`: builds a server, and replaces it when a file changes.
 //!
-//! This process binds the listening sockets and keeps them; every server it starts gets copies
-//! (systemd's socket activation, [`server`]). A new server is started beside the old one, and
-//! only when it accepts connections is the old one told to finish. What is to be done when is
-//! decided by a machine without I/O ([`machine`]); the rest carries it out ([`driver`]).
+//! This process owns the listening sockets and passes copies to each server (systemd's socket activation,
+//! [`server`]). It starts a new server next to the old one, and stops the old one when the new one accepts
+//! connections. A state machine without I/O makes the decisions ([`machine`]), and [`driver`] executes them.
 
 mod build;
 mod driver;

@@ -1,4 +1,4 @@
-//! A server from its start to its end.
+//! A running server, from its start to its exit.
 
 use std::ffi::OsString;
 use std::net::TcpListener;
@@ -8,6 +8,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
+use farport::Settings;
 use tempfile::TempDir;
 use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,64 +23,69 @@ use crate::project::Project;
 /// The first descriptor of socket activation.
 const FIRST_SOCKET: i32 = 3;
 
-/// How often to look whether a server is ready.
+/// The interval of checks whether a server is ready.
 const READY_INTERVAL: Duration = Duration::from_millis(10);
-/// When to say that a server is not ready yet.
+/// The time after which farport reports that a server is not ready yet.
 const SLOW: Duration = Duration::from_secs(10);
-/// How long a server has for its end. Longer than farport's own grace time, which closes streams.
+/// The time a server has to exit. It is longer than the server's own grace period, which closes streams.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// How far `farport dev` is with stopping.
+/// The log filter of a server whose settings do not name another one: `info`, with a line for each request,
+/// and without the notice of each stopping server.
+const LOG: &str = "info,farport_http::service=debug,farport::connections=warn";
+
+/// Whether `farport dev` is stopping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stopping {
     #[default]
     No,
-    /// Everything is asked to end.
-    Asked,
-    /// Everything is ended now.
+    /// Child processes may finish.
+    Graceful,
+    /// Child processes are killed.
     Now,
 }
 
-/// Tells everything that runs to stop.
+/// Notifies builds and servers that `farport dev` is stopping.
 #[derive(Clone, Debug)]
 pub(super) struct Stop(watch::Receiver<Stopping>);
 
 impl Stop {
-    /// Somebody to tell, and how to hear it.
+    /// Creates a sender and a receiver.
     pub(super) fn channel() -> (watch::Sender<Stopping>, Self) {
         let (sender, receiver) = watch::channel(Stopping::No);
         (sender, Self(receiver))
     }
 
     async fn reached(&mut self, stopping: Stopping) {
-        // A sender that is gone means that the driver is: the same as `Now`.
+        // The driver drops the sender when it ends, which means `Now`.
         let _ = self.0.wait_for(|now| *now >= stopping).await;
     }
 
-    /// Waits until everything is to end.
-    pub(super) async fn wanted(&mut self) {
-        self.reached(Stopping::Asked).await;
+    /// Waits until `farport dev` is stopping.
+    pub(super) async fn requested(&mut self) {
+        self.reached(Stopping::Graceful).await;
     }
 }
 
-/// A server that was started.
+/// A running server.
 #[derive(Debug)]
 pub(super) struct Server {
     id: Id,
     child: Child,
-    /// A file that the server makes when it accepts connections, and removes when it no longer
-    /// does.
+    /// A file that the server creates when it accepts connections, and removes when it stops accepting.
     ready: PathBuf,
     _scratch: TempDir,
 }
 
 impl Server {
-    /// Starts a server with copies of the listening sockets.
+    /// Starts a server with copies of the listening sockets. If it is a `reload`, the server does not print
+    /// its URLs again.
     pub(super) fn start(
         id: Id,
         binary: &Binary,
         project: &Project,
         sockets: &[TcpListener],
+        reload: bool,
     ) -> Result<Self, Error> {
         let variables = vars::read(&project.root)?;
         let passed = (FIRST_SOCKET..)
@@ -99,8 +105,14 @@ impl Server {
         let ready = scratch.path().join("ready");
         let mut command = guard::command(binary.path.as_os_str(), true);
         if std::env::var_os(env_vars::FARPORT_STORE).is_none() {
-            // Before the project's own variables, which may say otherwise.
+            // Set it before the project's variables, which may override it.
             command.env(env_vars::FARPORT_STORE, store_in(&project.root));
+        }
+        if logs_at_info(&project.root) {
+            command.env(env_vars::FARPORT_LOG, LOG);
+        }
+        if reload {
+            command.env(env_vars::FARPORT_RELOAD, "1");
         }
         command
             .current_dir(&project.root)
@@ -121,29 +133,29 @@ impl Server {
         })
     }
 
-    /// Follows the server to its end, reporting what happens to it. `retire` asks it to end.
+    /// Reports the events of the server until it exits. `retire` stops it.
     pub(super) async fn follow(
         mut self,
         mut retire: oneshot::Receiver<()>,
         mut stop: Stop,
         reports: mpsc::UnboundedSender<Report>,
     ) {
-        // Nobody listens any more when everything is being stopped.
-        let tell = |event| {
+        // This fails if farport is stopping.
+        let report = |event| {
             let _ = reports.send(Report::Event(event));
         };
         let (id, ready) = (self.id, self.ready.clone());
-        let mut is_ready = std::pin::pin!(report_readiness(id, &ready, tell));
+        let mut is_ready = std::pin::pin!(report_readiness(id, &ready, report));
         let ended = tokio::select! {
             status = self.child.wait() => Some(status),
             () = &mut is_ready => None,
             _ = &mut retire => None,
-            () = stop.wanted() => None,
+            () = stop.requested() => None,
         };
         let status = match ended {
             Some(status) => status,
             None => {
-                let mut leaves = std::pin::pin!(report_leaving(id, &ready, tell));
+                let mut leaves = std::pin::pin!(report_leaving(id, &ready, report));
                 let mut ends = std::pin::pin!(end(&mut self.child, &mut stop));
                 tokio::select! {
                     status = &mut ends => status,
@@ -151,41 +163,41 @@ impl Server {
                 }
             }
         };
-        tell(Event::Ended(id, how(status)));
+        report(Event::Ended(id, describe(status)));
     }
 }
 
-/// Reports when a server is ready, or slow to be. Goes on forever.
-async fn report_readiness(id: Id, ready: &Path, tell: impl Fn(Event)) {
+/// Reports when a server is ready, or not ready after [`SLOW`]. Never returns.
+async fn report_readiness(id: Id, ready: &Path, report: impl Fn(Event)) {
     let slow = sleep_until(Instant::now() + SLOW);
     let mut slow = std::pin::pin!(slow);
-    let mut told = false;
+    let mut reported = false;
     let mut ticks = interval(READY_INTERVAL);
     while !ready.exists() {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = &mut slow, if !told => {
-                told = true;
-                tell(Event::Slow(id));
+            () = &mut slow, if !reported => {
+                reported = true;
+                report(Event::Slow(id));
             }
         }
     }
-    tell(Event::Ready(id));
+    report(Event::Ready(id));
     std::future::pending().await
 }
 
-/// Reports when a server that was asked to end accepts no more connections.
-async fn report_leaving(id: Id, ready: &Path, tell: impl Fn(Event)) {
+/// Reports when a stopping server no longer accepts connections.
+async fn report_leaving(id: Id, ready: &Path, report: impl Fn(Event)) {
     let mut ticks = interval(READY_INTERVAL);
     while ready.exists() {
         ticks.tick().await;
     }
-    tell(Event::Left(id));
+    report(Event::Left(id));
 }
 
-/// Ends a server: by asking, then, when it takes too long, without.
+/// Terminates a server, and kills it after [`GRACE`].
 async fn end(child: &mut Child, stop: &mut Stop) -> std::io::Result<ExitStatus> {
-    guard::ask_to_end(child);
+    guard::terminate(child);
     tokio::select! {
         status = timeout(GRACE, child.wait()) => {
             if let Ok(status) = status {
@@ -198,15 +210,21 @@ async fn end(child: &mut Child, stop: &mut Stop) -> std::io::Result<ExitStatus> 
     child.wait().await
 }
 
-/// Where a project's servers keep sessions and sign-ins, so that the next one goes on with them.
+/// Returns whether a project's server logs at `info`, the default.
+fn logs_at_info(root: &Path) -> bool {
+    // The server itself reports invalid settings.
+    Settings::load(&root.join("farport.toml")).is_ok_and(|settings| settings.log == "info")
+}
+
+/// The database for the sessions and sign-ins of a project's servers, which outlives each server.
 fn store_in(root: &Path) -> OsString {
     let mut store = OsString::from("sqlite:");
     store.push(root.join(".farport").join("farport.db"));
     store
 }
 
-/// How a server ended, in words.
-fn how(status: std::io::Result<ExitStatus>) -> String {
+/// Formats the exit status of a server.
+fn describe(status: std::io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),

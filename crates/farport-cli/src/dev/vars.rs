@@ -1,4 +1,4 @@
-//! `.dev.vars`: variables for the server on this machine, secrets among them.
+//! `.dev.vars`: environment variables and secrets for the server in development.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -6,11 +6,11 @@ use std::path::Path;
 
 use super::Error;
 
-/// The file's name, beside `Cargo.toml`.
+/// The name of the file, next to `Cargo.toml`.
 pub(super) const FILE: &str = ".dev.vars";
 
-/// The variables of a project's `.dev.vars`, except those that are set already. No file means
-/// no variables.
+/// Reads the variables in a project's `.dev.vars`, except those that the environment already sets. The file
+/// is optional.
 pub(super) fn read(root: &Path) -> Result<Vec<(String, String)>, Error> {
     let path = root.join(FILE);
     let text = match fs::read_to_string(&path) {
@@ -33,7 +33,7 @@ pub(super) fn read(root: &Path) -> Result<Vec<(String, String)>, Error> {
     }
 }
 
-/// Where in the file a line is, counted from 1.
+/// Returns the number of a line in the file, starting at 1.
 fn line(text: &str, bad: &str) -> usize {
     let first = bad.lines().next().unwrap_or(bad).trim();
     text.lines()
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_read_and_the_environment_has_the_last_word() {
+    fn the_environment_overrides_the_file() {
         let text = "# local\nFARPORT_TEST_ID=abc\nPATH=/nowhere\n\nFARPORT_TEST_KEY='a b # c'\n";
         let expected = [("FARPORT_TEST_ID", "abc"), ("FARPORT_TEST_KEY", "a b # c")];
         assert_eq!(
@@ -67,10 +67,10 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_cannot_be_read_is_named_and_never_shown() {
+    fn the_error_for_an_invalid_line_does_not_repeat_it() {
         let error = read_text("A=1\n\nSECRET hunter2\n").unwrap_err();
         let (shown, debug) = (error.to_string(), format!("{error:?}"));
-        assert!(shown.starts_with("line 3 of "), "{shown}");
+        assert!(shown.starts_with("invalid line 3 in "), "{shown}");
         assert!(
             !shown.contains("hunter2") && !debug.contains("hunter2"),
             "{debug}"

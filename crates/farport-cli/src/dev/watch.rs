@@ -1,6 +1,6 @@
-//! Noticing changes. The system's events only say when to look; what changed is told by
-//! comparing what is there with what was there. So it does not matter how an editor saves, and
-//! files that `.gitignore` leaves out never count.
+//! Watches the project's files. The system's events only trigger a scan; farport compares the result with
+//! the previous scan. So it does not matter how an editor saves files, and files that `.gitignore` excludes
+//! never count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,18 +17,18 @@ use super::machine::Change;
 use super::{Error, vars};
 use crate::project::Project;
 
-/// Changes this close together are one.
+/// The time without changes after which a series of changes is complete.
 const QUIET: Duration = Duration::from_millis(50);
-/// How long to wait for quiet.
+/// The longest time to wait for the end of a series.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Settings a server reads when it starts, beside `Cargo.toml`.
+/// The settings that a server reads when it starts, next to `Cargo.toml`.
 const SETTINGS: [&str; 2] = ["farport.toml", vars::FILE];
 
-/// Folders of a package that do not go into its binary.
+/// The folders of a package that are not part of its binary.
 const NOT_BUILT: [&str; 3] = ["benches", "examples", "tests"];
 
-/// What is there: each file with what changes when it does.
+/// The files, each with its modification time and size.
 type Files = BTreeMap<PathBuf, (SystemTime, u64)>;
 
 /// Watches a project's sources.
@@ -41,12 +41,12 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Starts to watch. Changes from here on are noticed.
+    /// Starts watching a project.
     pub(super) fn new(project: &Project) -> Result<Self, Error> {
         let (wake, woken) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |event| {
-            if is_worth_a_look(&event) {
-                // When a wake-up is waiting already, it serves for this event too.
+            if may_be_change(&event) {
+                // This fails if a wake-up is already pending, which is enough.
                 let _ = wake.try_send(());
             }
         })
@@ -57,14 +57,14 @@ impl Watcher {
             watched: BTreeSet::new(),
             files: Files::new(),
         };
-        watcher.files = watcher.look(project)?;
+        watcher.files = watcher.scan(project)?;
         Ok(watcher)
     }
 
-    /// Watches a project whose manifests have changed. Files that were not watched before do
-    /// not count as changes.
+    /// Updates the watched folders after the manifests have changed. Newly watched files do not count as
+    /// changes.
     pub(super) fn follow(&mut self, project: &Project) -> Result<(), Error> {
-        let mut files = self.look(project)?;
+        let mut files = self.scan(project)?;
         for (path, state) in std::mem::take(&mut self.files) {
             if project
                 .sources
@@ -78,20 +78,20 @@ impl Watcher {
         Ok(())
     }
 
-    /// Waits for a change. When it is cancelled no change is lost: the next call finds it.
+    /// Waits for a change. This is cancel safe: the next call finds every change.
     pub(super) async fn changed(&mut self, project: &Project) -> Result<Change, Error> {
         loop {
-            let mut now = self.look(project)?;
+            let mut now = self.scan(project)?;
             if now == self.files {
-                // The sender lives in the watcher, which lives in `self`: there is an answer.
+                // `self` owns the watcher, which owns the sender: the channel stays open.
                 let _ = self.woken.recv().await;
                 continue;
             }
-            // A file may be half written, and more files may follow: wait for quiet.
+            // A file may be half written, and more files may follow: wait until no more files change.
             let deadline = Instant::now() + PATIENCE;
             loop {
                 sleep(QUIET).await;
-                let before = std::mem::replace(&mut now, self.look(project)?);
+                let before = std::mem::replace(&mut now, self.scan(project)?);
                 if now == before || Instant::now() > deadline {
                     break;
                 }
@@ -104,31 +104,31 @@ impl Watcher {
         }
     }
 
-    /// Looks at all files, and watches the folders they are in.
-    fn look(&mut self, project: &Project) -> Result<Files, Error> {
+    /// Scans all files, and watches their folders.
+    fn scan(&mut self, project: &Project) -> Result<Files, Error> {
         let (files, folders) = scan(project);
         if folders == self.watched {
             return Ok(files);
         }
         for folder in self.watched.difference(&folders) {
-            // It fails when the folder is gone, which the system has noticed by itself.
+            // This fails if the folder no longer exists. The system then stops watching it.
             let _ = self.watcher.unwatch(folder);
         }
         for folder in folders.difference(&self.watched) {
             match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
                 Err(error) if folder.is_dir() => return Err(Error::Watch(error)),
-                // Watched, or gone again.
+                // Watched, or deleted again.
                 _ => {}
             }
         }
         self.watched = folders;
-        // Once more, for files that came before their folder was watched.
+        // Scan again for files that appeared before their folder was watched.
         Ok(scan(project).0)
     }
 }
 
-/// Whether an event may mean a change. Reading is no change, and looking is reading.
-fn is_worth_a_look(event: &notify::Result<notify::Event>) -> bool {
+/// Returns whether an event may be a change. Reads do not count, because a scan reads.
+fn may_be_change(event: &notify::Result<notify::Event>) -> bool {
     match event {
         Ok(event) => match event.kind {
             EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
@@ -139,7 +139,7 @@ fn is_worth_a_look(event: &notify::Result<notify::Event>) -> bool {
     }
 }
 
-/// All files that count, and the folders to watch for them.
+/// Returns all files of a project that count, and the folders to watch.
 fn scan(project: &Project) -> (Files, BTreeSet<PathBuf>) {
     let mut files = Files::new();
     let mut folders = BTreeSet::from([project.root.clone(), project.workspace.clone()]);
@@ -148,7 +148,7 @@ fn scan(project: &Project) -> (Files, BTreeSet<PathBuf>) {
             .require_git(false)
             .filter_entry(is_source)
             .build();
-        // What cannot be read now is not there; when it comes back, that is a change.
+        // An unreadable file counts as missing. When it becomes readable, that is a change.
         for entry in walk.flatten() {
             match entry.file_type() {
                 Some(kind) if kind.is_dir() => drop(folders.insert(entry.into_path())),
@@ -156,7 +156,7 @@ fn scan(project: &Project) -> (Files, BTreeSet<PathBuf>) {
             }
         }
     }
-    // These count also when `.gitignore` leaves them out.
+    // These count even if `.gitignore` excludes them.
     for name in SETTINGS {
         note(&mut files, project.root.join(name));
     }
@@ -175,40 +175,41 @@ fn note(files: &mut Files, path: PathBuf) {
     }
 }
 
-/// Whether something below a package's folder may go into what is built.
+/// Returns whether a file or folder of a package may affect its binary.
 fn is_source(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
     if !entry.file_type().is_some_and(|kind| kind.is_dir()) {
-        // What editors leave beside a file.
+        // Backup files of editors.
         return !name.ends_with('~') && !name.starts_with('#');
     }
     if entry.depth() == 0 {
         return true;
     }
-    let beside_manifest = entry.depth() == 1;
-    let holds = |file: &str| entry.path().join(file).exists();
+    let next_to_manifest = entry.depth() == 1;
+    let contains = |file: &str| entry.path().join(file).exists();
     !(name == "target"
         || name == "node_modules"
-        || beside_manifest && NOT_BUILT.contains(&&*name)
-        // Another package, watched by itself if it matters.
-        || holds("Cargo.toml")
-        // Build output, wherever it is.
-        || holds("CACHEDIR.TAG"))
+        || next_to_manifest && NOT_BUILT.contains(&&*name)
+        // Another package, which is watched separately if it is a dependency.
+        || contains("Cargo.toml")
+        // Build output.
+        || contains("CACHEDIR.TAG"))
 }
 
 fn difference(before: &Files, now: &Files, project: &Project) -> Change {
     let changed = now
         .iter()
         .filter(|(path, state)| before.get(*path) != Some(state));
-    let gone = before.keys().filter(|path| !now.contains_key(*path));
-    let paths: Vec<PathBuf> = changed.map(|(path, _)| path).chain(gone).cloned().collect();
+    let removed = before.keys().filter(|path| !now.contains_key(*path));
+    let paths = changed.map(|(path, _)| path).chain(removed);
+    let paths: Vec<PathBuf> = paths.cloned().collect();
     let is_named = |path: &Path, name: &str| path.file_name().is_some_and(|file| file == name);
     Change {
         settings: SETTINGS
             .iter()
             .any(|name| paths.contains(&project.root.join(name))),
         manifests: paths.iter().any(|path| is_named(path, "Cargo.toml")),
-        lock_alone: paths.iter().all(|path| is_named(path, "Cargo.lock")),
+        only_lock: paths.iter().all(|path| is_named(path, "Cargo.lock")),
         paths,
     }
 }
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_is_what_may_go_into_the_server() {
+    fn only_files_that_may_affect_the_server_count() {
         let root = tempfile::tempdir().unwrap();
         let counts = [
             "Cargo.lock",
@@ -283,11 +284,11 @@ mod tests {
         assert_eq!(seen, counts.iter().map(Path::new).collect());
     }
 
-    /// What is done, how, and what has changed then.
+    /// A name, an action, and the changes to expect.
     type Step<'a> = (&'a str, &'a dyn Fn(), &'a [&'a str]);
 
     #[tokio::test]
-    async fn every_kind_of_change_is_noticed() {
+    async fn every_kind_of_change_is_reported() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         for path in ["Cargo.toml", "src/main.rs", "src/old.rs"] {
@@ -342,14 +343,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_file_is_not_taken_half_written() {
+    async fn a_half_written_file_is_not_reported() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path();
         write(root, "src/main.rs", "fn main() {}");
         let project = project(root);
         let mut watcher = Watcher::new(&project).unwrap();
 
-        // Somebody truncates the file, and writes it while the watcher waits for quiet.
+        // An editor truncates the file, and writes it while the watcher waits for more changes.
         write(root, "src/main.rs", "");
         let watching = timeout(Duration::from_secs(20), watcher.changed(&project));
         let writing = async {
@@ -364,7 +365,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reading_and_looking_are_no_changes() {
+    async fn reads_and_ignored_files_are_not_changes() {
         let root = tempfile::tempdir().unwrap();
         write(root.path(), "src/main.rs", "");
         let project = project(root.path());

@@ -1,11 +1,10 @@
-//! `farport dev --worker`: the worker in workerd, Cloudflare's own runtime, through `wrangler dev`.
+//! `farport dev --worker`: serves a Worker in workerd, Cloudflare's runtime, with `wrangler dev`.
 //!
-//! This process watches and builds, so that a compiler's error is told once and in the compiler's
-//! own words; wrangler serves. It has a copy of its configuration that builds nothing, and takes
-//! what there is whenever a stamp changes, which is when a build is whole.
+//! farport watches and builds, so that the compiler's errors appear once and unchanged. wrangler serves. It
+//! gets a copy of its configuration without a build, and reloads the modules when farport changes a stamp
+//! file after a complete build.
 
 use std::fs;
-use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -24,17 +23,18 @@ use crate::error::FileError;
 use crate::project::Project;
 use crate::settings::Listen;
 use crate::terminal::{ERROR, GOOD};
+use crate::worker::build::{self, Programs};
 use crate::worker::config::Build;
-use crate::worker::{Config, Tools, build};
+use crate::worker::{self, Config, Tools};
 
-/// The folder of the stamp, seen from the project's.
+/// The folder of the stamp file, relative to the project.
 const STAMP_FOLDER: &str = ".farport/worker";
-/// How long wrangler has for its end.
+/// The time wrangler has to exit.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// Serves a project's worker until a signal comes. Nothing that was started is left then.
+/// Serves a project's Worker until a signal arrives, and ends all child processes before it returns.
 ///
-/// To be run on a thread that lives as long as the process: what it starts ends with that thread.
+/// Call this on a thread that lives as long as the process: child processes end with their thread.
 pub(crate) async fn run(
     project: Project,
     config: Config,
@@ -69,7 +69,7 @@ struct Session {
     project: Project,
     watcher: Watcher,
     config: Config,
-    /// Where the build goes. What happens there is no change.
+    /// The output folder of the build. Files in it do not count as changes.
     output: PathBuf,
     tools: Tools,
     listen: Listen,
@@ -77,7 +77,7 @@ struct Session {
     wrangler: Option<Wrangler>,
 }
 
-/// wrangler, serving.
+/// A running `wrangler dev`.
 #[derive(Debug)]
 struct Wrangler {
     child: Child,
@@ -85,7 +85,7 @@ struct Wrangler {
     build: Build,
 }
 
-/// Why a wait is over.
+/// The reason why a wait ended.
 enum Next {
     Stop,
     Changed(Change),
@@ -94,9 +94,10 @@ enum Next {
 impl Session {
     async fn serve(&mut self, signals: &mut Signals) -> Result<(), Error> {
         let mut since = Instant::now();
+        let mut changed = String::new();
         loop {
             let built = tokio::select! {
-                built = compile(&self.project, &self.tools, self.release) => built?,
+                built = compile(&self.project, self.release) => built,
                 () = signals.next() => return Ok(()),
             };
             let serving = self.wrangler.is_some();
@@ -111,19 +112,18 @@ impl Session {
                 }
                 (false, serving) => Message::BuildFailed { serving },
             };
-            messages::tell(&message, &self.project.root, since.elapsed());
+            messages::print(&message, &changed, since.elapsed());
             let change = match self.wait(signals).await? {
                 Next::Stop => return Ok(()),
                 Next::Changed(change) => change,
             };
             since = Instant::now();
             self.follow(&change)?;
-            let message = Message::Changed(change.paths);
-            messages::tell(&message, &self.project.root, since.elapsed());
+            changed = messages::list(&change.paths, &self.project.root);
         }
     }
 
-    /// Waits for a change, or a signal.
+    /// Waits for a change or a signal.
     async fn wait(&mut self, signals: &mut Signals) -> Result<Next, Error> {
         loop {
             let ended = async {
@@ -148,8 +148,8 @@ impl Session {
         }
     }
 
-    /// Takes up what has changed of the project itself, and of wrangler's configuration. What
-    /// cannot be read is told, and what was there before holds.
+    /// Applies changes to the manifests and to wrangler's configuration. If a file is invalid, reports the
+    /// error and keeps the previous contents.
     fn follow(&mut self, change: &Change) -> Result<(), Error> {
         if change.manifests {
             let root = self.project.root.clone();
@@ -162,24 +162,24 @@ impl Session {
                 Err(error) => crate::error::Error::from(error).report(),
             }
         }
-        let of_wrangler = |path: &PathBuf| {
+        let is_config = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             path.parent() == Some(&self.project.root) && name.starts_with("wrangler.")
         };
-        if change.settings || change.paths.iter().any(of_wrangler) {
+        if change.settings || change.paths.iter().any(is_config) {
             match Config::load(&self.project.root) {
                 Ok(config) => self.config = config,
                 Err(error) => crate::error::Error::from(error).report(),
             }
             if let Some(wrangler) = &self.wrangler {
-                // wrangler looks at `.dev.vars` again, too, when its configuration is written.
+                // When its configuration changes, wrangler also reads `.dev.vars` again.
                 self.config.rewrite(&wrangler.copy, &wrangler.build)?;
             }
         }
         Ok(())
     }
 
-    /// Has wrangler take what was built.
+    /// Makes wrangler reload the modules.
     fn stamp(&self) -> Result<(), Error> {
         let stamp = self.project.root.join(STAMP_FOLDER).join("built");
         let now = format!("{:?}\n", std::time::SystemTime::now());
@@ -188,7 +188,7 @@ impl Session {
 
     fn start(&self) -> Result<Wrangler, Error> {
         let folder = self.project.root.join(STAMP_FOLDER);
-        fs::create_dir_all(&folder).map_err(FileError::of("make", &folder))?;
+        fs::create_dir_all(&folder).map_err(FileError::of("create", &folder))?;
         self.stamp()?;
         let build = Build::After(STAMP_FOLDER.to_owned());
         let copy = self.config.with_build(&build)?;
@@ -211,16 +211,16 @@ impl Session {
             source,
         })?;
         if let Some(output) = child.stdout.take() {
-            tokio::spawn(pass_on(output));
+            tokio::spawn(forward(output));
         }
         Ok(Wrangler { child, copy, build })
     }
 }
 
 impl Wrangler {
-    /// Asks it to end, and does not wait for ever.
+    /// Terminates wrangler, and kills it after [`GRACE`].
     async fn end(mut self, signals: &mut Signals) {
-        guard::ask_to_end(&self.child);
+        guard::terminate(&self.child);
         tokio::select! {
             ended = timeout(GRACE, self.child.wait()) => {
                 if ended.is_ok() {
@@ -230,88 +230,74 @@ impl Wrangler {
             () = signals.next() => {}
         }
         guard::kill_group(&self.child);
-        // It has ended, or never will be known to have.
+        // Nothing else can be done if this fails.
         let _ = self.child.wait().await;
     }
 }
 
-/// Builds the worker. Whether it was built; if not, the compiler has said why.
+/// Builds the Worker, and returns whether the build succeeded. The compiler prints its errors.
 ///
-/// Dropped, it ends what it has started.
-async fn compile(project: &Project, tools: &Tools, release: bool) -> Result<bool, Error> {
-    let program = tools.worker_build();
-    let child = guard::command(program, false)
-        .arg(if release { "--release" } else { "--dev" })
-        .envs(build::variables(&project.root)?)
-        .current_dir(&project.root)
-        .stdout(io::stderr())
-        .spawn()
-        .map_err(|source| Error::Start {
-            program: program.to_owned(),
-            source,
-        })?;
-    let mut child = Group(child);
-    let status = child.0.wait().await.map_err(|source| Error::Start {
-        program: program.to_owned(),
-        source,
-    })?;
-    Ok(status.success())
-}
-
-/// A program that ends with everything it has started when it is dropped.
-struct Group(Child);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        guard::ask_group_to_end(&self.0);
+/// Dropping the future ends the build.
+async fn compile(project: &Project, release: bool) -> bool {
+    let programs = Programs {
+        command: |program| guard::command(program, false),
+        end: guard::terminate_group,
+    };
+    match build::build(&project.root, release, programs).await {
+        Ok(()) => true,
+        Err(worker::Error::Build { .. }) => false,
+        Err(error) => {
+            crate::error::Error::from(error).report();
+            false
+        }
     }
 }
 
-/// Passes on what wrangler says, and says in our words where the worker is.
-async fn pass_on(output: ChildStdout) {
+/// Forwards wrangler's output, and prints the URLs in farport's format.
+async fn forward(output: ChildStdout) {
     let mut lines = BufReader::new(output).lines();
-    let mut told = false;
+    let mut announced = false;
     while let Ok(Some(line)) = lines.next_line().await {
-        match heard(&line) {
-            Heard::Ready(origin) if !told => {
-                told = true;
+        match classify(&line) {
+            Line::Ready(origin) if !announced => {
+                announced = true;
                 anstream::eprintln!(
                     "{GOOD}Ready on{GOOD:#} {origin}/mcp  (streamable HTTP)\n     and {origin}/sse  \
                      (HTTP+SSE, for older clients)"
                 );
             }
-            Heard::Ready(_) | Heard::Nothing => {}
-            Heard::Error(text) => anstream::eprintln!("{ERROR}{text}{ERROR:#}"),
-            Heard::Said(text) => anstream::eprintln!("{text}"),
+            Line::Ready(_) | Line::Build => {}
+            Line::Error(text) => anstream::eprintln!("{ERROR}{text}{ERROR:#}"),
+            Line::Other(text) => anstream::eprintln!("{text}"),
         }
     }
 }
 
-/// What a line of wrangler's means.
+/// A line of wrangler's output.
 #[derive(Debug, PartialEq, Eq)]
-enum Heard<'a> {
-    /// The worker is served at this origin.
+enum Line<'a> {
+    /// The Worker is ready at this origin.
     Ready(&'a str),
-    /// Something for the user.
-    Said(&'a str),
-    /// Something that went wrong.
+    /// An error.
     Error(&'a str),
-    /// What is about the build that is not wrangler's any more.
-    Nothing,
+    /// A message about wrangler's empty build, which is not for the user.
+    Build,
+    /// Any other line.
+    Other(&'a str),
 }
 
-fn heard(line: &str) -> Heard<'_> {
+fn classify(line: &str) -> Line<'_> {
     if let Some((_, origin)) = line.split_once("Ready on ")
         && origin.starts_with("http")
     {
-        return Heard::Ready(origin.trim().trim_end_matches('/'));
+        return Line::Ready(origin.trim().trim_end_matches('/'));
     }
-    let of_the_build = line.contains("[custom build]")
+    let is_build = line.contains("[custom build]")
         || line.starts_with("The file ") && line.ends_with("changed, restarting build...");
     match line {
-        _ if of_the_build => Heard::Nothing,
-        _ if line.contains("[ERROR]") => Heard::Error(line),
-        _ => Heard::Said(line),
+        _ if is_build => Line::Build,
+        _ if line.contains("[ERROR]") => Line::Error(line),
+        _ => Line::Other(line),
     }
 }
 
@@ -320,28 +306,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wrangler_s_words_about_the_build_are_not_passed_on() {
+    fn messages_about_the_empty_build_are_hidden() {
         for (line, expected) in [
             (
                 "[wrangler:info] Ready on http://localhost:8787",
-                Heard::Ready("http://localhost:8787"),
+                Line::Ready("http://localhost:8787"),
             ),
             (
                 "\u{2394} Ready on http://127.0.0.1:8787/ ",
-                Heard::Ready("http://127.0.0.1:8787"),
+                Line::Ready("http://127.0.0.1:8787"),
             ),
-            ("[custom build] Running: true", Heard::Nothing),
+            ("[custom build] Running: true", Line::Build),
             (
                 "The file .farport/worker/built changed, restarting build...",
-                Heard::Nothing,
+                Line::Build,
             ),
             (
                 "GET /mcp 200 OK (3ms)",
-                Heard::Said("GET /mcp 200 OK (3ms)"),
+                Line::Other("GET /mcp 200 OK (3ms)"),
             ),
-            ("\u{2718} [ERROR] no", Heard::Error("\u{2718} [ERROR] no")),
+            ("\u{2718} [ERROR] no", Line::Error("\u{2718} [ERROR] no")),
         ] {
-            assert_eq!(heard(line), expected, "{line}");
+            assert_eq!(classify(line), expected, "{line}");
         }
     }
 }

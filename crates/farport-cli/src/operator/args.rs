@@ -1,11 +1,11 @@
-//! Arguments of an operator's commands.
+//! Arguments of `farport tokens` and `farport grants`.
 
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use farport::Storage;
 
-/// Make, list and revoke API tokens, for scripts that cannot sign in
+/// Manage API tokens, for scripts and other clients that cannot sign in
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -13,8 +13,9 @@ Examples:
   farport tokens list
   farport tokens revoke c35b9a52aa8dd33bd5f2ed31818e6e35
 
-A token is shown once, when it is made; the server keeps its SHA-256 alone. Clients send it as
-`Authorization: Bearer TOKEN`. What is revoked is refused after ten seconds at most.")]
+Clients send the token as `Authorization: Bearer TOKEN`. farport prints a token only when it
+creates it: the database contains its SHA-256 hash. A running server rejects a revoked token
+after at most ten seconds.")]
 pub(crate) struct TokensArgs {
     #[command(subcommand)]
     pub(crate) command: TokensCommand,
@@ -24,14 +25,18 @@ pub(crate) struct TokensArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokensCommand {
-    /// Make a token and print it
+    /// Create a token and print it
+    #[command(after_help = "\
+Examples:
+  farport tokens create ci
+  farport tokens create ci --scope todos:read --scope todos:write --expires 90d")]
     Create {
-        /// What it is for; its holder acts under this name
+        /// Label of the token, which is also the name of its user
         label: String,
-        /// A scope that it has; may be given several times
+        /// Scope of the token [repeatable]
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<String>,
-        /// How long it is good, as in 90d or 12h [default: for ever]
+        /// Lifetime of the token, such as 90d or 12h [default: unlimited]
         #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
         expires: Option<Duration>,
     },
@@ -39,12 +44,12 @@ pub(crate) enum TokensCommand {
     List,
     /// Revoke a token
     Revoke {
-        /// Its id, as `list` shows it
+        /// Id of the token, from `farport tokens list`
         id: String,
     },
 }
 
-/// List and revoke what users have granted to clients
+/// Manage grants: the access that users have given to clients
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -53,8 +58,8 @@ Examples:
   farport grants revoke --user alice
   farport grants revoke e6712d6ea56f4cb9b6bc1eef66ce1994
 
-Whoever's grant is revoked signs in and consents anew. What is revoked is refused after ten seconds
-at most.")]
+Revoking a grant invalidates its tokens; the user has to sign in and consent again. A running server
+rejects the tokens after at most fifteen seconds.")]
 pub(crate) struct GrantsArgs {
     #[command(subcommand)]
     pub(crate) command: GrantsCommand,
@@ -70,12 +75,17 @@ pub(crate) enum GrantsCommand {
         filter: FilterArgs,
     },
     /// Revoke grants
+    #[command(after_help = "\
+Examples:
+  farport grants revoke e6712d6ea56f4cb9b6bc1eef66ce1994
+  farport grants revoke --user alice
+  farport grants revoke --all")]
     Revoke {
-        /// The id of one, as `list` shows it
+        /// Id of the grant, from `farport grants list`
         id: Option<String>,
         #[command(flatten)]
         filter: FilterArgs,
-        /// Revoke every grant there is
+        /// Revoke every grant
         #[arg(long, conflicts_with_all = ["id", "user", "client"])]
         all: bool,
     },
@@ -83,20 +93,26 @@ pub(crate) enum GrantsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct FilterArgs {
-    /// Only those of the user with this subject
+    /// Subject of a user, to select that user's grants
     #[arg(long, value_name = "SUBJECT")]
     pub(crate) user: Option<String>,
-    /// Only those of the client with this id
-    #[arg(long, value_name = "CLIENT")]
+    /// Id of a client, to select the grants to that client
+    #[arg(long, value_name = "ID")]
     pub(crate) client: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StateArgs {
-    /// The server's database [default: that of farport.toml, or else of `farport dev`]
-    #[arg(long, global = true, value_name = "sqlite:PATH", env = "FARPORT_STORE")]
+    /// Database of the server [default: `store` in farport.toml, else the database of `farport dev`]
+    #[arg(
+        long,
+        global = true,
+        value_name = "sqlite:PATH",
+        env = "FARPORT_STORE",
+        hide_env_values = true
+    )]
     pub(crate) store: Option<Storage>,
-    /// Print JSON
+    /// Print the result as one line of JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }

@@ -1,13 +1,17 @@
-//! Why an operator's command failed.
+//! Why `farport tokens` or `farport grants` failed.
 
 use std::path::PathBuf;
 
-/// Why an operator's command failed.
+use farport_store::OpenError;
+
+use crate::terminal::Plain;
+
+/// Why `farport tokens` or `farport grants` failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("there is no state of a server here")]
+    #[error("no farport database found in this folder")]
     NoState,
-    #[error("cannot open {}", path.display())]
+    #[error("cannot open the database `{}`", path.display())]
     Open {
         path: PathBuf,
         #[source]
@@ -15,30 +19,37 @@ pub(crate) enum Error {
     },
     #[error(transparent)]
     Settings(farport::Error),
-    #[error("the database failed: {0}")]
+    #[error("the database operation failed")]
     Store(#[from] farport_oauth::StoreError),
-    #[error("{0:?} holds what no scope may")]
+    #[error("invalid character in scope {0:?}")]
     Scope(String),
-    #[error("there is no {what} {id}")]
+    #[error("unknown {what}: {}", Plain(id))]
     Unknown { what: &'static str, id: String },
-    #[error("say which grants: an ID, --user or --client; --all means every one")]
-    Which,
+    #[error("no grants selected")]
+    NoSelection,
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoState => {
-                "run this in the project's folder after `farport dev`, or name the database with \
-                 --store sqlite:PATH"
+                "run this in the folder of a project that `farport dev` has served, or name the \
+                 database with --store sqlite:PATH"
             }
-            Self::Scope(_) => "a scope is printable ASCII without space, quote and backslash",
+            Self::Scope(_) => "use printable ASCII without spaces, quotes and backslashes",
             Self::Unknown {
                 what: "API token", ..
-            } => "`farport tokens list` shows those there are",
-            Self::Unknown { .. } => "`farport grants list` shows those there are",
-            Self::Open { .. } | Self::Settings(_) | Self::Store(_) | Self::Which => return None,
+            } => "`farport tokens list` lists the tokens",
+            Self::Unknown { .. } => "`farport grants list` lists the grants",
+            Self::NoSelection => "pass the id of a grant, --user, --client or --all",
+            Self::Open {
+                source: OpenError::Missing,
+                ..
+            } => "check the path; a server creates its database when it starts for the first time",
+            Self::Open { source, .. } => return source.hint().map(str::to_owned),
+            Self::Settings(error) => return error.hint(),
+            Self::Store(_) => return None,
         };
         Some(hint.to_owned())
     }

@@ -1,5 +1,5 @@
-//! How to reach a server and sign in to it. The names and meanings are those of `mcp-remote`, so
-//! that a client's configuration goes on working.
+//! Arguments for the connection and the sign-in. They have the names and meanings of `mcp-remote`'s
+//! flags, so that a client's configuration continues to work.
 
 use std::path::PathBuf;
 
@@ -9,16 +9,17 @@ use clap::{Args, ValueEnum};
 use crate::clients::Client;
 
 const NETWORK: &str = "Network";
-const SIGN_IN: &str = "Signing in";
-const CLIENT: &str = "Who farport is to the authorization server";
-const CALLBACK: &str = "Where the browser comes back to";
-const MESSAGES: &str = "Messages on standard error";
+const SIGN_IN: &str = "Sign-in";
+const CLIENT: &str = "Client registration";
+const CALLBACK: &str = "Redirect URI";
+const MESSAGES: &str = "Messages";
 
-/// Reach a remote server from a client that only speaks stdio
+/// Connect a stdio client to a remote server
 ///
-/// A client starts it as it would start a local server. It connects to the remote one, signs in with
-/// the browser when asked to, and passes messages on. The flags are those of `mcp-remote`: in a
-/// client's configuration, `npx mcp-remote URL ...` becomes `farport connect URL ...`.
+/// The client starts this command like a local server. The command forwards messages between the
+/// client and the remote server, and opens the browser if the server requires a sign-in. It accepts
+/// the flags of `mcp-remote`: in a client's configuration, replace `npx mcp-remote URL ...` with
+/// `farport connect URL ...`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -31,29 +32,28 @@ In a client's configuration:
   {\"mcpServers\": {\"example\": {\"command\": \"farport\",
                               \"args\": [\"connect\", \"https://mcp.example.com/mcp\"]}}}
 
-`farport add` writes it there for you.")]
+`farport add` writes this entry for you.")]
 pub(crate) struct ConnectArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 
-    /// Hide tools whose name matches, `*` standing for anything; may be repeated
+    /// Tools to hide from the client; `*` matches any text [repeatable]
     #[arg(long, value_name = "PATTERN", help_heading = "Tools")]
     pub(crate) ignore_tool: Vec<String>,
 
-    /// Which transports are tried, in which order
+    /// Transports to try
     #[arg(long, value_name = "ORDER", default_value = "http-first", help_heading = NETWORK)]
     pub(crate) transport: TransportArg,
 
-    /// Whether clients and servers of different eras of the protocol are translated (auto), or the
-    /// client's messages only passed on (legacy)
+    /// How to handle different protocol revisions of client and server
     #[arg(long, value_name = "MODE", default_value = "auto", help_heading = NETWORK)]
     pub(crate) protocol: ProtocolArg,
 
-    /// Ping a quiet server, so that nothing in between closes the session
+    /// Ping an idle server, so that proxies keep the connection open
     #[arg(long, help_heading = NETWORK)]
     pub(crate) keep_alive: bool,
 
-    /// Seconds between two pings [default: 30]; turns --keep-alive on
+    /// Seconds between two pings; implies --keep-alive [default: 30]
     #[arg(long, value_name = "SECONDS", help_heading = NETWORK)]
     pub(crate) ping_interval: Option<u64>,
 
@@ -64,21 +64,21 @@ pub(crate) struct ConnectArgs {
     pub(crate) messages: MessageArgs,
 }
 
-/// Sign in to a server, without starting a client
+/// Sign in to a remote server
 ///
-/// Opens the browser, or prints what to open. On a machine without a browser, use --device, or open
-/// the page elsewhere and paste the address it ends at.
+/// farport opens the sign-in page in your browser and stores the tokens for `farport connect`. On a
+/// machine without a browser, use --device, or --no-browser to open the page on another machine.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   farport login https://mcp.example.com/mcp
-  farport login https://mcp.example.com/mcp --device
-  farport login https://mcp.example.com/mcp --no-browser     Paste where the browser ends")]
+  farport login https://mcp.example.com/mcp --device         Enter a code on any machine
+  farport login https://mcp.example.com/mcp --no-browser     Open the page on another machine")]
 pub(crate) struct LoginArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 
-    /// Open no browser here: print the page, and take the address that it ends at
+    /// Print the URL of the sign-in page, and prompt for the URL where the browser ends up
     #[arg(long, help_heading = SIGN_IN)]
     pub(crate) no_browser: bool,
 
@@ -89,108 +89,120 @@ pub(crate) struct LoginArgs {
     pub(crate) messages: MessageArgs,
 }
 
-/// End a sign-in: the server takes the tokens back, and they are forgotten here
+/// Sign out of a remote server
+///
+/// farport revokes the tokens at the server and deletes them on this machine.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   farport logout https://mcp.example.com/mcp
   farport logout --all")]
 pub(crate) struct LogoutArgs {
-    /// The server
+    /// URL of the server
     #[arg(value_name = "URL", required_unless_present = "all", value_hint = ValueHint::Url)]
     pub(crate) url: Option<String>,
 
-    /// Every server
+    /// Sign out of every server
     #[arg(long, conflicts_with = "url")]
     pub(crate) all: bool,
 }
 
-/// List the sign-ins that are kept
+/// List your sign-ins to remote servers
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   farport status
   farport status --json")]
 pub(crate) struct StatusArgs {
-    /// Print one line of JSON
+    /// Print the result as one line of JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Write a server into a client's configuration
+/// Add a remote server to the configuration of a client
 ///
-/// A client that can reach remote servers by itself gets the URL, another one `farport connect`.
-/// What the configuration holds stays; a copy of it is kept beside it.
+/// The entry contains the URL if the client supports remote servers, otherwise a `farport connect`
+/// command. farport keeps the rest of the file unchanged, and saves a copy from before its first change
+/// as FILE.farport-backup.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   farport add claude example https://mcp.example.com/mcp
   farport add vscode example https://mcp.example.com/mcp --print
+  farport add cursor example https://mcp.example.com/mcp --project
   farport add cursor example https://mcp.example.com/mcp -- --ignore-tool 'delete*'")]
 pub(crate) struct AddArgs {
-    /// The client
+    /// Client to configure
     pub(crate) client: Client,
 
-    /// What the client calls the server
+    /// Name of the server in the client's configuration
     pub(crate) name: String,
 
-    /// The server
+    /// URL of the server
     #[arg(value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) url: String,
 
-    /// Print what the configuration would be, and change nothing
+    /// Print the new configuration without writing it
     #[arg(long)]
     pub(crate) print: bool,
 
-    /// Arguments for `farport connect`, which then is used whatever the client can do
-    #[arg(last = true, value_name = "CONNECT ARGUMENTS")]
+    /// Edit the configuration of the project in this folder, instead of yours
+    #[arg(long)]
+    pub(crate) project: bool,
+
+    /// Arguments for `farport connect`; the entry then always starts this command
+    #[arg(last = true, value_name = "CONNECT_ARGUMENTS")]
     pub(crate) connect: Vec<String>,
 }
 
-/// Take a server out of a client's configuration
+/// Remove a remote server from the configuration of a client
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   farport remove claude example
+  farport remove cursor example --project
   farport remove codex example --print")]
 pub(crate) struct RemoveArgs {
-    /// The client
+    /// Client to configure
     pub(crate) client: Client,
 
-    /// What the client calls the server
+    /// Name of the server in the client's configuration
     pub(crate) name: String,
 
-    /// Print what the configuration would be, and change nothing
+    /// Print the new configuration without writing it
     #[arg(long)]
     pub(crate) print: bool,
+
+    /// Edit the configuration of the project in this folder, instead of yours
+    #[arg(long)]
+    pub(crate) project: bool,
 }
 
-/// Which server, and how it is reached.
+/// The server, and how to connect to it.
 #[derive(Debug, Args)]
 pub(crate) struct ServerArgs {
-    /// The server
+    /// URL of the server
     #[arg(value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) url: String,
 
-    /// The port of this machine that the browser comes back to after signing in; without it, one
-    /// that stays the same for a server
+    /// Local port of the redirect URI [default: derived from the server's URL]
     #[arg(value_name = "CALLBACK_PORT")]
     pub(crate) callback_port: Option<u16>,
 
-    /// Send a header with every request, as 'Name: value'; ${VARIABLE} is replaced from the
-    /// environment; may be repeated
+    /// Header to send with every request, as 'Name: value'; may contain ${VARIABLE} from the
+    /// environment [repeatable]
     #[arg(long, value_name = "HEADER", help_heading = NETWORK)]
     pub(crate) header: Vec<String>,
 
-    /// Send the headers of a file, one on a line, where other users do not see them
+    /// File of headers, one per line; unlike --header, hidden from the process list
     #[arg(long, value_name = "FILE", help_heading = NETWORK, value_hint = ValueHint::FilePath)]
     pub(crate) header_file: Option<PathBuf>,
 
-    /// Allow http to other machines, in a network that you trust
+    /// Allow http to other machines, for networks that you trust
     #[arg(long, help_heading = NETWORK)]
     pub(crate) allow_http: bool,
 
-    /// Use the proxy of the environment (HTTPS_PROXY, NO_PROXY, ...)
+    /// Use the proxy from the environment (HTTPS_PROXY, NO_PROXY, ...)
     #[arg(long, help_heading = NETWORK)]
     pub(crate) enable_proxy: bool,
 
@@ -198,19 +210,19 @@ pub(crate) struct ServerArgs {
     #[arg(long, help_heading = NETWORK)]
     pub(crate) ipv4: bool,
 
-    /// Seconds to connect; 0 for any
+    /// Seconds to wait for a connection; 0 means no limit
     #[arg(long, value_name = "SECONDS", default_value_t = 10, help_heading = NETWORK)]
     pub(crate) connect_timeout: u64,
 
-    /// Seconds until an answer begins; 0 for any
+    /// Seconds to wait for the start of a response; 0 means no limit
     #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = NETWORK)]
     pub(crate) headers_timeout: u64,
 
-    /// Seconds between two pieces of an answer; 0 for any
+    /// Seconds to wait for the next part of a response; 0 means no limit
     #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = NETWORK)]
     pub(crate) body_timeout: u64,
 
-    /// Send no cookies of the server back to it
+    /// Do not store or send cookies
     #[arg(long, help_heading = NETWORK)]
     pub(crate) disable_cookies: bool,
 }
@@ -218,100 +230,99 @@ pub(crate) struct ServerArgs {
 /// How to sign in.
 #[derive(Debug, Args)]
 pub(crate) struct SignInArgs {
-    /// Sign in with a code that is entered in a browser anywhere
+    /// Sign in with a code that you enter on any machine
     #[arg(long, visible_alias = "device", help_heading = SIGN_IN)]
     pub(crate) device_code: bool,
 
-    /// Sign in as the client itself, with the secret of --static-oauth-client-info
+    /// Sign in as the client, not as a user; requires --static-oauth-client-info
     #[arg(long, conflicts_with = "device_code", help_heading = SIGN_IN)]
     pub(crate) client_credentials: bool,
 
-    /// Where the token is had, for a server that does not describe its sign-in
+    /// Token endpoint URL, for servers that publish no OAuth metadata
     #[arg(long, value_name = "URL", requires = "client_credentials", help_heading = SIGN_IN)]
     pub(crate) token_endpoint: Option<String>,
 
-    /// Seconds a person may take to sign in
+    /// Seconds to wait until the user has signed in
     #[arg(long, value_name = "SECONDS", default_value_t = 300, help_heading = SIGN_IN)]
     pub(crate) auth_timeout: u64,
 
-    /// The resource to ask tokens for, when not the server's address; sign-ins to different
-    /// resources are kept apart
+    /// Resource to request tokens for; each resource has its own sign-in [default: the server's]
     #[arg(long, value_name = "URI", help_heading = SIGN_IN)]
     pub(crate) resource: Option<String>,
 
-    /// Name no resource, for servers that refuse the parameter
+    /// Send no `resource` parameter, for servers that reject it
     #[arg(long, conflicts_with = "resource", help_heading = SIGN_IN)]
     pub(crate) disable_resource_parameter: bool,
 
-    /// Send a parameter of the authorization server's own with the sign-in; may be repeated
+    /// Additional parameter for the authorization request [repeatable]
     #[arg(long, value_name = "NAME=VALUE", help_heading = SIGN_IN)]
     pub(crate) authorize_param: Vec<String>,
 
-    /// Present the id token to the server, in place of the access token
+    /// Send the ID token to the server instead of the access token
     #[arg(long, help_heading = SIGN_IN)]
     pub(crate) use_id_token: bool,
 
-    /// Keep the tokens in the keyring of the system (Secret Service, Keychain, Credential Manager)
-    /// and not in a file; they stay there until `farport logout`
+    /// Store the tokens in the system's keyring (Secret Service, Keychain, Credential Manager)
+    /// instead of a file
     #[arg(long, help_heading = SIGN_IN)]
     pub(crate) keyring: bool,
 
-    /// What to register with, over the defaults, as JSON or @FILE; `scope` says what to ask for
+    /// Client metadata for the registration, as JSON or @FILE; `scope` sets the scopes to request
     #[arg(long, value_name = "JSON|@FILE", help_heading = CLIENT)]
     pub(crate) static_oauth_client_metadata: Option<String>,
 
-    /// A client that is registered already, as JSON or @FILE with `client_id` and maybe
-    /// `client_secret` or `private_key` (PEM); ${VARIABLE} is replaced from the environment
+    /// Client that is already registered, as JSON or @FILE with `client_id` and, if needed,
+    /// `client_secret` or `private_key` (PEM); may contain ${VARIABLE} from the environment
     #[arg(long, value_name = "JSON|@FILE", help_heading = CLIENT)]
     pub(crate) static_oauth_client_info: Option<String>,
 
-    /// A client id metadata document: its https address is the client id
+    /// URL of a client ID metadata document, used as the client id
     #[arg(long, value_name = "URL", help_heading = CLIENT)]
     pub(crate) client_metadata_url: Option<String>,
 
-    /// The host that the browser comes back to; it has to mean this machine
+    /// Host of the redirect URI; must resolve to this machine
     #[arg(long, value_name = "HOST", default_value = "localhost", help_heading = CALLBACK)]
     pub(crate) host: String,
 
-    /// The path that the browser comes back to
+    /// Path of the redirect URI
     #[arg(long, value_name = "PATH", default_value = "/oauth/callback", help_heading = CALLBACK)]
     pub(crate) callback_path: String,
 
-    /// Where the browser goes after signing in
+    /// URL that the browser opens after the sign-in
     #[arg(long, value_name = "URL", help_heading = CALLBACK)]
     pub(crate) auth_success_url: Option<String>,
 }
 
-/// What is said on standard error.
+/// Messages on standard error.
 #[derive(Debug, Args)]
 pub(crate) struct MessageArgs {
-    /// Say everything that happens, without secrets
+    /// Log every step to standard error, without secrets
     #[arg(long, help_heading = MESSAGES)]
     pub(crate) debug: bool,
 
-    /// Say nothing
+    /// Do not print messages
     #[arg(long, help_heading = MESSAGES)]
     pub(crate) silent: bool,
 }
 
-/// Which transports are tried.
+/// Transports to try.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum TransportArg {
     /// Streamable HTTP, then HTTP+SSE
     HttpFirst,
     /// HTTP+SSE, then streamable HTTP
     SseFirst,
-    /// Streamable HTTP alone
+    /// Streamable HTTP only
     HttpOnly,
-    /// HTTP+SSE alone
+    /// HTTP+SSE only
     SseOnly,
 }
 
-/// What is done about eras.
+/// How to handle protocol revisions.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ProtocolArg {
-    /// Translate where one side does not know the other's era
+    /// Translate between them
     Auto,
-    /// Only pass on
+    /// Forward messages unchanged
     Legacy,
 }

@@ -1,49 +1,57 @@
-//! Headers of the user's own, and texts with variables of the environment in them.
+//! Headers that the user adds, and environment variables in arguments.
 
 use std::path::Path;
 
-use farport_bridge::Error;
+use super::Error;
 
-/// Reads `Name: value`.
-pub(super) fn header(text: &str) -> Result<(String, String), Error> {
+/// Parses `Name: value`.
+pub(crate) fn header(text: &str, variables: Variables) -> Result<(String, String), Error> {
     let Some((name, value)) = text.split_once(':') else {
-        // What stands there may be a secret, so it is not repeated.
-        return Err(Error::Usage(
-            "A header is written 'Name: value', and one of those given has no colon.".to_owned(),
-        ));
+        return Err(Error::Header);
     };
-    Ok((name.trim().to_owned(), with_variables(value.trim())?))
+    Ok((
+        name.trim().to_owned(),
+        with_variables(value.trim(), variables)?,
+    ))
 }
 
-/// Reads a file with a header on each line. `#` starts a comment.
-pub(super) fn file(path: &Path) -> Result<Vec<(String, String)>, Error> {
+/// Reads a file with one header per line. `#` starts a comment.
+pub(crate) fn file(path: &Path, variables: Variables) -> Result<Vec<(String, String)>, Error> {
     read(path, "--header-file")?
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(header)
+        .map(|line| header(line, variables))
         .collect()
 }
 
-/// JSON, or, with `@` before it, a file that holds it.
-pub(super) fn json_or_file(text: &str, flag: &str) -> Result<String, Error> {
+/// Returns the JSON of an argument, which may also be `@` and the name of a file that contains it.
+pub(super) fn json_or_file(text: &str, flag: &'static str) -> Result<String, Error> {
     match text.strip_prefix('@') {
         Some(path) => read(Path::new(path), flag),
         None => Ok(text.to_owned()),
     }
 }
 
-fn read(path: &Path, flag: &str) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Error::Usage(format!(
-            "{flag} {} cannot be read: {error}.",
-            path.display()
-        ))
+fn read(path: &Path, flag: &'static str) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|source| Error::Read {
+        flag,
+        path: path.to_owned(),
+        source,
     })
 }
 
-/// Puts variables of the environment in the place of `${NAME}`.
-pub(super) fn with_variables(text: &str) -> Result<String, Error> {
+/// How to replace `${NAME}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Variables {
+    /// From the environment. A variable that is not set is an error.
+    Environment,
+    /// From the environment. A variable may be set later, so a missing one is not an error.
+    Later,
+}
+
+/// Replaces each `${NAME}` with the environment variable of this name.
+pub(super) fn with_variables(text: &str, variables: Variables) -> Result<String, Error> {
     let mut replaced = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
@@ -53,11 +61,13 @@ pub(super) fn with_variables(text: &str) -> Result<String, Error> {
             rest = after;
             continue;
         };
-        let value = std::env::var(name).map_err(|_| {
-            Error::Usage(format!(
-                "${{{name}}} stands for a variable of the environment that is not set. Set it, in a \
-                 client's configuration under \"env\"."
-            ))
+        let value = std::env::var(name);
+        let value = match variables {
+            Variables::Later => Ok(value.unwrap_or_default()),
+            Variables::Environment => value,
+        };
+        let value = value.map_err(|_| Error::Variable {
+            name: name.to_owned(),
         })?;
         replaced.push_str(&value);
         rest = after;
@@ -82,17 +92,21 @@ mod tests {
             ("A: ${", Some(("A", "${"))),
             ("none", None),
         ] {
-            let read = header(text).ok();
+            let read = header(text, Variables::Environment).ok();
             let read = read.as_ref().map(|(name, value)| (&**name, &**value));
             assert_eq!(read, expect, "{text}");
         }
     }
 
     #[test]
-    fn variables_are_replaced_and_missing_ones_are_told() {
+    fn variables_are_replaced_and_missing_ones_are_named() {
         let path = std::env::var("PATH").unwrap();
-        assert_eq!(with_variables("a${PATH}b").unwrap(), format!("a{path}b"));
-        let error = with_variables("${FARPORT_NO_SUCH_VARIABLE}").unwrap_err();
+        let replaced = |text, variables| with_variables(text, variables);
+        let now = Variables::Environment;
+        assert_eq!(replaced("a${PATH}b", now).unwrap(), format!("a{path}b"));
+        let missing = "x${FARPORT_NO_SUCH_VARIABLE}";
+        assert_eq!(replaced(missing, Variables::Later).unwrap(), "x");
+        let error = replaced(missing, now).unwrap_err();
         assert!(error.to_string().contains("FARPORT_NO_SUCH_VARIABLE"));
     }
 
@@ -101,9 +115,9 @@ mod tests {
         let file_of = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file_of.path(), "# secret\n\nA: 1\n  B:2\n").unwrap();
         assert_eq!(
-            file(file_of.path()).unwrap(),
+            file(file_of.path(), Variables::Environment).unwrap(),
             [("A", "1"), ("B", "2")].map(|(a, b)| (a.to_owned(), b.to_owned()))
         );
-        assert!(file(Path::new("/no/such/file")).is_err());
+        assert!(file(Path::new("/no/such/file"), Variables::Later).is_err());
     }
 }

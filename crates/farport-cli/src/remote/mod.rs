@@ -1,9 +1,14 @@
-//! Everything about servers elsewhere: the arguments that say how to reach one and sign in to it
-//! ([`args`]), and what `connect`, `login`, `logout` and `status` share.
+//! Remote servers: the arguments for the connection and the sign-in ([`args`]), and code that `connect`,
+//! `login`, `logout` and `add` share.
 
+pub(crate) mod address;
 pub(crate) mod args;
-mod headers;
-mod person;
+mod error;
+pub(crate) mod headers;
+pub(crate) mod inspect;
+mod messages;
 mod settle;
 
-pub(crate) use person::{Voice, log_to_stderr, teller};
+pub(crate) use error::Error;
+pub(crate) use headers::Variables;
+pub(crate) use messages::{MessageWriter, log_to_stderr};

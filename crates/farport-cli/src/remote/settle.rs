@@ -1,24 +1,24 @@
-//! From arguments to what the bridge is told.
+//! Converts arguments to the options of farport-client.
 
+use farport_client::parse_url;
 use std::time::Duration;
 
-use farport_bridge::Url;
-use farport_bridge::{
-    Error, Flow, HttpOptions, Options, Protocol, SignInOptions, StaticClient, Timeouts,
-    TransportOrder,
+use farport_client::{
+    Flow, HttpOptions, Options, Protocol, SignInOptions, StaticClient, Timeouts, TransportOrder,
 };
 
 use super::args::{ConnectArgs, LoginArgs, ProtocolArg, ServerArgs, SignInArgs, TransportArg};
-use super::headers;
+use super::headers::{self, Variables};
+use crate::error::Error;
 
-/// Pings come this often unless it is said otherwise.
+/// Seconds between two pings, unless --ping-interval is given.
 const PING: u64 = 30;
 
 impl ConnectArgs {
-    /// What `connect` was asked for.
-    pub(crate) fn settle(self) -> Result<Options, Error> {
-        let mut options = self.server.settle()?;
-        options.sign_in = self.sign_in.settle(options.sign_in)?;
+    /// The options of `connect`.
+    pub(crate) fn settle(self, variables: Variables) -> Result<Options, Error> {
+        let mut options = self.server.settle(variables)?;
+        options.sign_in = self.sign_in.settle(options.sign_in, variables)?;
         options.transport = match self.transport {
             TransportArg::HttpFirst => TransportOrder::HttpFirst,
             TransportArg::SseFirst => TransportOrder::SseFirst,
@@ -40,23 +40,24 @@ impl ConnectArgs {
 }
 
 impl LoginArgs {
-    /// What `login` was asked for.
-    pub(crate) fn settle(self) -> Result<Options, Error> {
-        let mut options = self.server.settle()?;
-        options.sign_in = self.sign_in.settle(options.sign_in)?;
+    /// The options of `login`.
+    pub(crate) fn settle(self, variables: Variables) -> Result<Options, Error> {
+        let mut options = self.server.settle(variables)?;
+        options.sign_in = self.sign_in.settle(options.sign_in, variables)?;
         Ok(options)
     }
 }
 
 impl ServerArgs {
-    fn settle(self) -> Result<Options, Error> {
+    fn settle(self, variables: Variables) -> Result<Options, Error> {
+        super::address::check(&self.url, self.allow_http)?;
         let mut options = Options::new(&self.url, self.allow_http)?;
         options.sign_in.callback_port = self.callback_port;
         for text in &self.header {
-            options.headers.push(headers::header(text)?);
+            options.headers.push(headers::header(text, variables)?);
         }
         if let Some(path) = &self.header_file {
-            options.headers.extend(headers::file(path)?);
+            options.headers.extend(headers::file(path, variables)?);
         }
         options.http = HttpOptions {
             timeouts: Timeouts {
@@ -66,6 +67,7 @@ impl ServerArgs {
             },
             proxy: self.enable_proxy,
             ipv4: self.ipv4,
+            ..HttpOptions::default()
         };
         options.cookies = !self.disable_cookies;
         Ok(options)
@@ -73,11 +75,17 @@ impl ServerArgs {
 }
 
 impl SignInArgs {
-    fn settle(self, mut options: SignInOptions) -> Result<SignInOptions, Error> {
-        let address = |text: Option<String>, flag: &str| {
+    fn settle(
+        self,
+        mut options: SignInOptions,
+        variables: Variables,
+    ) -> Result<SignInOptions, Error> {
+        let parse_url = |text: Option<String>, flag: &'static str| {
             text.map(|text| {
-                Url::parse(&text)
-                    .map_err(|error| Error::Usage(format!("{flag} is not a URL: {error}.")))
+                parse_url(&text).map_err(|error| super::Error::Url {
+                    flag,
+                    why: error.to_string(),
+                })
             })
             .transpose()
         };
@@ -85,24 +93,23 @@ impl SignInArgs {
             Flow::Device
         } else if self.client_credentials {
             Flow::ClientCredentials {
-                token_endpoint: address(self.token_endpoint, "--token-endpoint")?,
+                token_endpoint: parse_url(self.token_endpoint, "--token-endpoint")?,
             }
         } else {
             Flow::Browser
         };
         options.callback_host = self.host;
         options.callback_path = self.callback_path;
-        options.success_url = address(self.auth_success_url, "--auth-success-url")?;
+        options.success_url = parse_url(self.auth_success_url, "--auth-success-url")?;
         options.timeout = Duration::from_secs(self.auth_timeout);
         options.resource = self.resource;
         options.send_resource = !self.disable_resource_parameter;
         options.use_id_token = self.use_id_token;
-        options.client_metadata_url = address(self.client_metadata_url, "--client-metadata-url")?;
+        options.client_metadata_url = parse_url(self.client_metadata_url, "--client-metadata-url")?;
         for text in &self.authorize_param {
             let Some((name, value)) = text.split_once('=') else {
-                return Err(Error::Usage(format!(
-                    "--authorize-param {text} is not NAME=VALUE."
-                )));
+                let value = text.clone();
+                return Err(super::Error::AuthorizeParam { value }.into());
             };
             options
                 .authorize_params
@@ -111,12 +118,14 @@ impl SignInArgs {
         if let Some(text) = &self.static_oauth_client_metadata {
             let flag = "--static-oauth-client-metadata";
             let json = headers::json_or_file(text, flag)?;
-            options.client_metadata = serde_json::from_str(&json)
-                .map_err(|_| Error::Usage(format!("{flag} is not a JSON object.")))?;
+            options.client_metadata =
+                serde_json::from_str(&json).map_err(|_| super::Error::Json { flag })?;
         }
         if let Some(text) = &self.static_oauth_client_info {
             let json = headers::json_or_file(text, "--static-oauth-client-info")?;
-            options.client_info = Some(StaticClient::parse(&headers::with_variables(&json)?)?);
+            options.client_info = Some(StaticClient::parse(&headers::with_variables(
+                &json, variables,
+            )?)?);
         }
         Ok(options)
     }

@@ -1,5 +1,4 @@
-//! The templates that come with the command: the crates of the repository's `templates` folder,
-//! file by file.
+//! The built-in templates: the crates in the repository's `templates` folder, file by file.
 
 use std::path::PathBuf;
 
@@ -8,7 +7,7 @@ use super::files::{Content, Files};
 /// A built-in template.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Builtin {
-    /// What `--template` calls it.
+    /// The name for `--template`.
     pub(super) name: &'static str,
     files: &'static [(&'static str, &'static [u8])],
 }
@@ -171,29 +170,29 @@ static BUILTIN: &[Builtin] = &[
     ),
 ];
 
-/// The names of all of them.
+/// The names of all built-in templates.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     BUILTIN.iter().map(|template| template.name)
 }
 
-/// The template of this name.
+/// Finds a template by name.
 pub(super) fn find(name: &str) -> Option<&'static Builtin> {
     BUILTIN.iter().find(|template| template.name == name)
 }
 
-/// The template of this name in its form for Cloudflare Workers, which may be itself.
-pub(super) fn worker_form(name: &str) -> Option<&'static Builtin> {
-    let form = match name {
+/// Finds the variant of a template for Cloudflare Workers, which may be the template itself.
+pub(super) fn worker_variant(name: &str) -> Option<&'static Builtin> {
+    let variant = match name {
         "authless" | "worker" => "worker".to_owned(),
         name if name.ends_with("-worker") => name.to_owned(),
         name => format!("{name}-worker"),
     };
-    find(&form)
+    find(&variant)
 }
 
-/// The names of those that have such a form.
-pub(super) fn with_worker_form() -> impl Iterator<Item = &'static str> {
-    names().filter(|name| worker_form(name).is_some_and(|form| form.name != *name))
+/// The names of the templates that have a variant for Cloudflare Workers.
+pub(super) fn with_worker_variant() -> impl Iterator<Item = &'static str> {
+    names().filter(|name| worker_variant(name).is_some_and(|variant| variant.name != *name))
 }
 
 impl Builtin {
@@ -224,7 +223,7 @@ mod tests {
     use crate::scaffold::files;
 
     #[test]
-    fn every_file_of_every_template_is_built_in() {
+    fn all_files_of_all_templates_are_built_in() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../templates");
         let mut on_disk: Vec<_> = std::fs::read_dir(&folder)
             .unwrap()
@@ -235,13 +234,13 @@ mod tests {
 
         for template in BUILTIN {
             let mut on_disk = files::read(&folder.join(template.name)).unwrap();
-            // Made by whoever compiles the template where it stands.
+            // Cargo creates this file when a developer builds the template.
             on_disk.remove(Path::new("Cargo.lock"));
             assert_eq!(template.read(), on_disk, "{}", template.name);
         }
     }
 
-    /// What a `farport.toml` says when its comments are taken for settings.
+    /// The settings in a `farport.toml` whose comments count as settings.
     fn uncommented(template: &Builtin) -> toml_edit::DocumentMut {
         let files = template.read();
         let Some(Content::File { bytes, .. }) = files.get(Path::new("farport.toml")) else {
@@ -293,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_for_workers_has_the_same_tools() {
+    fn the_variant_for_workers_has_the_same_tools() {
         for (native, worker, file) in [
             ("authless", "worker", "src/calculator.rs"),
             ("authless", "worker", "farport.toml"),
@@ -308,7 +307,7 @@ mod tests {
             assert!(native.contains_key(file) && native.get(file) == worker.get(file));
         }
         assert_eq!(
-            with_worker_form().collect::<Vec<_>>(),
+            with_worker_variant().collect::<Vec<_>>(),
             ["authless", "github"]
         );
     }

@@ -1,23 +1,23 @@
-//! The workflow that tests and deploys a generated server on each push.
+//! The CI workflow that tests and deploys a generated server on each push.
 
 use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::files::{Content, Files};
 
-/// Who runs the workflow.
+/// A CI service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Ci {
     /// GitHub Actions
     Github,
 }
 
-/// Whether a crate can be a worker of Cloudflare's.
+/// Returns whether a crate is a Cloudflare Worker.
 pub(super) fn is_worker(files: &Files) -> bool {
     files.contains_key(Path::new("wrangler.jsonc"))
 }
 
-/// Adds the workflow to a crate's files: one for a worker, another for anything else.
+/// Adds the workflow for a Worker or for another server to the files of a crate.
 pub(super) fn add(files: &mut Files, ci: Ci) -> Result<(), Error> {
     let Ci::Github = ci;
     let path = PathBuf::from(".github/workflows/deploy.yml");

@@ -1,4 +1,4 @@
-//! Which names a crate may have.
+//! Validates the name of a new crate.
 
 use std::fmt;
 use std::path::Path;
@@ -9,24 +9,24 @@ use super::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CrateName(String);
 
-/// What is wrong with a name.
+/// Why a name is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Problem {
     #[error("it is empty")]
     Empty,
     #[error("it is longer than {MAX_LENGTH} characters")]
     TooLong,
-    #[error("`{0}` is not a letter of a to z, a digit, `-` or `_`")]
+    #[error("it contains `{0}`")]
     Character(char),
     #[error("it does not start with a letter")]
     Start,
-    #[error("it is a keyword of Rust")]
+    #[error("it is a Rust keyword")]
     Keyword,
-    #[error("it is the name of a crate that comes with Rust")]
+    #[error("it is a crate of the standard library")]
     Standard,
-    #[error("cargo has a folder of that name in its build output")]
+    #[error("cargo uses this name in its build folder")]
     BuildFolder,
-    #[error("it is the name of a device on Windows")]
+    #[error("it is a reserved name on Windows")]
     Device,
 }
 
@@ -52,7 +52,7 @@ const DEVICES: &[&str] = &[
 ];
 
 impl CrateName {
-    /// The name a crate in this folder has.
+    /// The crate name for a folder.
     pub(super) fn of(folder: &Path) -> Result<Self, Error> {
         let Some(name) = folder.file_name() else {
             return Err(Error::NoName {
@@ -93,12 +93,12 @@ impl CrateName {
         Err(problem)
     }
 
-    /// The name as `Cargo.toml` has it.
+    /// The name in `Cargo.toml`.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name as Rust code has it.
+    /// The name in Rust code.
     pub(super) fn ident(&self) -> String {
         self.0.replace('-', "_")
     }
@@ -110,7 +110,7 @@ impl fmt::Display for CrateName {
     }
 }
 
-/// A name close to one that is refused.
+/// Suggests a valid name that is similar to an invalid one.
 fn suggest(name: &str) -> Option<String> {
     let words: Vec<String> = name
         .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_cargo_and_every_file_system_take() {
+    fn valid_names_are_accepted() {
         for name in [
             "a",
             "my-mcp-server",
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_refused_and_why() {
+    fn invalid_names_are_rejected_with_the_reason() {
         for (name, problem) in [
             ("", Problem::Empty),
             ("my server", Problem::Character(' ')),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_name_comes_with_one_that_is_taken() {
+    fn an_invalid_name_comes_with_a_valid_suggestion() {
         for (name, better) in [
             ("My Server", Some("my-server")),
             ("2fast", Some("fast")),

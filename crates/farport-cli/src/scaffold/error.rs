@@ -1,137 +1,144 @@
-//! Why a crate was not generated, and what to do about it.
+//! Why farport did not create a crate.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::error::FileError;
+use crate::terminal::Plain;
 
 use super::builtin;
 use super::crate_name::Problem;
 
-/// Why a crate was not generated. Nothing was left behind then.
+/// Why farport did not create a crate. It leaves no files behind.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("`{name}` cannot name a crate: {problem}")]
+    #[error("invalid crate name `{name}`: {problem}")]
     Name {
         name: String,
         problem: Problem,
         better: Option<String>,
     },
-    #[error("`{}` does not end in a name for the crate", .path.display())]
+    #[error("`{}` does not end with a crate name", .path.display())]
     NoName { path: PathBuf },
-    #[error("the template depends on a crate called `{name}` too")]
+    #[error("the template depends on another crate named `{name}`")]
     NameOfDependency { name: String },
 
-    #[error("`{}` exists and is not a folder", .path.display())]
+    #[error("`{}` already exists and is not a folder", .path.display())]
     NotAFolder { path: PathBuf },
     #[error("the folder `{}` is not empty", .path.display())]
     NotEmpty { path: PathBuf },
 
-    #[error(
-        "there is no template `{template}`: it is neither built in, nor a folder, nor a git address"
-    )]
+    #[error("unknown template `{template}`")]
     NoTemplate { template: String },
-    #[error("the template `{template}` has no form for Cloudflare Workers")]
-    NoWorkerForm { template: String },
-    #[error("the template has a `{}` already", .path.display())]
+    #[error("the template `{template}` does not support `--target worker`")]
+    NoWorkerVariant { template: String },
+    #[error("the template already contains `{}`", .path.display())]
     HasWorkflow { path: PathBuf },
-    #[error("templates are not fetched over `{protocol}`")]
+    #[error("unsupported protocol `{protocol}` in the template's URL")]
     Protocol { protocol: String },
-    #[error("`{branch}` is not the name of a branch")]
+    #[error("invalid branch name `{branch}`")]
     Branch { branch: String },
-    #[error("`{subfolder}` does not name a folder inside the template")]
+    #[error("invalid subfolder `{subfolder}`")]
     Subfolder { subfolder: String },
-    #[error("the template has no folder `{subfolder}`")]
+    #[error("the template contains no folder `{subfolder}`")]
     NoSubfolder { subfolder: String },
-    #[error("`{template}` is no template: it has no `Cargo.toml` with a `[package]` and its name")]
+    #[error("`{template}` is not a crate: it contains no `Cargo.toml` with a package name")]
     NotACrate { template: String },
-    #[error("the template's `Cargo.toml` cannot be read")]
+    #[error("cannot parse the template's `Cargo.toml`")]
     Manifest {
         #[source]
         source: Box<toml_edit::TomlError>,
     },
-    #[error("the template's `{}` is a link to `{}`, outside the template", .link.display(), .target.display())]
+    #[error(
+        "the symbolic link `{}` points to `{}`, outside the template",
+        Plain(.link.display()),
+        Plain(.target.display())
+    )]
     Link { link: PathBuf, target: PathBuf },
-    #[error("the template's `{}` is neither a file, nor a folder, nor a link", .path.display())]
+    #[error("the template contains a special file: `{}`", Plain(.path.display()))]
     Special { path: PathBuf },
-    #[error("the template has more than {limit}")]
+    #[error("the template contains a file with a path outside the template: `{}`", Plain(.path.display()))]
+    Outside { path: PathBuf },
+    #[error("git cannot read `{}` in the template", Plain(.path.display()))]
+    Unreadable { path: PathBuf },
+    #[error("the template is too large: more than {limit}")]
     TooLarge { limit: String },
-    #[error("the template's folders cannot be read")]
+    #[error("cannot read the template's folders")]
     Walk {
         #[source]
         source: ignore::Error,
     },
 
-    #[error("there is no `git` program here")]
+    #[error("cannot run `git`")]
     NoGit {
         #[source]
         source: io::Error,
     },
-    #[error("git could not fetch `{template}`:\n{}", indent(.said))]
-    Fetch { template: String, said: String },
-    #[error("git could not make a repository:\n{}", indent(.said))]
-    Init { said: String },
+    #[error("git cannot fetch `{template}`:\n{}", indent(.output))]
+    Fetch { template: String, output: String },
+    #[error("git cannot create a repository:\n{}", indent(.output))]
+    Init { output: String },
 
-    #[error("the checkout of farport that this command was built from is gone")]
+    #[error("the farport checkout that this command was built from no longer exists")]
     NoCheckout,
     #[error(transparent)]
     File(#[from] FileError),
 }
 
-fn indent(said: &str) -> String {
-    said.lines()
-        .map(|line| format!("  {line}"))
+fn indent(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("  {}", Plain(line)))
         .collect::<Vec<_>>()
         .join("\n")
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Name {
                 better: Some(better),
                 ..
-            } => format!("a name that works: `{better}`"),
+            } => format!("try `{better}`"),
             Self::Name { better: None, .. } | Self::NoName { .. } => {
-                "give a name of letters, digits and dashes, such as `my-mcp-server`".to_owned()
+                "use letters, digits and dashes, as in `my-mcp-server`".to_owned()
             }
             Self::NameOfDependency { name } => format!("choose another name, such as `my-{name}`"),
             Self::NotAFolder { .. } | Self::NotEmpty { .. } => {
-                "choose another name, or move what is there out of the way; nothing was touched"
+                "choose another name, or move the existing files; farport changed nothing"
                     .to_owned()
             }
             Self::NoTemplate { .. } => format!(
-                "built in: {}; or a folder; or a git address as URL#branch:subfolder",
+                "use one of {}, a folder, or a git URL as URL#branch:subfolder",
                 builtin::names().collect::<Vec<_>>().join(", ")
             ),
-            Self::NoWorkerForm { .. } => format!(
-                "built in with one: {}; a folder or a git repository is taken as it is, without \
-                 `--target`",
-                builtin::with_worker_form().collect::<Vec<_>>().join(", ")
+            Self::NoWorkerVariant { .. } => format!(
+                "use one of {}; for a folder or a git URL, omit `--target`",
+                builtin::with_worker_variant()
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ),
-            Self::HasWorkflow { .. } => "leave out `--ci`".to_owned(),
+            Self::HasWorkflow { .. } => "omit `--ci`".to_owned(),
             Self::Protocol { .. } => "use https, ssh or file".to_owned(),
             Self::Branch { .. } | Self::Subfolder { .. } => {
-                "a git address is URL, URL#branch, URL#branch:subfolder or URL#:subfolder"
+                "write a git URL as URL, URL#branch, URL#branch:subfolder or URL#:subfolder"
                     .to_owned()
             }
             Self::NoSubfolder { .. } | Self::NotACrate { .. } => {
-                "if the crate is in a folder further down, name it, as in URL#branch:subfolder"
-                    .to_owned()
+                "if the crate is in another folder, name it, as in URL#branch:subfolder".to_owned()
             }
-            Self::TooLarge { .. } => {
-                "is it the right folder? A template is one small crate".to_owned()
-            }
+            Self::TooLarge { .. } => "check the folder: a template is a single crate".to_owned(),
             Self::NoGit { .. } => {
-                "install git, or fetch the template yourself and name its folder".to_owned()
+                "install git, or download the template and pass its folder".to_owned()
             }
-            Self::NoCheckout => "leave out `--path-deps`, or build this command anew from a \
-                                 checkout: `cargo run -- new ...`"
+            Self::NoCheckout => "omit `--path-deps`, or run the command from a checkout: \
+                                 `cargo run -- new ...`"
                 .to_owned(),
             Self::Manifest { .. }
             | Self::Link { .. }
             | Self::Special { .. }
+            | Self::Outside { .. }
+            | Self::Unreadable { .. }
             | Self::Walk { .. }
             | Self::Fetch { .. }
             | Self::Init { .. }

@@ -1,4 +1,4 @@
-//! A template's files, read into memory.
+//! The files of a template, in memory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,24 +9,52 @@ use ignore::WalkBuilder;
 use super::Error;
 use crate::error::FileError;
 
-/// A template's files by their path inside it.
+/// The files of a template, by their path in the template.
 pub(super) type Files = BTreeMap<PathBuf, Content>;
 
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// A file and its bytes.
+    /// A regular file.
     File { bytes: Vec<u8>, executable: bool },
-    /// A link and where it points, relative to the link, inside the template.
+    /// A symbolic link, with its target relative to the link. The target is in the template.
     Link { target: PathBuf },
 }
 
-/// The most files a template has. Beyond, somebody named the wrong folder.
-const MAX_FILES: usize = 5_000;
-/// The most bytes a template has.
-const MAX_BYTES: u64 = 64 << 20;
+/// The maximum number of files in a template.
+pub(super) const MAX_FILES: usize = 5_000;
+/// The maximum size of a template in bytes.
+pub(super) const MAX_BYTES: u64 = 64 << 20;
 
-/// Reads the template in a folder, without what its `.gitignore` leaves out and without `.git`.
+/// The error for more than [`MAX_FILES`] files.
+pub(super) fn too_many_files() -> Error {
+    Error::TooLarge {
+        limit: format!("{MAX_FILES} files"),
+    }
+}
+
+/// The error for more than [`MAX_BYTES`] bytes.
+pub(super) fn too_many_bytes() -> Error {
+    Error::TooLarge {
+        limit: format!("{} MiB", MAX_BYTES >> 20),
+    }
+}
+
+/// Returns whether a path stays in its folder and outside `.git`. git would later run a hook that a template
+/// places there. Some file systems ignore case, or characters at the end of a name.
+pub(super) fn is_plain(path: &Path) -> bool {
+    let is_git = |name: &str| {
+        let ascii: String = name.chars().filter(char::is_ascii).collect();
+        let ascii = ascii.trim_end_matches([' ', '.']).to_ascii_lowercase();
+        ascii == ".git" || ascii.starts_with("git~")
+    };
+    path.components().all(|part| match part {
+        Component::Normal(name) => !is_git(&name.to_string_lossy()),
+        _ => false,
+    })
+}
+
+/// Reads the template in a folder, except `.git` and the files that its `.gitignore` excludes.
 pub(super) fn read(root: &Path) -> Result<Files, Error> {
     let root = root.canonicalize().map_err(FileError::of("find", root))?;
     let mut files = Files::new();
@@ -53,12 +81,9 @@ pub(super) fn read(root: &Path) -> Result<Files, Error> {
             },
             Some(kind) if kind.is_file() => {
                 let metadata = fs::metadata(full).map_err(FileError::of("read", full))?;
-                bytes_left =
-                    bytes_left
-                        .checked_sub(metadata.len())
-                        .ok_or_else(|| Error::TooLarge {
-                            limit: format!("{} MiB", MAX_BYTES >> 20),
-                        })?;
+                bytes_left = bytes_left
+                    .checked_sub(metadata.len())
+                    .ok_or_else(too_many_bytes)?;
                 let bytes = fs::read(full).map_err(FileError::of("read", full))?;
                 Content::File {
                     bytes,
@@ -69,18 +94,16 @@ pub(super) fn read(root: &Path) -> Result<Files, Error> {
         };
         files.insert(path, content);
         if files.len() > MAX_FILES {
-            return Err(Error::TooLarge {
-                limit: format!("{MAX_FILES} files"),
-            });
+            return Err(too_many_files());
         }
     }
     check_links(&files)?;
     Ok(files)
 }
 
-/// Refuses a link that leaves the template, or would leave the crate made of it: the way to its
-/// end passes through the template's own folders only, and ends at something in it.
-fn check_links(files: &Files) -> Result<(), Error> {
+/// Rejects symbolic links that leave the template, or would leave the new crate. A link may only pass
+/// through folders of the template, and must end at a file or folder in it.
+pub(super) fn check_links(files: &Files) -> Result<(), Error> {
     for (link, content) in files {
         if let Content::Link { target } = content
             && !stays_inside(files, link, target)
@@ -111,7 +134,7 @@ fn stays_inside(files: &Files, link: &Path, target: &Path) -> bool {
             Component::RootDir | Component::Prefix(_) => return false,
         }
     }
-    // A folder is there when something is in it.
+    // A folder exists if it contains a file.
     files.keys().any(|path| path.starts_with(&here))
 }
 
@@ -131,7 +154,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_stays_inside_whichever_way_it_is_followed() {
+    fn a_path_must_stay_in_its_folder_and_outside_git() {
+        for (path, plain) in [
+            ("src/main.rs", true),
+            (".gitignore", true),
+            (".github/workflows/ci.yml", true),
+            ("../x", false),
+            ("a/../../x", false),
+            ("/etc/passwd", false),
+            (".git/hooks/post-checkout", false),
+            ("a/.GIT/config", false),
+            (".git./config", false),
+            (".git \u{200c}/config", false),
+            (".g\u{200c}it/config", false),
+            ("git~1/config", false),
+        ] {
+            assert_eq!(is_plain(Path::new(path)), plain, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_must_stay_inside_the_template() {
         let file = || Content::File {
             bytes: Vec::new(),
             executable: false,

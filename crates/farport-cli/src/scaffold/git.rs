@@ -1,22 +1,27 @@
-//! The `git` program: fetching a template, making a repository.
+//! Runs `git` to fetch a template and to create a repository.
 //!
-//! A template's repository may be anybody's. git is kept to the protocols that only read, runs
-//! no hook, takes no template folder of its own and fetches no submodule.
+//! A template's repository is untrusted. farport limits git to protocols that only read, and disables hooks,
+//! template folders and submodules. It reads files from git's objects instead of a checkout, so that the
+//! repository's attributes run no filters and its links are not followed.
 
-use std::io;
-use std::path::Path;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use super::files::{self, Content, Files};
 use super::source::GitSource;
 use super::{Error, Repository};
 use crate::error::FileError;
 
-/// Protocols git may use, also when a server redirects it.
+/// The protocols that git may use, including redirects.
 const PROTOCOLS: &str = "https:ssh:file";
 
-/// A git that sees no repository but the one it is pointed to, and asks nothing.
+/// The maximum size of a list of files in bytes. A tree can contain itself many times.
+const MAX_LIST: u64 = 16 << 20;
+
+/// A git command that only uses the given repository, and does not prompt.
 fn git() -> Command {
     let mut git = Command::new("git");
     for variable in [
@@ -36,16 +41,177 @@ fn run(git: &mut Command) -> Result<Output, Error> {
     git.output().map_err(|source| Error::NoGit { source })
 }
 
-/// Clones the newest state of a template's branch into a temporary folder.
-pub(super) fn clone(source: &GitSource) -> Result<TempDir, Error> {
+/// A git command that reads objects of a clone, without the user's configuration.
+fn reader(clone: &Path) -> Command {
+    let mut git = git();
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("GIT_CONFIG") {
+            git.env_remove(name);
+        }
+    }
+    git.env("GIT_CONFIG_NOSYSTEM", "1")
+        .env(
+            "GIT_CONFIG_GLOBAL",
+            if cfg!(windows) { "NUL" } else { "/dev/null" },
+        )
+        .env("GIT_NO_REPLACE_OBJECTS", "1")
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .arg("--git-dir")
+        .arg(clone);
+    git
+}
+
+/// One file in a tree.
+struct Listed {
+    mode: String,
+    object: String,
+    size: u64,
+    path: PathBuf,
+}
+
+/// Reads the files of a template.
+pub(super) fn read(source: &GitSource) -> Result<Files, Error> {
+    let clone = clone(source)?;
+    let listed = list(clone.path(), source.subfolder.as_deref())?;
+    let mut left = files::MAX_BYTES;
+    for file in &listed {
+        let size = left.checked_sub(file.size);
+        left = size.ok_or_else(files::too_many_bytes)?;
+    }
+    let mut objects = tempfile::tempfile().map_err(FileError::of("write in", clone.path()))?;
+    let written = listed
+        .iter()
+        .try_for_each(|file| writeln!(objects, "{}", file.object))
+        .and_then(|()| objects.rewind());
+    written.map_err(FileError::of("write in", clone.path()))?;
+    let output = run(reader(clone.path())
+        .args(["cat-file", "--batch"])
+        .stdin(objects))?;
+    let mut rest = output.stdout.as_slice();
+    let mut read = Files::new();
+    for file in listed {
+        let unreadable = || Error::Unreadable {
+            path: file.path.clone(),
+        };
+        // Each object starts with a line: its id, its type and its size.
+        let head = rest
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .ok_or_else(unreadable)?;
+        let size = usize::try_from(file.size).map_err(|_| unreadable())?;
+        let bytes = rest.get(head + 1..head + 1 + size).ok_or_else(unreadable)?;
+        let expected = format!("{} blob {size}", file.object);
+        if rest.get(..head) != Some(expected.as_bytes()) {
+            return Err(unreadable());
+        }
+        rest = rest.get(head + size + 2..).unwrap_or_default();
+        let content = match &*file.mode {
+            "120000" => Content::Link {
+                target: path_of(bytes).ok_or_else(unreadable)?,
+            },
+            mode => Content::File {
+                bytes: bytes.to_owned(),
+                executable: mode == "100755",
+            },
+        };
+        read.insert(file.path, content);
+    }
+    files::check_links(&read)?;
+    Ok(read)
+}
+
+/// Lists the files below a folder in the latest commit.
+fn list(clone: &Path, folder: Option<&Path>) -> Result<Vec<Listed>, Error> {
+    let shown = folder.map(|folder| folder.display().to_string().replace('\\', "/"));
+    let tree = match &shown {
+        None => "HEAD^{tree}".to_owned(),
+        Some(folder) => format!("HEAD:{folder}"),
+    };
+    let mut child = reader(clone)
+        .args(["ls-tree", "-r", "-l", "-z", "--full-tree", &tree])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|source| Error::NoGit { source })?;
+    let mut list = Vec::new();
+    let output = child.stdout.take().map(|output| output.take(MAX_LIST));
+    let read = output.map_or(Ok(0), |mut output| output.read_to_end(&mut list));
+    let whole = read.is_ok() && (list.len() as u64) < MAX_LIST;
+    if !whole {
+        // The output may be endless.
+        let _ = child.kill();
+    }
+    let ended = child.wait().map_err(|source| Error::NoGit { source })?;
+    if !whole {
+        return Err(files::too_many_files());
+    }
+    if !ended.success() {
+        let subfolder = shown.unwrap_or_default();
+        return Err(Error::NoSubfolder { subfolder });
+    }
+    let mut listed = Vec::new();
+    for entry in list
+        .split(|byte| *byte == 0)
+        .filter(|entry| !entry.is_empty())
+    {
+        let odd = || Error::Unreadable {
+            path: String::from_utf8_lossy(entry).into_owned().into(),
+        };
+        let tab = entry
+            .iter()
+            .position(|byte| *byte == b'\t')
+            .ok_or_else(odd)?;
+        let (head, path) = entry.split_at(tab);
+        let path = path.get(1..).and_then(path_of).ok_or_else(odd)?;
+        let head = String::from_utf8_lossy(head);
+        let mut words = head.split_whitespace();
+        let (Some(mode), Some(_), Some(object), Some(size)) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return Err(odd());
+        };
+        // Skip submodules.
+        if mode == "160000" {
+            continue;
+        }
+        if !files::is_plain(&path) {
+            return Err(Error::Outside { path });
+        }
+        listed.push(Listed {
+            mode: mode.to_owned(),
+            object: object.to_owned(),
+            size: size.parse().map_err(|_| odd())?,
+            path,
+        });
+        if listed.len() > files::MAX_FILES {
+            return Err(files::too_many_files());
+        }
+    }
+    Ok(listed)
+}
+
+#[cfg(unix)]
+fn path_of(bytes: &[u8]) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    Some(std::ffi::OsStr::from_bytes(bytes).into())
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> Option<PathBuf> {
+    std::str::from_utf8(bytes).ok().map(Into::into)
+}
+
+/// Clones the latest commit of a template's branch into a temporary folder, without a checkout.
+fn clone(source: &GitSource) -> Result<TempDir, Error> {
     let folder =
-        tempfile::tempdir().map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
+        tempfile::tempdir().map_err(FileError::of("create a folder in", &std::env::temp_dir()))?;
     let mut git = git();
     git.env("GIT_ALLOW_PROTOCOL", PROTOCOLS)
         .args(["-c", "core.hooksPath=/dev/null"])
         .args(["-c", "core.fsmonitor=false"])
         .args([
             "clone",
+            "--bare",
             "--quiet",
             "--depth=1",
             "--single-branch",
@@ -61,12 +227,12 @@ pub(super) fn clone(source: &GitSource) -> Result<TempDir, Error> {
         return Ok(folder);
     }
     let template = source.to_string();
-    // git repeats the address it was given.
-    let said = said(&output).replace(&source.url, &template);
-    Err(Error::Fetch { template, said })
+    // git's message contains the URL, which may contain credentials.
+    let output = message(&output).replace(&source.url, &template);
+    Err(Error::Fetch { template, output })
 }
 
-/// Makes a repository of `folder`, unless `around` is inside one already.
+/// Creates a repository in `folder`, unless `around` is already in one.
 pub(super) fn init(folder: &Path, around: &Path) -> Result<Repository, Error> {
     let inside = match run(git()
         .arg("-C")
@@ -86,11 +252,18 @@ pub(super) fn init(folder: &Path, around: &Path) -> Result<Repository, Error> {
     match output.status.success() {
         true => Ok(Repository::New),
         false => Err(Error::Init {
-            said: said(&output),
+            output: message(&output),
         }),
     }
 }
 
-fn said(output: &Output) -> String {
+/// Runs git in a folder. Returns its output, or `None` if it fails.
+pub(super) fn query(folder: &Path, args: &[&str]) -> Option<String> {
+    let output = run(git().arg("-C").arg(folder).args(args)).ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
+
+fn message(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
 }

@@ -1,4 +1,4 @@
-//! The template's `Cargo.toml`: its name, and what it depends on.
+//! Adapts the template's `Cargo.toml`: its name and its dependencies.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use super::files::{Content, Files};
 
 const MANIFEST: &str = "Cargo.toml";
 
-/// How the new crate depends on farport.
+/// The kind of dependency on farport.
 #[derive(Debug)]
 pub(super) enum Dependencies {
-    /// By version.
+    /// A version.
     Released,
-    /// By path, on the `crates` folder of a checkout.
+    /// A path into the `crates` folder of a checkout.
     Checkout(PathBuf),
 }
 
 impl Dependencies {
-    /// On the checkout this command was built from.
+    /// Depends on the checkout that this command was built from.
     pub(super) fn on_checkout() -> Result<Self, Error> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         match here.parent().map(fs::canonicalize) {
@@ -33,7 +33,7 @@ impl Dependencies {
     }
 }
 
-/// The version of farport that this command generates for: `major.minor`.
+/// The version of farport that new crates depend on: `major.minor`.
 fn released() -> String {
     format!(
         "{}.{}",
@@ -54,7 +54,7 @@ fn parse(files: &Files) -> Result<Option<DocumentMut>, Error> {
     })
 }
 
-/// The template's own name.
+/// Returns the name of the template's package.
 pub(super) fn name(files: &Files, template: &str) -> Result<String, Error> {
     let manifest = parse(files)?;
     let name = manifest
@@ -68,7 +68,7 @@ pub(super) fn name(files: &Files, template: &str) -> Result<String, Error> {
     }
 }
 
-/// Makes the template's manifest the new crate's. `files` have had their texts renamed.
+/// Adapts the template's manifest to the new crate. `files` are already renamed.
 pub(super) fn adapt(
     files: &mut Files,
     old: &str,
@@ -93,7 +93,7 @@ pub(super) fn adapt(
         let mut workspace = Table::new();
         workspace
             .decor_mut()
-            .set_prefix("\n# The workspace around this folder does not take it in.\n");
+            .set_prefix("\n# The workspace around this folder does not list this crate.\n");
         manifest.insert("workspace", Item::Table(workspace));
     }
     let bytes = manifest.to_string().into_bytes();
@@ -107,7 +107,7 @@ pub(super) fn adapt(
     Ok(())
 }
 
-/// Gives package, library and binaries the new name, where they had the old one.
+/// Renames the package, library and binaries that have the old name.
 fn rename(manifest: &mut Table, old: &str, new: &CrateName) {
     let put = |item: Option<&mut Item>| {
         let Some(Item::Value(Value::String(name))) = item else {
@@ -132,7 +132,7 @@ fn rename(manifest: &mut Table, old: &str, new: &CrateName) {
     }
 }
 
-/// Visits every dependency of every table that has some.
+/// Visits every dependency in every table.
 fn for_each_dependency(
     table: &mut dyn TableLike,
     visit: &mut dyn FnMut(&str, &mut Item) -> Result<(), Error>,
@@ -154,8 +154,8 @@ fn for_each_dependency(
     Ok(())
 }
 
-/// Points a dependency on one of farport's crates to where the new crate finds it. In a template
-/// it may be a path into the repository the template lives in.
+/// Replaces a dependency on one of farport's crates. In a template, it may be a path into the template's
+/// repository.
 fn redirect(name: &str, dependency: &mut Item, dependencies: &Dependencies) {
     let crates = match dependencies {
         Dependencies::Checkout(crates) if crates.join(name).join(MANIFEST).is_file() => {
@@ -164,7 +164,7 @@ fn redirect(name: &str, dependency: &mut Item, dependencies: &Dependencies) {
         _ if name == "farport" || name.starts_with("farport-") => None,
         _ => return,
     };
-    // `farport = "0.1"` has no table to change.
+    // `farport = "0.1"` is not a table.
     if dependency.is_str() {
         if let Some(crates) = crates {
             let mut table = toml_edit::InlineTable::new();
@@ -205,7 +205,7 @@ fn path_value(path: &Path) -> Value {
     path.display().to_string().into()
 }
 
-/// Whether two names are the same to Rust code.
+/// Returns whether two names are equal in Rust code.
 fn same_crate(a: &str, b: &str) -> bool {
     a.replace('-', "_") == b.replace('-', "_")
 }
@@ -226,7 +226,7 @@ mod tests {
         let new = CrateName::of(Path::new("/new-name"))?;
         adapt(&mut files, "old-name", &new, dependencies, false)?;
         let Some(Content::File { bytes, .. }) = files.remove(Path::new(MANIFEST)) else {
-            panic!("the manifest is gone");
+            panic!("no manifest");
         };
         let text = String::from_utf8(bytes).unwrap();
         Ok(text

@@ -1,10 +1,11 @@
-//! Generating a crate from a template.
+//! Creates a crate from a template.
 //!
-//! A template is a crate that compiles as it stands. It is read whole ([`source`]), given its
-//! new name ([`rename`], [`manifest`]) and put in place in one move ([`place`]): whatever fails
-//! before that move leaves nothing behind. Nothing of a template is executed.
+//! A template is a crate that compiles. farport reads the whole template ([`source`]), renames it ([`rename`],
+//! [`manifest`]), and moves it to its target in one step ([`place`]). An error before that step leaves no
+//! files behind. farport runs no code from a template.
 
 mod builtin;
+mod button;
 mod ci;
 mod crate_name;
 mod error;
@@ -28,68 +29,79 @@ use manifest::Dependencies;
 use place::Place;
 use source::Source;
 
-/// What to generate.
+/// The options of a new crate.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
-    /// Where to; the last part is the crate's name.
+    /// The crate's folder; the last part is the crate's name.
     pub(crate) path: &'a Path,
-    /// The name of a built-in template, a folder, or a git address.
+    /// The name of a built-in template, a folder, or a git URL.
     pub(crate) template: &'a str,
-    /// Where the server is to run, if a built-in template has a form for it.
+    /// The variant of a built-in template.
     pub(crate) target: Target,
-    /// Who is to test and deploy it on each push.
+    /// The CI service to add a workflow for.
     pub(crate) ci: Option<Ci>,
-    /// Whether to make a git repository of it, unless it is inside one already.
+    /// Whether to create a git repository, unless the folder is already in one.
     pub(crate) git: bool,
-    /// Whether to depend on the checkout of farport this command was built from.
-    pub(crate) path_deps: bool,
+    /// The source of the farport crates.
+    pub(crate) farport: Farport,
 }
 
-/// What was generated.
+/// The source of the farport crates that a new crate depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Farport {
+    /// The checkout that this command was built from if it exists, else the registry.
+    #[default]
+    Auto,
+    /// The checkout that this command was built from.
+    Checkout,
+    /// The registry.
+    Registry,
+}
+
+/// A new crate.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Generated {
     /// The crate's name.
     pub(crate) name: String,
     /// The crate's folder, absolute.
     pub(crate) path: PathBuf,
-    /// The template, as it was asked for; without credentials.
+    /// The requested template, without credentials.
     pub(crate) template: String,
-    /// What came of git.
+    /// The git repository of the crate.
     pub(crate) git: Repository,
-    /// Whether the crate was made a workspace of its own, because the one around it does not
-    /// take it in.
+    /// Whether the crate got its own workspace, because the workspace around it does not list it.
     pub(crate) own_workspace: bool,
-    /// Whether it depends on a released farport, although the checkout this command was built
-    /// from is there.
-    #[serde(skip)]
-    pub(crate) released_beside_checkout: bool,
-    /// Whether it can be a worker of Cloudflare's.
+    /// The `crates` folder of the checkout that the crate depends on, unless it depends on a release.
+    #[serde(rename = "checkout", skip_serializing_if = "Option::is_none")]
+    pub(crate) checkout: Option<PathBuf>,
+    /// Whether the crate is a Cloudflare Worker.
     #[serde(skip)]
     pub(crate) is_worker: bool,
 }
 
-/// What came of git.
+/// The git repository of a new crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Repository {
-    /// A new repository was made.
+    /// farport created a repository.
     New,
-    /// The crate is inside a repository already.
+    /// The folder is already in a repository.
     Around,
-    /// There is no `git` program here.
+    /// The `git` program is not installed.
     NoProgram,
-    /// None was wanted.
+    /// The user passed `--no-git`.
     Unwanted,
 }
 
-/// Generates a crate.
+/// Creates a crate.
 pub(crate) fn generate(request: &Request<'_>) -> Result<Generated, Error> {
     let path = std::path::absolute(request.path).map_err(FileError::of("find", request.path))?;
     let name = CrateName::of(&path)?;
-    let place = Place::survey(&path)?;
-    let dependencies = match request.path_deps {
-        true => Dependencies::on_checkout()?,
-        false => Dependencies::Released,
+    let place = Place::check(&path)?;
+    let dependencies = match request.farport {
+        Farport::Auto => Dependencies::on_checkout().unwrap_or(Dependencies::Released),
+        Farport::Checkout => Dependencies::on_checkout()?,
+        Farport::Registry => Dependencies::Released,
     };
     let source = Source::parse(request.template, request.target)?;
 
@@ -100,6 +112,9 @@ pub(crate) fn generate(request: &Request<'_>) -> Result<Generated, Error> {
     manifest::adapt(&mut files, &old, &name, &dependencies, own_workspace)?;
 
     let is_worker = ci::is_worker(&files);
+    if is_worker {
+        button::fill(&mut files, name.as_str(), place.around(), place.target());
+    }
     if let Some(ci) = request.ci {
         ci::add(&mut files, ci)?;
     }
@@ -117,6 +132,9 @@ pub(crate) fn generate(request: &Request<'_>) -> Result<Generated, Error> {
         git,
         own_workspace,
         is_worker,
-        released_beside_checkout: !request.path_deps && Dependencies::on_checkout().is_ok(),
+        checkout: match dependencies {
+            Dependencies::Released => None,
+            Dependencies::Checkout(crates) => Some(crates),
+        },
     })
 }

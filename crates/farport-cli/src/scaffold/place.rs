@@ -1,5 +1,5 @@
-//! Where the new crate goes. It is written in a folder of its own first, on the same file
-//! system, and moved when it is whole.
+//! The folder of the new crate. farport writes the crate to a temporary folder on the same file system, and
+//! moves it when it is complete.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -11,15 +11,15 @@ use super::Error;
 use super::files::{Content, Files};
 use crate::error::FileError;
 
-/// A place that is free.
+/// A path where farport can create a crate.
 #[derive(Debug)]
 pub(super) struct Place {
     target: PathBuf,
-    /// The nearest folder that is there already: the target itself, when it is an empty folder.
+    /// The nearest existing folder: the target itself if it is an empty folder, else a parent.
     around: PathBuf,
 }
 
-/// A crate that is whole, but not in its place yet. Dropped, it is gone.
+/// A complete crate in a temporary folder. Dropping it deletes the folder.
 #[derive(Debug)]
 pub(super) struct Staged {
     target: PathBuf,
@@ -28,9 +28,9 @@ pub(super) struct Staged {
 }
 
 impl Place {
-    /// Looks whether something is in the way.
-    pub(super) fn survey(target: &Path) -> Result<Self, Error> {
-        let taken = match fs::symlink_metadata(target) {
+    /// Checks that the target does not exist or is an empty folder.
+    pub(super) fn check(target: &Path) -> Result<Self, Error> {
+        let exists = match fs::symlink_metadata(target) {
             Ok(_) if target.is_dir() => {
                 let mut entries = fs::read_dir(target).map_err(FileError::of("read", target))?;
                 if entries.next().is_some() {
@@ -46,9 +46,9 @@ impl Place {
                 });
             }
             Err(error) if error.kind() == ErrorKind::NotFound => false,
-            Err(error) => return Err(FileError::of("look at", target)(error).into()),
+            Err(error) => return Err(FileError::of("read", target)(error).into()),
         };
-        let around = match taken {
+        let around = match exists {
             true => target,
             false => target
                 .ancestors()
@@ -65,23 +65,23 @@ impl Place {
         })
     }
 
-    /// Where the crate goes, absolute, without links and `..`.
+    /// The crate's folder as an absolute path, without symbolic links and `..`.
     pub(super) fn target(&self) -> &Path {
         &self.target
     }
 
-    /// The nearest folder that is there already.
+    /// The nearest existing folder.
     pub(super) fn around(&self) -> &Path {
         &self.around
     }
 
-    /// Writes the files where nobody sees them yet.
+    /// Writes the files to a temporary folder.
     pub(super) fn stage(&self, files: &Files) -> Result<Staged, Error> {
         let scratch = tempfile::Builder::new()
             .prefix(".farport-new-")
             .tempdir_in(&self.around)
             .map_err(FileError::of("write in", &self.around))?;
-        // The scratch folder is private; the crate has the permissions of any other folder.
+        // The temporary folder is private. The crate's folder has the usual permissions.
         let folder = scratch.path().join("crate");
         for (path, content) in files {
             write(&folder.join(path), content)?;
@@ -94,7 +94,7 @@ impl Place {
     }
 }
 
-/// Appends a path of which nothing exists, so that `..` takes back what stands before it.
+/// Appends a path that does not exist yet, and resolves `..` in it.
 fn join(around: &Path, missing: &Path) -> PathBuf {
     let mut path = around.to_owned();
     for part in missing.components() {
@@ -110,7 +110,7 @@ fn join(around: &Path, missing: &Path) -> PathBuf {
 
 fn write(path: &Path, content: &Content) -> Result<(), Error> {
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(FileError::of("make", parent))?;
+        fs::create_dir_all(parent).map_err(FileError::of("create", parent))?;
     }
     match content {
         Content::File { bytes, executable } => {
@@ -128,7 +128,7 @@ fn write(path: &Path, content: &Content) -> Result<(), Error> {
 fn make_executable(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mut permissions = fs::metadata(path)?.permissions();
-    // Whoever may read it may run it.
+    // Every user who may read the file may execute it.
     let mode = permissions.mode();
     permissions.set_mode(mode | ((mode & 0o444) >> 2));
     fs::set_permissions(path, permissions)
@@ -150,12 +150,12 @@ fn link(_: &Path, _: &Path) -> std::io::Result<()> {
 }
 
 impl Staged {
-    /// The folder the crate is in for now.
+    /// The temporary folder of the crate.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Moves the crate to its place. Never over something that has come there since.
+    /// Moves the crate to its target, unless another program has created files there.
     pub(super) fn put(self) -> Result<(), Error> {
         let Self {
             target,
@@ -163,7 +163,7 @@ impl Staged {
             scratch,
         } = self;
         if scratch.path().parent() == Some(&target) {
-            // Its place is an empty folder, maybe the one the user is in: fill it.
+            // The target is an empty folder, possibly the current one: move the files into it.
             for entry in fs::read_dir(&folder).map_err(FileError::of("read", &folder))? {
                 let entry = entry.map_err(FileError::of("read", &folder))?;
                 let to = target.join(entry.file_name());
@@ -172,9 +172,9 @@ impl Staged {
             return Ok(());
         }
         if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(FileError::of("make", parent))?;
+            fs::create_dir_all(parent).map_err(FileError::of("create", parent))?;
         }
-        // Renaming a folder fails when a file or a folder with something in it is in the way.
+        // This fails if the target is a file or a folder that is not empty.
         fs::rename(&folder, &target).map_err(|error| match error.kind() {
             ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists => Error::NotEmpty {
                 path: target.clone(),

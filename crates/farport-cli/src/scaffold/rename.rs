@@ -1,15 +1,15 @@
-//! Giving a template's files the new crate's name.
+//! Renames the template in its files to the new crate.
 
 use std::path::PathBuf;
 
 use super::crate_name::CrateName;
 use super::files::{Content, Files};
 
-/// Replaces the template's name wherever it stands for the crate.
+/// Replaces the template's name where it means the crate.
 ///
-/// A name of several words (`my-mcp-server`, in Rust `my_mcp_server`) means the crate wherever
-/// it stands. A name of one word may be any word (`server`), so it is replaced only where Rust
-/// code names the crate, as in `server::Calculator`.
+/// A name of several words (`my-mcp-server`, in Rust `my_mcp_server`) always means the crate. A name of one
+/// word may be any word (`server`), so farport only replaces it where Rust code names the crate, as in
+/// `server::Calculator`.
 pub(super) fn rename(files: &mut Files, old: &str, new: &CrateName) {
     let ident = old.replace('-', "_");
     let distinct = ident.contains('_');
@@ -45,7 +45,7 @@ pub(super) fn rename(files: &mut Files, old: &str, new: &CrateName) {
         .collect();
 }
 
-/// Replaces a word where what stands before and after it allows.
+/// Replaces a word where `allow` accepts the text before and after it.
 fn replace(text: &str, word: &str, by: &str, allow: impl Fn(&str, &str) -> bool) -> String {
     let mut replaced = String::with_capacity(text.len());
     let mut done = 0;
@@ -61,12 +61,12 @@ fn replace(text: &str, word: &str, by: &str, allow: impl Fn(&str, &str) -> bool)
     replaced
 }
 
-/// Whether a word would go on from this text.
+/// Returns whether a text ends within a word.
 fn joins(before: &str) -> bool {
     before.ends_with(is_word)
 }
 
-/// Whether a word would go on into this text.
+/// Returns whether a text starts within a word.
 fn starts_joined(after: &str) -> bool {
     after.starts_with(is_word)
 }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_several_words_is_replaced_wherever_it_stands_alone() {
+    fn a_name_of_several_words_is_replaced_everywhere() {
         for (text, expected) in [
             (
                 "use my_mcp_server::Calculator;",
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_stay_as_they_are() {
+    fn binary_files_are_unchanged() {
         let bytes = b"\xffmy-mcp-server".to_vec();
         let file = Content::File {
             bytes,

@@ -1,4 +1,4 @@
-//! Where a template comes from.
+//! The source of a template.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
@@ -6,47 +6,46 @@ use std::path::{Component, Path, PathBuf};
 use super::builtin::{self, Builtin};
 use super::files::{self, Files};
 use super::{Error, git};
-use crate::error::FileError;
 
-/// Where a template comes from.
+/// The source of a template.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// The command itself.
+    /// A built-in template.
     Builtin(&'static Builtin),
-    /// A folder here.
+    /// A folder.
     Folder(PathBuf),
     /// A git repository.
     Git(GitSource),
 }
 
-/// Where the generated server is to run.
+/// Where the server will run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Target {
     /// Any machine
     #[default]
     Native,
-    /// Cloudflare Workers, and any machine
+    /// Cloudflare Workers or any machine
     Worker,
 }
 
 /// A folder of a branch of a git repository.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct GitSource {
-    /// The repository's address.
+    /// The repository's URL.
     pub(super) url: String,
-    /// The branch or tag; the repository's own choice when absent.
+    /// The branch or tag. The default branch if absent.
     pub(super) branch: Option<String>,
-    /// The folder; the whole repository when absent.
+    /// The folder. The root of the repository if absent.
     pub(super) subfolder: Option<PathBuf>,
 }
 
 impl Source {
-    /// Reads what `--template` and `--target` say.
+    /// Parses `--template` and `--target`.
     pub(super) fn parse(template: &str, target: Target) -> Result<Self, Error> {
         if target == Target::Worker {
-            return match builtin::worker_form(template) {
+            return match builtin::worker_variant(template) {
                 Some(builtin) => Ok(Self::Builtin(builtin)),
-                None => Err(Error::NoWorkerForm {
+                None => Err(Error::NoWorkerVariant {
                     template: template.to_owned(),
                 }),
             };
@@ -64,35 +63,17 @@ impl Source {
         }
     }
 
-    /// Reads the template's files, fetching them first when they are elsewhere.
+    /// Reads the template's files. Fetches them first if they are in a git repository.
     pub(super) fn read(&self) -> Result<Files, Error> {
         match self {
             Self::Builtin(builtin) => Ok(builtin.read()),
             Self::Folder(folder) => files::read(folder),
-            Self::Git(source) => {
-                let clone = git::clone(source)?;
-                let Some(subfolder) = &source.subfolder else {
-                    return files::read(clone.path());
-                };
-                let missing = || Error::NoSubfolder {
-                    subfolder: subfolder.display().to_string(),
-                };
-                // A link on the way would lead out of the clone.
-                let root = clone
-                    .path()
-                    .canonicalize()
-                    .map_err(FileError::of("find", clone.path()))?;
-                let folder = root.join(subfolder);
-                match folder.canonicalize() {
-                    Ok(real) if real == folder && real.is_dir() => files::read(&folder),
-                    _ => Err(missing()),
-                }
-            }
+            Self::Git(source) => git::read(source),
         }
     }
 }
 
-/// As it was asked for, without credentials.
+/// The source as the user wrote it, without credentials.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -118,7 +99,7 @@ impl fmt::Display for GitSource {
     }
 }
 
-/// An address without the user and password in it. `git` in `git@host:path` is no secret.
+/// Removes user and password from a URL. `git` in `git@host:path` is not a secret.
 fn without_credentials(url: &str) -> String {
     match url.split_once("://") {
         Some((protocol, rest)) => {
@@ -131,7 +112,7 @@ fn without_credentials(url: &str) -> String {
 }
 
 impl GitSource {
-    /// Reads `URL#branch:subfolder`. `None` when this is no git address.
+    /// Parses `URL#branch:subfolder`. Returns `None` if the text is not a git URL.
     fn parse(template: &str) -> Result<Option<Self>, Error> {
         let (url, rest) = template.split_once('#').unwrap_or((template, ""));
         match url.split_once("://") {
@@ -145,7 +126,7 @@ impl GitSource {
             None => return Ok(None),
         }
         let (branch, subfolder) = rest.split_once(':').unwrap_or((rest, ""));
-        // git has its own rules for branches; what it must never see is an option.
+        // git validates the name of a branch, but would interpret a leading `-` as an option.
         if branch.starts_with('-') || branch.contains(|c: char| c.is_whitespace() || c.is_control())
         {
             return Err(Error::Branch {
@@ -167,7 +148,7 @@ impl GitSource {
     }
 }
 
-/// Whether this is `user@host:path`, ssh in git's short form.
+/// Returns whether a text is `user@host:path`, git's short form for ssh.
 fn is_scp_like(url: &str) -> bool {
     url.split_once(':').is_some_and(|(host, path)| {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -193,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_name_a_repository_a_branch_and_a_folder() {
+    fn git_urls_are_parsed() {
         let url = "https://example.com/a.git";
         for (template, expected) in [
             ("https://example.com/a.git", git(url, None, None)),
@@ -232,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_could_run_or_reach_anything_else_are_refused() {
+    fn unsafe_git_urls_are_rejected() {
         for template in [
             "http://example.com/a.git",
             "git://example.com/a.git",
@@ -277,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_built_in_template_may_have_a_form_for_workers_and_no_other_has() {
+    fn only_some_built_in_templates_support_workers() {
         for (template, form) in [
             ("authless", Some("worker")),
             ("worker", Some("worker")),
@@ -290,7 +271,7 @@ mod tests {
             let found = Source::parse(template, Target::Worker);
             match form {
                 Some(form) => assert_eq!(found.unwrap().to_string(), form),
-                None => assert!(matches!(found, Err(Error::NoWorkerForm { .. }))),
+                None => assert!(matches!(found, Err(Error::NoWorkerVariant { .. }))),
             }
         }
     }

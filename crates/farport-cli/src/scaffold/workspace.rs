@@ -1,4 +1,4 @@
-//! Whether a cargo workspace around a new crate takes it in.
+//! Checks whether a cargo workspace around a new crate includes it.
 
 use std::fs;
 use std::path::{Component, Path};
@@ -9,8 +9,8 @@ use toml_edit::{DocumentMut, Item};
 use super::Error;
 use crate::error::FileError;
 
-/// Whether cargo would refuse a crate in this folder, because a workspace further up neither
-/// takes it in nor leaves it out by name.
+/// Returns whether cargo would reject a crate in this folder, because a workspace in a parent folder neither
+/// includes nor excludes it.
 pub(super) fn is_left_out(folder: &Path) -> Result<bool, Error> {
     for above in folder.ancestors().skip(1) {
         let path = above.join("Cargo.toml");
@@ -19,7 +19,7 @@ pub(super) fn is_left_out(folder: &Path) -> Result<bool, Error> {
             Err(_) if !path.is_file() => continue,
             Err(error) => return Err(FileError::of("read", &path)(error).into()),
         };
-        // What cargo cannot read it says itself, and better.
+        // Cargo reports an invalid manifest with a better message.
         let Ok(manifest) = text.parse::<DocumentMut>() else {
             continue;
         };
@@ -53,7 +53,7 @@ pub(super) fn is_left_out(folder: &Path) -> Result<bool, Error> {
     Ok(false)
 }
 
-/// A path of a manifest, without `./` and a slash at the end.
+/// Removes `./` and the final slash from a path in a manifest.
 fn plain(path: &str) -> std::path::PathBuf {
     Path::new(path)
         .components()
@@ -61,7 +61,7 @@ fn plain(path: &str) -> std::path::PathBuf {
         .collect()
 }
 
-/// Whether a member, maybe a pattern as in `crates/*`, means this folder.
+/// Returns whether a member of a workspace, which may be a pattern such as `crates/*`, matches a folder.
 fn matches(member: &str, folder: &Path) -> bool {
     GlobBuilder::new(&plain(member).to_string_lossy())
         .literal_separator(true)
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_workspace_around_takes_in_its_members_and_leaves_out_what_it_excludes() {
+    fn members_and_excluded_folders_of_a_workspace_are_recognized() {
         for (manifest, folder, left_out) in [
             ("[workspace]\nmembers = ['crates/*']", "crates/new", false),
             (

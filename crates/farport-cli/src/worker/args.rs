@@ -2,27 +2,25 @@
 
 use clap::{Args, Subcommand};
 
-/// Set, list and delete the secrets of a deployed worker
+/// Manage the secrets of a deployed Worker
+///
+/// For `farport dev`, write secrets to .dev.vars instead.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  farport secret put GITHUB_CLIENT_SECRET        Asks for the value, without showing it
-  farport secret put TOKEN < token.txt           Takes it from a file
-  farport secret put FARPORT_MASTER_KEY --random Makes one that nobody has seen
-  farport secret list
-  farport secret delete TOKEN
-
-A value is never an argument: those are in the shell's history, and in the list of processes. For this
-machine, secrets stand in .dev.vars; for a container, a unit or Fly.io they are the platform's.")]
+  farport secret put GITHUB_CLIENT_SECRET          Prompt for the value
+  farport secret put TOKEN < token.txt             Read the value from a file
+  farport secret put FARPORT_MASTER_KEY --random   Use a random value
+  farport secret list")]
 pub(crate) struct SecretArgs {
     #[command(subcommand)]
     pub(crate) command: SecretCommand,
 
-    /// Environment of wrangler's configuration
+    /// Environment in wrangler's configuration
     #[arg(long, short, value_name = "NAME", global = true)]
     pub(crate) env: Option<String>,
 
-    /// Print JSON
+    /// Print the result as one line of JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -30,10 +28,18 @@ pub(crate) struct SecretArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
     /// Set a secret
+    ///
+    /// farport prompts for the value, or reads it from standard input. The value is not an argument,
+    /// so that it stays out of the shell's history and the process list.
+    #[command(after_help = "\
+Examples:
+  farport secret put GITHUB_CLIENT_SECRET          Prompt for the value
+  farport secret put TOKEN < token.txt             Read the value from a file
+  farport secret put FARPORT_MASTER_KEY --random   Use a random value")]
     Put {
-        /// Its name
+        /// Name of the secret
         name: String,
-        /// Take 32 random bytes, in base64
+        /// Use 32 random bytes in base64 as the value
         #[arg(long)]
         random: bool,
     },
@@ -41,25 +47,25 @@ pub(crate) enum SecretCommand {
     List,
     /// Delete a secret
     Delete {
-        /// Its name
+        /// Name of the secret
         name: String,
     },
 }
 
-/// Show the log of a deployed worker as it happens
+/// Stream the log of a deployed Worker
+///
+/// Runs `wrangler tail`, which prints requests, log messages and exceptions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   farport tail
-  farport tail --env staging --json
-
-It is what wrangler shows: requests, what the worker logs, and what it fails with.")]
+  farport tail --env staging --json")]
 pub(crate) struct TailArgs {
-    /// Environment of wrangler's configuration
+    /// Environment in wrangler's configuration
     #[arg(long, short, value_name = "NAME")]
     pub(crate) env: Option<String>,
 
-    /// Print a JSON object for each event
+    /// Print one JSON object per event
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,4 +1,4 @@
-//! wrangler's configuration of a worker.
+//! wrangler's configuration of a Worker.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,13 +10,13 @@ use tempfile::NamedTempFile;
 use super::Error;
 use crate::error::FileError;
 
-/// The names that wrangler looks for, in its order.
+/// The file names that wrangler searches for, in its order.
 const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
-/// What the configuration of a worker says.
+/// The configuration of a Worker.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
-    /// The project's folder, which the configuration is in.
+    /// The project's folder, which contains the configuration.
     pub(crate) root: PathBuf,
     path: PathBuf,
     value: Value,
@@ -39,7 +39,7 @@ impl Config {
         })
     }
 
-    /// The module that is uploaded, which the build makes.
+    /// Returns the path of the main module, which the build creates.
     pub(crate) fn main(&self) -> Result<PathBuf, Error> {
         let main = self.value.get("main").and_then(Value::as_str);
         let main = main.ok_or_else(|| Error::NoMain {
@@ -48,11 +48,30 @@ impl Config {
         Ok(self.root.join(main))
     }
 
-    /// A copy whose build is `build` and nothing else, as a file beside the original: paths in it
-    /// mean the same, and `.dev.vars` is found. It is gone when it is dropped.
+    /// Returns whether wrangler minifies the scripts: `None` if the configuration does not say.
+    pub(crate) fn minify(&self, env: Option<&str>) -> Option<bool> {
+        let of_env = env.map(|name| &self.value["env"][name]["minify"]);
+        of_env
+            .and_then(Value::as_bool)
+            .or(self.value["minify"].as_bool())
+    }
+
+    /// Returns the names of the secrets that a deployment requires. Environments do not inherit them.
+    pub(crate) fn required_secrets(&self, env: Option<&str>) -> Vec<String> {
+        let settings = match env {
+            Some(name) => &self.value["env"][name],
+            None => &self.value,
+        };
+        let names = settings["secrets"]["required"].as_array();
+        let names = names.into_iter().flatten().filter_map(Value::as_str);
+        names.map(str::to_owned).collect()
+    }
+
+    /// Writes a copy with `build` as its only build. The copy is in the same folder, so that relative
+    /// paths and `.dev.vars` still work. Dropping it deletes the file.
     ///
-    /// The crate is built here, so that its errors are told once and cargo's arguments are ours;
-    /// wrangler would build it again.
+    /// farport builds the crate itself, to control cargo's arguments and to report errors once. With the
+    /// original configuration, wrangler would build it again.
     pub(crate) fn with_build(&self, build: &Build) -> Result<NamedTempFile, Error> {
         let mut copy = tempfile::Builder::new()
             .prefix(".wrangler-farport-")
@@ -77,7 +96,7 @@ impl Config {
                 );
             }
         }
-        // Of an environment's own too.
+        // Environments can have their own build.
         if let Some(environments) = value.get_mut("env").and_then(Value::as_object_mut) {
             for environment in environments.values_mut() {
                 if let Some(map) = environment.as_object_mut() {
@@ -88,19 +107,20 @@ impl Config {
         value.to_string()
     }
 
-    /// Writes such a copy anew, after the original has changed.
+    /// Writes the copy again after the original has changed.
     pub(crate) fn rewrite(&self, copy: &NamedTempFile, build: &Build) -> Result<(), Error> {
         let written = fs::write(copy.path(), self.text_with_build(build));
         Ok(written.map_err(FileError::of("write", copy.path()))?)
     }
 }
 
-/// What wrangler does to build.
+/// The build in the copy of wrangler's configuration.
 #[derive(Clone, Debug)]
 pub(crate) enum Build {
-    /// Nothing.
+    /// No build.
     Nothing,
-    /// Nothing, but it takes what was built whenever something in this folder changes.
+    /// An empty build, which wrangler runs when a file in this folder changes. wrangler then reloads the
+    /// modules.
     After(String),
 }
 
@@ -120,7 +140,7 @@ fn parse(path: &Path, text: &str) -> Result<Value, Error> {
     };
     match value {
         Value::Object(_) => Ok(value),
-        _ => Err(bad("it is no object".to_owned())),
+        _ => Err(bad("not an object".to_owned())),
     }
 }
 
@@ -136,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_a_configuration_is_read() {
+    fn every_format_of_a_configuration_is_parsed() {
         let json = r#"{"name": "a", "main": "build/index.js"}"#;
         let jsonc = "{\n  // A comment.\n  \"name\": \"a\",\n  \"main\": \"build/index.js\",\n}";
         let toml = "name = \"a\"\nmain = \"build/index.js\"\n";
@@ -152,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_with_its_file() {
+    fn an_error_names_the_file() {
         for (name, text) in [
             ("wrangler.jsonc", "{"),
             ("wrangler.jsonc", "[]"),
@@ -170,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_copy_says_the_same_but_for_the_build_and_is_gone_in_the_end() {
+    fn the_copy_differs_only_in_the_build_and_is_deleted_when_dropped() {
         let text = r#"{"name": "a", "build": {"command": "x"}, "vars": {"A": "1"},
                        "env": {"staging": {"build": {"command": "y"}, "vars": {"A": "2"}}}}"#;
         let (root, config) = config("wrangler.json", text);

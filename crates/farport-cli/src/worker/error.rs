@@ -1,4 +1,4 @@
-//! Why a worker could not be built, deployed or reached, and what to do about it.
+//! Why a Worker could not be built, deployed or managed.
 
 use std::ffi::OsString;
 use std::io;
@@ -7,52 +7,67 @@ use std::process::ExitStatus;
 
 use crate::error::FileError;
 
-/// Why something about a worker could not be done.
+/// Why a Worker could not be built, deployed or managed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("`{}` is no worker: it has no wrangler.jsonc", .folder.display())]
+    #[error("this crate is not a Worker: `{}` contains no wrangler.jsonc", .folder.display())]
     NoWorker { folder: PathBuf },
-    #[error("`{}` cannot be read: {why}", .path.display())]
+    #[error("cannot read `{}`: {why}", .path.display())]
     Config { path: PathBuf, why: String },
-    #[error("`{}` names no `main`", .path.display())]
+    #[error("`{}` has no `main`", .path.display())]
     NoMain { path: PathBuf },
-    #[error("this is still missing:\n{}", list(.0))]
+    #[error("required tools are missing:\n{}", list(.0))]
     Missing(Vec<Missing>),
-    #[error("cannot start `{}`", .program.display())]
+    #[error("cannot run `{}`", .program.display())]
     Start {
         program: OsString,
         #[source]
         source: io::Error,
     },
-    #[error("the worker was not built: `{}` ended with {status}", .program.display())]
+    #[error("build failed: `{}` returned {status}", .program.display())]
     Build {
         program: OsString,
         status: ExitStatus,
     },
-    #[error("the build made no `{}`", .path.display())]
+    #[error("cannot read the output of a program")]
+    Output(#[source] io::Error),
+    #[error("cargo cannot read the crate's dependencies")]
+    Dependencies {
+        #[source]
+        source: Box<cargo_metadata::Error>,
+    },
+    #[error("the crate does not depend on wasm-bindgen")]
+    NoBindgen,
+    #[error("cannot build wasm-bindgen {version}: cargo returned {status}")]
+    Bindgen { version: String, status: ExitStatus },
+    #[error("the crate has no library of the type `cdylib`")]
+    NoModule,
+    #[error("required secrets are not set: {}", .names.join(", "))]
+    NoSecrets { names: Vec<String> },
+    #[error("the build did not create `{}`", .path.display())]
     NothingBuilt { path: PathBuf },
-    #[error("wrangler ended with {status}")]
+    #[error("wrangler failed ({status})")]
     Wrangler { status: ExitStatus },
-    #[error("wrangler did not say what it has deployed")]
+    #[error("wrangler reported no result")]
     NoReport,
-    #[error("`{name}` is no name of a secret")]
+    #[error("invalid secret name `{name}`")]
     SecretName { name: String },
     #[error("the secret is empty")]
     EmptySecret,
-    #[error("the secret cannot be read")]
+    #[error("cannot read the secret")]
     ReadSecret(#[source] io::Error),
-    #[error("`{option}` is for `--target workers` alone")]
+    #[error("`{option}` requires `--target workers`")]
     OnlyWorkers { option: &'static str },
     #[error(transparent)]
     File(#[from] FileError),
 }
 
-/// Something that has to be there first.
+/// A requirement that is not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Missing {
-    /// What it is.
+    /// The name of the tool.
     pub(crate) what: String,
-    /// How to get it.
+    /// The command that installs it.
     pub(crate) how: String,
 }
 
@@ -65,32 +80,47 @@ fn list(missing: &[Missing]) -> String {
 }
 
 impl Error {
-    /// What the user can do about it.
+    /// What the user can do about the error.
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoWorker { .. } => {
-                "`farport new my-mcp-server --template worker` makes one; elsewhere than at \
-                 Cloudflare this crate runs with `farport deploy --target docker`, systemd or fly"
+                "to create a Worker, run `farport new NAME --template worker`; to deploy this crate \
+                 elsewhere, use `--target docker`, `systemd` or `fly`"
             }
             Self::NoMain { .. } => {
-                "worker-build makes `build/index.js`: \"main\": \"build/index.js\""
+                "add \"main\": \"build/index.js\", which `farport deploy` creates"
             }
-            Self::Missing(_) => "get what is missing as it says there, and try again",
-            Self::Build { .. } => "the compiler has said why, above",
+            Self::Missing(_) => "run the commands above, then try again",
+            Self::Build { .. } => "see the compiler's errors above",
             Self::NothingBuilt { .. } => {
-                "`main` in wrangler's configuration has to be what \
-                                          worker-build makes: \"build/index.js\""
+                "set \"main\": \"build/index.js\" in wrangler's configuration: farport creates \
+                 this file"
+            }
+            Self::NoBindgen => {
+                "add the crates `worker` and `farport-workers`, as the template `worker` does"
+            }
+            Self::NoModule => "add `crate-type = [\"cdylib\", \"rlib\"]` to `[lib]` in Cargo.toml",
+            Self::NoSecrets { .. } => {
+                "set each with `farport secret put NAME`, even before the first deployment"
+            }
+            Self::Bindgen { version, .. } => {
+                return Some(format!(
+                    "see cargo's errors above, or install it: `cargo install wasm-bindgen-cli@{version} \
+                     --locked`"
+                ));
             }
             Self::Wrangler { .. } | Self::NoReport => {
-                "wrangler has said why, above. A secret that it misses is set with `farport secret \
-                 put NAME`, also before there is a worker"
+                "see wrangler's messages above; if a secret is missing, set it with `farport secret \
+                 put NAME`, even before the first deployment"
             }
             Self::SecretName { .. } => {
-                "say the name alone, in letters, digits and `_`; the value is read from standard \
-                 input, so that neither your shell's history nor the list of processes has it"
+                "use letters, digits and `_`, and pass the value on standard input: arguments are \
+                 visible in the shell's history and the process list"
             }
-            Self::EmptySecret => "give the value on standard input, or type it when you are asked",
+            Self::EmptySecret => "pass the value on standard input, or enter it at the prompt",
             Self::OnlyWorkers { .. }
+            | Self::Output(_)
+            | Self::Dependencies { .. }
             | Self::Config { .. }
             | Self::Start { .. }
             | Self::ReadSecret(_)

@@ -1,5 +1,5 @@
-//! A project as a Cloudflare Worker: what it says of itself ([`config`]), the programs that build
-//! and carry it ([`tools`]), and what they are told to do ([`build`], [`wrangler`]).
+//! A project as a Cloudflare Worker: its configuration ([`config`]), the required tools ([`tools`]), and
+//! how farport runs them ([`build`], [`wrangler`], [`secrets`]).
 
 pub(crate) mod args;
 pub(crate) mod build;

@@ -1,6 +1,7 @@
-//! A worker's secrets.
+//! The secrets of a Worker.
 
 use std::io::{self, IsTerminal as _, Read as _};
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -9,35 +10,35 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::wrangler::{feed, run_silently_fed, select, take};
-use super::{Error, Tools};
+use super::wrangler::{feed, run_without_input, select, take};
+use super::{Config, Error, Tools};
 
-/// A secret, as wrangler lists it: never with its value.
+/// The name of a secret in wrangler's list, which contains no values.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Listed {
     pub(crate) name: String,
 }
 
-/// Whether this can be the name of a variable.
+/// Checks that `name` is a valid name of a variable.
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     match starts && name.chars().all(plain) {
         true => Ok(()),
-        // What comes after `=` may be a secret.
+        // The text after `=` may be a secret.
         false => Err(Error::SecretName {
             name: name.split('=').next().unwrap_or_default().to_owned(),
         }),
     }
 }
 
-/// Reads a value: from the terminal, where it is not shown, or all of standard input but the line
-/// break at its end.
+/// Reads the value of a secret: from a prompt without echo, or from standard input without the final
+/// line break.
 pub(crate) fn read(name: &str) -> Result<SecretString, Error> {
     let mut stdin = io::stdin();
     let value = if stdin.is_terminal() {
         Zeroizing::new(
-            rpassword::prompt_password(format!("{name} (it is not shown): "))
+            rpassword::prompt_password(format!("Value of {name} (hidden): "))
                 .map_err(Error::ReadSecret)?,
         )
     } else {
@@ -54,10 +55,10 @@ pub(crate) fn read(name: &str) -> Result<SecretString, Error> {
     }
 }
 
-/// 32 random bytes in base64, as FARPORT_MASTER_KEY has to be.
+/// Returns 32 random bytes in base64, the format of FARPORT_MASTER_KEY.
 pub(crate) fn random() -> SecretString {
     let mut bytes = Zeroizing::new([0; 32]);
-    farport::SystemRandom.fill(&mut *bytes);
+    farport::host::SystemRandom.fill(&mut *bytes);
     BASE64.encode(*bytes).into()
 }
 
@@ -74,23 +75,65 @@ pub(crate) fn put(
     feed(&mut wrangler, value)
 }
 
-/// Takes a secret away.
+/// Deletes a secret.
 pub(crate) fn delete(tools: &Tools, name: &str, env: Option<&str>) -> Result<(), Error> {
     let mut wrangler = tools.wrangler();
     wrangler.args(["secret", "delete", name]);
     select(&mut wrangler, env);
-    run_silently_fed(&mut wrangler)
+    run_without_input(&mut wrangler)
 }
 
-/// The names of the secrets that are set.
-pub(crate) fn list(tools: &Tools, env: Option<&str>) -> Result<Vec<Listed>, Error> {
+/// Creates the command that lists the secrets.
+fn listing(tools: &Tools, env: Option<&str>) -> Command {
     let mut wrangler = tools.wrangler();
     wrangler.args(["secret", "list", "--format", "json"]);
     select(&mut wrangler, env);
-    let said = take(&mut wrangler)?;
-    // Something may stand before it, but nothing after.
-    let start = said.find('[').unwrap_or_default();
-    serde_json::from_str(said.get(start..).unwrap_or_default()).map_err(|_| Error::NoReport)
+    wrangler
+}
+
+/// Lists the names of the secrets.
+pub(crate) fn list(tools: &Tools, env: Option<&str>) -> Result<Vec<Listed>, Error> {
+    listed(&take(&mut listing(tools, env))?)
+}
+
+fn listed(output: &str) -> Result<Vec<Listed>, Error> {
+    // wrangler may print other text before the list, but not after it.
+    let start = output.find('[').unwrap_or_default();
+    serde_json::from_str(output.get(start..).unwrap_or_default()).map_err(|_| Error::NoReport)
+}
+
+/// Checks that the secrets that a deployment requires are set.
+///
+/// # Errors
+/// When secrets are missing. If wrangler cannot list the secrets, the deployment itself reports the reason.
+pub(crate) fn check(config: &Config, tools: &Tools, env: Option<&str>) -> Result<(), Error> {
+    let mut names = config.required_secrets(env);
+    if names.is_empty() {
+        return Ok(());
+    }
+    let output = listing(tools, env).stdin(Stdio::null()).output();
+    let Ok(output) = output else {
+        return Ok(());
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.success() {
+        true => {
+            let set = listed(&text(&output.stdout))?;
+            names.retain(|name| !set.iter().any(|secret| secret.name == *name));
+        }
+        // A Worker that does not exist has no secrets.
+        false => {
+            let said = text(&output.stdout) + &text(&output.stderr);
+            let unknown = said.contains("Worker \"") && said.contains("not found");
+            if !unknown && !said.contains("10007") {
+                return Ok(());
+            }
+        }
+    }
+    match names.is_empty() {
+        true => Ok(()),
+        false => Err(Error::NoSecrets { names }),
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_a_name_alone_and_what_follows_it_is_not_shown() {
+    fn an_invalid_name_is_shown_without_its_value() {
         for name in ["A", "GITHUB_CLIENT_SECRET", "_x1"] {
             check_name(name).unwrap();
         }

@@ -1,5 +1,4 @@
-//! The programs that a worker is built and deployed with: whether they are there, and how to get
-//! them.
+//! The tools that build and deploy a Worker: where they are, and how to install them.
 
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
@@ -11,53 +10,53 @@ use serde_json::Value;
 use super::{Error, Missing};
 use crate::env_vars;
 
-/// The target that workers are compiled for.
-const TARGET: &str = "wasm32-unknown-unknown";
-/// The release of worker-build to install.
-const WORKER_BUILD: &str = "0.8.7";
-/// The oldest release of worker-build that knows what farport's workers export.
-const OLDEST_WORKER_BUILD: (u32, u32) = (0, 8);
-/// The wrangler that npx is asked for where the project has none.
+/// The compilation target of Workers.
+pub(super) const TARGET: &str = "wasm32-unknown-unknown";
+/// The version of wrangler to run with npx if the project has none.
 const WRANGLER: &str = "4.164.0";
-/// The oldest Node that this wrangler runs on.
+/// The oldest version of Node.js that this wrangler supports.
 const OLDEST_NODE: u32 = 22;
 
-/// What is to be done with the tools.
+/// What a command requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Needs {
-    /// The compiler's target and worker-build.
+    /// The compiler's target.
     pub(crate) build: bool,
-    /// Someone to deploy for.
+    /// wrangler, and Node.js for it.
+    pub(crate) wrangler: bool,
+    /// A Cloudflare account.
     pub(crate) account: bool,
 }
 
-/// The programs, all of them there.
+/// The tools, after a check that all of them are installed.
 #[derive(Clone, Debug)]
 pub(crate) struct Tools {
     root: PathBuf,
-    pub(super) worker_build: OsString,
-    /// wrangler, and the words that stand before its own.
+    /// wrangler's program, and arguments that precede wrangler's own.
     wrangler: (OsString, Vec<OsString>),
 }
 
 impl Tools {
-    /// Looks whether everything that is needed is there. If not, the error says how to get each.
+    /// Checks that every required tool is installed.
+    ///
+    /// # Errors
+    /// When tools are missing. The error lists all of them with the commands that install them.
     pub(crate) fn find(root: &Path, needs: Needs) -> Result<Self, Error> {
         let tools = Self {
             root: root.to_owned(),
-            worker_build: named(env_vars::WORKER_BUILD).unwrap_or_else(|| "worker-build".into()),
             wrangler: find_wrangler(root),
         };
         let mut missing = Vec::new();
         if needs.build {
             missing.extend(tools.no_target()?);
-            missing.extend(tools.no_worker_build()?);
         }
-        match tools.no_wrangler()? {
-            Some(wrangler) => missing.push(wrangler),
-            // Without wrangler, nobody can tell.
-            None if needs.account => missing.extend(tools.no_account()?),
-            None => {}
+        if needs.wrangler {
+            match tools.no_wrangler()? {
+                Some(wrangler) => missing.push(wrangler),
+                // Only wrangler can check the account.
+                None if needs.account => missing.extend(tools.no_account()?),
+                None => {}
+            }
         }
         match missing.is_empty() {
             true => Ok(tools),
@@ -65,110 +64,88 @@ impl Tools {
         }
     }
 
-    /// wrangler, to be run in the project's folder.
+    /// A command that runs wrangler in the project's folder.
     pub(crate) fn wrangler(&self) -> Command {
         let (program, words) = &self.wrangler;
         let mut command = Command::new(program);
         command.args(words).current_dir(&self.root);
         if std::env::var_os(env_vars::WRANGLER_SEND_METRICS).is_none() {
-            // It asks about this on its first run otherwise.
+            // Without it, wrangler prompts for consent at its first run.
             command.env(env_vars::WRANGLER_SEND_METRICS, "false");
         }
         command
     }
 
-    /// wrangler's program and first words, for those who start it in their own way.
+    /// wrangler's program and first arguments, for callers that build the command themselves.
     #[cfg(unix)]
     pub(crate) fn wrangler_words(&self) -> (&OsStr, &[OsString]) {
         (&self.wrangler.0, &self.wrangler.1)
     }
 
-    /// worker-build.
-    #[cfg(unix)]
-    pub(crate) fn worker_build(&self) -> &OsStr {
-        &self.worker_build
-    }
-
     fn no_target(&self) -> Result<Option<Missing>, Error> {
         if std::env::var_os(env_vars::BUILD_STD).is_some() {
-            // The standard library is compiled along.
+            // Cargo builds the standard library from source.
             return Ok(None);
         }
         let rustc = named(env_vars::RUSTC).unwrap_or_else(|| "rustc".into());
         let args = ["--print", "target-libdir", "--target", TARGET];
-        let folder = self.ask(&rustc, args)?;
-        let there = folder.is_some_and(|folder| Path::new(folder.trim()).is_dir());
-        Ok((!there).then(|| Missing {
+        let folder = self.query(&rustc, args)?;
+        let installed = folder.is_some_and(|folder| Path::new(folder.trim()).is_dir());
+        Ok((!installed).then(|| Missing {
             what: format!("the Rust target {TARGET}"),
             how: format!("rustup target add {TARGET}"),
         }))
     }
 
-    fn no_worker_build(&self) -> Result<Option<Missing>, Error> {
-        let how = || format!("cargo install worker-build@{WORKER_BUILD} --locked");
-        let version = self.ask(&self.worker_build, ["--version"])?;
-        Ok(match version.as_deref().map(version_in) {
-            Some(Some(version)) if version >= OLDEST_WORKER_BUILD => None,
-            Some(Some((major, minor))) => Some(Missing {
-                what: format!("worker-build {WORKER_BUILD} (there is {major}.{minor})"),
-                how: how(),
-            }),
-            Some(None) | None => Some(Missing {
-                what: "worker-build".to_owned(),
-                how: how(),
-            }),
-        })
-    }
-
     fn no_wrangler(&self) -> Result<Option<Missing>, Error> {
-        // A wrangler that was named may bring its own Node.
+        // The wrangler in WRANGLER may use its own Node.js.
         if named(env_vars::WRANGLER).is_none() {
-            let node = self.ask("node".as_ref(), ["--version"])?;
+            let node = self.query("node".as_ref(), ["--version"])?;
             let major = node.as_deref().and_then(version_in).map(|(major, _)| major);
             let missing = |what| {
-                let how = format!("https://nodejs.org has Node {OLDEST_NODE} and newer");
+                let how = format!("install Node.js {OLDEST_NODE} or newer from https://nodejs.org");
                 Ok(Some(Missing { what, how }))
             };
             match major {
-                None => return missing("Node.js, which wrangler runs on".to_owned()),
+                None => return missing(format!("Node.js {OLDEST_NODE}, for wrangler")),
                 Some(major) if major < OLDEST_NODE => {
                     return missing(format!(
-                        "Node.js {OLDEST_NODE}, which wrangler runs on (there is {major})"
+                        "Node.js {OLDEST_NODE}, for wrangler (installed: {major})"
                     ));
                 }
                 Some(_) => {}
             }
         }
         let mut wrangler = self.wrangler();
-        let answered = output(wrangler.arg("--version"))?;
-        let there = answered.as_deref().and_then(version_in).is_some();
-        Ok((!there).then(|| Missing {
-            what: "wrangler, Cloudflare's command".to_owned(),
+        let version = output(wrangler.arg("--version"))?;
+        let installed = version.as_deref().and_then(version_in).is_some();
+        Ok((!installed).then(|| Missing {
+            what: "wrangler".to_owned(),
             how: format!("npm install --save-dev wrangler@{WRANGLER}"),
         }))
     }
 
     fn no_account(&self) -> Result<Option<Missing>, Error> {
         if named(env_vars::CLOUDFLARE_API_TOKEN).is_some() {
-            // Whether it is good, Cloudflare says when it is used.
+            // Cloudflare checks the token when wrangler uses it.
             return Ok(None);
         }
-        // Where it does not answer at all, it will say why when it is used.
+        // If `whoami` fails, wrangler reports the reason at the next command.
         let mut whoami = self.wrangler();
-        let answer = ran(whoami.args(["whoami", "--json"]))?.map(|answer| answer.stdout);
-        let answer = answer.and_then(|answer| serde_json::from_slice::<Value>(&answer).ok());
-        let nobody = answer.is_some_and(|answer| answer["loggedIn"] == false);
-        Ok(nobody.then(|| Missing {
-            what: "an account at Cloudflare".to_owned(),
+        let output = ran(whoami.args(["whoami", "--json"]))?.map(|output| output.stdout);
+        let account = output.and_then(|output| serde_json::from_slice::<Value>(&output).ok());
+        let signed_out = account.is_some_and(|account| account["loggedIn"] == false);
+        Ok(signed_out.then(|| Missing {
+            what: "a Cloudflare account".to_owned(),
             how: format!(
-                "npx wrangler login    (without a browser: a token in {}, from \
+                "npx wrangler login    (without a browser: set {} to a token from \
                  https://dash.cloudflare.com/profile/api-tokens, template \"Edit Cloudflare Workers\")",
                 env_vars::CLOUDFLARE_API_TOKEN
             ),
         }))
     }
 
-    fn ask<const N: usize>(
+    fn query<const N: usize>(
         &self,
         program: &OsStr,
         args: [&str; N],
@@ -177,13 +154,13 @@ impl Tools {
     }
 }
 
-/// What a program prints. `None` where there is no such program, or it fails.
+/// Runs a program and returns its standard output. Returns `None` if the program does not exist or fails.
 fn output(command: &mut Command) -> Result<Option<String>, Error> {
     let output = ran(command)?.filter(|output| output.status.success());
     Ok(output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
-/// What came of running a program. `None` where there is no such program.
+/// Runs a program. Returns `None` if it does not exist.
 fn ran(command: &mut Command) -> Result<Option<Output>, Error> {
     match command.stdin(Stdio::null()).output() {
         Ok(output) => Ok(Some(output)),
@@ -195,22 +172,26 @@ fn ran(command: &mut Command) -> Result<Option<Output>, Error> {
     }
 }
 
-/// A variable that says something.
-fn named(variable: &str) -> Option<OsString> {
+/// Returns cargo's program.
+pub(super) fn cargo() -> OsString {
+    named(env_vars::CARGO).unwrap_or_else(|| "cargo".into())
+}
+
+/// Returns an environment variable that is not empty.
+pub(super) fn named(variable: &str) -> Option<OsString> {
     std::env::var_os(variable).filter(|value| !value.is_empty())
 }
 
-/// The wrangler that was named, or that of the project, or the one on the path, or whichever npx
-/// gets.
+/// Finds wrangler: in WRANGLER, in the project, in PATH, or through npx.
 fn find_wrangler(root: &Path) -> (OsString, Vec<OsString>) {
-    let of_windows = |name: &str| match cfg!(windows) {
+    let script = |name: &str| match cfg!(windows) {
         true => format!("{name}.cmd"),
         false => name.to_owned(),
     };
     if let Some(program) = named(env_vars::WRANGLER) {
         return (program, Vec::new());
     }
-    let name = of_windows("wrangler");
+    let name = script("wrangler");
     let of_project = root
         .ancestors()
         .map(|folder| folder.join("node_modules/.bin").join(&name))
@@ -224,13 +205,13 @@ fn find_wrangler(root: &Path) -> (OsString, Vec<OsString>) {
     match of_project.or_else(on_path) {
         Some(program) => (program.into(), Vec::new()),
         None => (
-            of_windows("npx").into(),
+            script("npx").into(),
             vec!["--yes".into(), format!("wrangler@{WRANGLER}").into()],
         ),
     }
 }
 
-/// The first version in a text, as its first two numbers.
+/// Finds the first version in a text, as its first two numbers.
 fn version_in(text: &str) -> Option<(u32, u32)> {
     text.split_whitespace().find_map(|word| {
         let mut numbers = word.trim_start_matches('v').split('.');
@@ -244,26 +225,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_generated_takes_the_same_releases_of_the_tools() {
+    fn generated_files_use_the_same_tool_versions() {
         let wrangler = format!("wrangler@{WRANGLER} ");
         assert!(include_str!("../scaffold/ci/worker.yml").contains(&wrangler));
-        let worker_build = format!("worker-build@{WORKER_BUILD}");
-        for text in [
-            include_str!("../../../../templates/worker/build.sh"),
-            include_str!("../../../../docs/workers.md"),
-            include_str!("../../../../docs/cli.md"),
-        ] {
-            assert!(text.contains(&worker_build));
-        }
     }
 
     #[test]
-    fn a_version_is_found_however_it_is_said() {
+    fn a_version_is_found_in_each_format() {
         for (text, version) in [
             ("v24.21.0\n", Some((24, 21))),
             ("0.8.7\n", Some((0, 8))),
             ("\n \u{26c5}\u{fe0f} wrangler 4.164.0\n", Some((4, 164))),
-            ("worker-build", None),
+            ("wrangler", None),
             ("", None),
         ] {
             assert_eq!(version_in(text), version, "{text:?}");

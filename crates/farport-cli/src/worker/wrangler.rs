@@ -1,4 +1,4 @@
-//! What wrangler is told to do, and what it says it has done.
+//! Runs wrangler and reads its reports.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -13,24 +13,24 @@ use super::{Config, Error, Tools};
 use crate::env_vars;
 use crate::error::FileError;
 
-/// What a deployment is of.
+/// The options of a deployment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deployment<'a> {
-    /// Everything but sending it.
+    /// Whether wrangler does everything except the upload.
     pub(crate) dry_run: bool,
-    /// An environment of wrangler's configuration.
+    /// An environment in wrangler's configuration.
     pub(crate) env: Option<&'a str>,
-    /// Secrets to set along with it.
+    /// A file of secrets to set together with the Worker.
     pub(crate) secrets_file: Option<&'a Path>,
 }
 
-/// What wrangler says it has deployed.
+/// A deployment that wrangler reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Deployed {
-    /// The worker's name.
+    /// The name of the Worker.
     pub(crate) name: Option<String>,
     pub(crate) version: Option<String>,
-    /// Where it can be reached: `https://` and a host.
+    /// The origins of the Worker: `https://` and a host.
     pub(crate) origins: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ struct Entry {
     targets: Option<Vec<String>>,
 }
 
-/// Uploads what was built. `None` for a dry run.
+/// Uploads the build. Returns `None` for a dry run.
 pub(crate) fn deploy(
     config: &Config,
     tools: &Tools,
@@ -53,11 +53,14 @@ pub(crate) fn deploy(
 ) -> Result<Option<Deployed>, Error> {
     let copy = config.with_build(&Build::Nothing)?;
     let scratch =
-        tempfile::tempdir().map_err(FileError::of("make a folder in", &std::env::temp_dir()))?;
+        tempfile::tempdir().map_err(FileError::of("create a folder in", &std::env::temp_dir()))?;
     let report = scratch.path().join("report");
     let mut wrangler = tools.wrangler();
     wrangler.arg("deploy").arg("--config").arg(copy.path());
     wrangler.args(deployment.dry_run.then_some("--dry-run"));
+    if config.minify(deployment.env).is_none() {
+        wrangler.arg("--minify");
+    }
     select(&mut wrangler, deployment.env);
     if let Some(secrets) = deployment.secrets_file {
         let secrets = std::path::absolute(secrets).map_err(FileError::of("find", secrets))?;
@@ -71,10 +74,10 @@ pub(crate) fn deploy(
     deployed(&report).map(Some).ok_or(Error::NoReport)
 }
 
-/// What the output file says was deployed.
+/// Finds the deployment in wrangler's output file.
 fn deployed(report: &str) -> Option<Deployed> {
     let entries = report.lines();
-    // Entries of kinds to come may look like anything.
+    // Skip entries of unknown types: they may have any fields.
     let mut entries = entries.filter_map(|line| serde_json::from_str::<Entry>(line).ok());
     let entry = entries.find(|entry| entry.kind == "deploy")?;
     let targets = entry.targets.unwrap_or_default();
@@ -85,8 +88,8 @@ fn deployed(report: &str) -> Option<Deployed> {
     })
 }
 
-/// The origin that a target of a deployment is, if it is one: a subdomain of workers.dev is its URL,
-/// a custom domain its name and what it is. Routes and schedules are none.
+/// Returns the origin of a deployment's target: wrangler prints a URL for a subdomain of workers.dev, and a
+/// name with a suffix for a custom domain. Returns `None` for routes and schedules.
 fn origin(target: &str) -> Option<String> {
     if target.starts_with("https://") {
         return Some(target.trim_end_matches('/').to_owned());
@@ -98,11 +101,11 @@ fn origin(target: &str) -> Option<String> {
 
 /// Chooses an environment.
 pub(super) fn select(wrangler: &mut Command, env: Option<&str>) {
-    // Empty is the top level, said aloud.
+    // An empty name selects the top level.
     wrangler.arg("--env").arg(env.unwrap_or_default());
 }
 
-/// Runs wrangler to its end. What it says goes to standard error.
+/// Runs wrangler. Its output goes to standard error.
 fn run(wrangler: &mut Command) -> Result<(), Error> {
     let status = wrangler
         .stdout(io::stderr())
@@ -119,7 +122,7 @@ fn cannot_start(command: &Command) -> impl FnOnce(io::Error) -> Error + use<> {
     move |source| Error::Start { program, source }
 }
 
-/// Runs wrangler with something on its standard input that nobody else sees.
+/// Runs wrangler with a secret on its standard input.
 pub(super) fn feed(wrangler: &mut Command, secret: &SecretString) -> Result<(), Error> {
     let mut child = wrangler
         .stdin(Stdio::piped())
@@ -128,7 +131,7 @@ pub(super) fn feed(wrangler: &mut Command, secret: &SecretString) -> Result<(), 
         .map_err(cannot_start(wrangler))?;
     if let Some(mut input) = child.stdin.take()
         && let Err(error) = input.write_all(secret.expose_secret().as_bytes())
-        // Then it has ended already, and says why.
+        // wrangler has exited and printed the reason.
         && error.kind() != io::ErrorKind::BrokenPipe
     {
         return Err(cannot_start(wrangler)(error));
@@ -140,7 +143,7 @@ pub(super) fn feed(wrangler: &mut Command, secret: &SecretString) -> Result<(), 
     }
 }
 
-/// Runs wrangler without input, and takes what it prints to standard output.
+/// Runs wrangler without input, and returns its standard output.
 pub(super) fn take(wrangler: &mut Command) -> Result<String, Error> {
     let output = wrangler
         .stdin(Stdio::null())
@@ -156,12 +159,12 @@ pub(super) fn take(wrangler: &mut Command) -> Result<String, Error> {
 }
 
 /// Runs wrangler without input.
-pub(super) fn run_silently_fed(wrangler: &mut Command) -> Result<(), Error> {
+pub(super) fn run_without_input(wrangler: &mut Command) -> Result<(), Error> {
     run(wrangler.stdin(Stdio::null()))
 }
 
-/// Becomes wrangler; where that is not possible, runs it.
-pub(crate) fn become_it(mut wrangler: Command) -> Result<(), Error> {
+/// Replaces this process with wrangler. Runs wrangler where the system cannot replace processes.
+pub(crate) fn exec(mut wrangler: Command) -> Result<(), Error> {
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt as _;
@@ -183,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_deployed_is_read_from_the_report() {
+    fn the_report_names_the_deployment() {
         let report = r#"{"type":"wrangler-session","version":1}
 {"type":"deploy","version":1,"worker_name":"a","worker_tag":null,"version_id":"v","targets":["https://a.me.workers.dev","mcp.example.com (custom domain)","example.com/* (zone name: example.com)","schedule: 5 * * * *"]}
 "#;

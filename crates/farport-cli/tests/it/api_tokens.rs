@@ -1,4 +1,4 @@
-//! API tokens, from the command that makes one to the server that is called with it.
+//! API tokens, from `farport tokens create` to a call with the token.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::support::{SOON, agent, eventually, farport, succeed};
 
-/// The longest that a running server believes a token that it has seen.
-const BELIEVED: Duration = Duration::from_secs(10);
+/// The time that a server caches a token.
+const CACHED: Duration = Duration::from_secs(10);
 
 struct Todos {
     tool_router: ToolRouter<Self>,
@@ -35,7 +35,7 @@ impl Todos {
 #[tool_handler(router = self.tool_router)]
 impl ServerHandler for Todos {}
 
-/// A server with its state in a file, until it is dropped. Answers its origin.
+/// A server with its state in a file. Dropping it stops the server.
 struct Serving {
     origin: String,
     _runtime: tokio::runtime::Runtime,
@@ -60,7 +60,7 @@ fn serve(database: &Path) -> Serving {
     }
 }
 
-/// What a call of a tool with this token is answered.
+/// The response to a tool call.
 struct Answer {
     status: u16,
     challenge: String,
@@ -91,7 +91,7 @@ fn call(server: &Serving, token: &str, tool: &str) -> Answer {
     }
 }
 
-/// Makes a token with the command. Answers its id, and the token.
+/// Creates a token with the command. Returns its id and the token.
 fn create(folder: &Path, label: &str, more: &[&str]) -> (String, String) {
     let words = ["tokens", "create", label, "--json"].into_iter();
     let words = words.chain(more.iter().copied());
@@ -102,7 +102,7 @@ fn create(folder: &Path, label: &str, more: &[&str]) -> (String, String) {
 }
 
 #[test]
-fn a_token_is_good_at_a_running_server_for_what_it_allows_until_it_is_revoked_or_ends() {
+fn a_token_is_valid_for_its_scopes_until_it_is_revoked_or_expires() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(&folder.path().join("state.db"));
     let write = ["--scope", "todos:write", "--expires", "1h"];
@@ -128,14 +128,14 @@ fn a_token_is_good_at_a_running_server_for_what_it_allows_until_it_is_revoked_or
         );
     }
 
-    // It ends by itself, while the server runs.
+    // A token expires while the server runs.
     let (_, short) = create(folder.path(), "short", &["--expires", "1s"]);
     eventually("its end", SOON, || {
         call(&server, &short, "read").status == 401
     });
     assert_eq!(call(&server, &token, "write").status, 200);
 
-    // What the server has just seen is believed for a moment, and no longer.
+    // The server accepts a cached token for a short time.
     let words = ["tokens", "revoke", &id, "--store", "sqlite:state.db"];
     succeed(&mut farport(folder.path(), words));
     let (revoked, mut believed) = (Instant::now(), Duration::ZERO);
@@ -146,7 +146,7 @@ fn a_token_is_good_at_a_running_server_for_what_it_allows_until_it_is_revoked_or
         !good
     });
     // The clock counts whole seconds.
-    let most = BELIEVED + Duration::from_secs(1);
+    let most = CACHED + Duration::from_secs(1);
     assert!(believed < most, "good after {believed:?}");
     let refused = call(&server, &token, "read");
     assert_eq!(refused.status, 401);

@@ -1,11 +1,11 @@
-//! Hostile addresses on their way to a browser, through the program itself (CVE-2025-6514).
+//! Hostile URLs for the browser (CVE-2025-6514).
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use farport_bridge::Url;
+use farport_client::Url;
 use serde_json::json;
 
 use crate::stand_in::{Answer, Asked, StandIn};
@@ -47,7 +47,7 @@ const TAILS: [&str; 18] = [
     "[::1/\u{0}x",
 ];
 
-/// A protected server for each address, all on one port, by number.
+/// One protected server per URL, all on one port, selected by number.
 fn hostile(corpus: Vec<String>) -> StandIn {
     StandIn::start(move |origin, asked: &Asked| {
         let path = asked.path.split('?').next().unwrap();
@@ -83,7 +83,7 @@ fn hostile(corpus: Vec<String>) -> StandIn {
     })
 }
 
-/// A program that notes with what it was started, in the file that `NOTES` names.
+/// Creates a program that logs its arguments to the file in `NOTES`.
 fn fake(folder: &Path, name: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(
@@ -95,7 +95,7 @@ fn fake(folder: &Path, name: &str) -> PathBuf {
     path
 }
 
-/// Has somebody sign in at the server of a number, who does not come back.
+/// Starts a sign-in at a server, which the user does not finish.
 fn sign_in(folder: &Path, origin: &str, number: usize, notes: &Path) -> Ended {
     let url = format!("{origin}/{number}/mcp");
     let mut command = farport(folder, ["login", &url, "--auth-timeout", "1"]);
@@ -104,7 +104,7 @@ fn sign_in(folder: &Path, origin: &str, number: usize, notes: &Path) -> Ended {
         .env("NOTES", notes)
         .env_remove("WAYLAND_DISPLAY")
         .env_remove("WSL_DISTRO_NAME");
-    // Every second one through the desktop, the others on a machine without one.
+    // Every second sign-in has a desktop.
     if number.is_multiple_of(2) {
         let path = std::env::var("PATH").unwrap();
         let path = format!("{}:{path}", folder.join("bin").display());
@@ -121,7 +121,7 @@ fn sign_in(folder: &Path, origin: &str, number: usize, notes: &Path) -> Ended {
 }
 
 #[test]
-fn two_hundred_hostile_addresses_are_one_harmless_argument_each_or_none() {
+fn each_of_two_hundred_hostile_urls_is_at_most_one_harmless_argument() {
     let corpus: Vec<String> = SCHEMES
         .iter()
         .flat_map(|scheme| TAILS.iter().map(move |tail| format!("{scheme}{tail}")))
@@ -161,7 +161,7 @@ fn two_hundred_hostile_addresses_are_one_harmless_argument_each_or_none() {
                     assert!(address.chars().all(harmless), "{text:?} {address}");
                     let url = Url::parse(address).unwrap();
                     assert_eq!(url.as_str(), address, "{text:?}");
-                    // Where the metadata cannot be read, the server's own address takes its place.
+                    // If the metadata is invalid, farport uses the server's own URL.
                     let own = address.starts_with(&format!("{}/authorize?", server.origin));
                     assert!(url.scheme() == "https" || own, "{text:?} {address}");
                     opened.fetch_add(usize::from(!own), Ordering::SeqCst);
@@ -174,14 +174,14 @@ fn two_hundred_hostile_addresses_are_one_harmless_argument_each_or_none() {
             });
         }
     });
-    // Those of https that are addresses at all, in each of its spellings.
+    // These are the valid https URLs, in each spelling of the scheme.
     let opened = opened.into_inner();
     assert!((40..=4 * TAILS.len()).contains(&opened), "{opened}");
     assert!(!folder.path().join("pwned").exists());
 }
 
 #[test]
-fn without_a_desktop_the_address_is_printed() {
+fn without_a_desktop_the_url_is_printed() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("bin")).unwrap();
     fake(&folder.path().join("bin"), "xdg-open");
@@ -214,7 +214,7 @@ fn without_a_desktop_the_address_is_printed() {
     assert!(
         ended
             .stderr
-            .contains("Nobody finished the sign-in within 1 s"),
+            .contains("error: the sign-in was not finished within 1 s\nhint: start it again"),
         "{}",
         ended.stderr
     );

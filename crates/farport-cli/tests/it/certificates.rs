@@ -1,4 +1,4 @@
-//! Servers whose certificate is not one to trust: one paragraph each, with what to do.
+//! Servers with an untrusted certificate.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::desktop::Desktop;
 use crate::stand_in::{Answer, Asked};
 use crate::support::farport;
 
-/// An authority of our own.
+/// A certificate authority.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
@@ -40,7 +40,7 @@ enum Kind {
     Expired,
 }
 
-/// A server that shows a certificate of this kind. Its address.
+/// Starts a server with this kind of certificate, and returns its URL.
 fn serve(authority: &Authority, kind: &Kind) -> String {
     let name = match kind {
         Kind::WrongHost => "elsewhere.example",
@@ -78,7 +78,7 @@ fn serve(authority: &Authority, kind: &Kind) -> String {
             thread::spawn(move || {
                 let connection = ServerConnection::new(config).unwrap();
                 let mut stream = StreamOwned::new(connection, stream.unwrap());
-                // Most of these clients go away while they shake hands.
+                // Most clients close the connection during the handshake.
                 if let Some(asked) = Asked::read(&mut stream) {
                     let result = json!({"protocolVersion": "2025-11-25"});
                     Answer::result(&asked, &result).write(&mut stream);
@@ -92,12 +92,12 @@ fn serve(authority: &Authority, kind: &Kind) -> String {
 }
 
 #[test]
-fn what_is_wrong_with_a_certificate_is_told_in_one_paragraph() {
+fn an_untrusted_certificate_is_explained_with_a_hint() {
     let authority = Authority::new();
     let folder = tempfile::tempdir().unwrap();
     let trusted = folder.path().join("authority.pem");
     std::fs::write(&trusted, &authority.pem).unwrap();
-    let authority_missing = ["signed by nobody whom this system trusts", "SSL_CERT_FILE"];
+    let authority_missing = ["does not trust the authority", "SSL_CERT_FILE"];
     for (kind, trust, expect) in [
         (Kind::Good, true, None),
         (Kind::Good, false, Some(authority_missing)),
@@ -105,12 +105,12 @@ fn what_is_wrong_with_a_certificate_is_told_in_one_paragraph() {
         (
             Kind::WrongHost,
             true,
-            Some(["for another name", "elsewhere.example"]),
+            Some(["for another host name", "elsewhere.example"]),
         ),
         (
             Kind::Expired,
             true,
-            Some(["has run out", "this machine's clock"]),
+            Some(["has expired", "this machine's clock"]),
         ),
     ] {
         let url = serve(&authority, &kind);
@@ -127,9 +127,9 @@ fn what_is_wrong_with_a_certificate_is_told_in_one_paragraph() {
             assert_eq!(said, "");
             continue;
         };
-        let told = answer["error"]["message"].as_str().unwrap();
-        assert_eq!(said.trim_end(), told);
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        let (why, hint) = message.split_once("; hint: ").unwrap();
+        assert_eq!(said.trim_end(), format!("error: {why}\nhint: {hint}"));
         for part in ["certificate of 127.0.0.1"].into_iter().chain(expect) {
             assert!(said.contains(part), "{part}: {said}");
         }

@@ -1,4 +1,4 @@
-//! `farport connect` as a desktop client starts it: a program on a pipe.
+//! `farport connect`, started by a desktop client.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use crate::stand_in::{Answer, Asked, StandIn};
 use crate::support::{Running, SOON, eventually, farport, run};
 
 #[test]
-fn a_desktop_client_lists_calls_and_calls_again_after_the_server_was_started_anew() {
+fn a_desktop_client_continues_after_a_restart_of_the_server() {
     let config = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -36,7 +36,7 @@ fn a_desktop_client_lists_calls_and_calls_again_after_the_server_was_started_ane
     let add = json!({"name": "add", "arguments": {"a": 2, "b": 3}});
     let called = desktop.ask(3, "tools/call", add.clone());
     assert_eq!(called["result"]["content"][0]["text"], "5");
-    // Its sessions go with it.
+    // The server loses its sessions.
     drop(first);
     let (_second, _) = demo();
     let called = desktop.ask(4, "tools/call", add);
@@ -55,11 +55,10 @@ fn a_desktop_client_lists_calls_and_calls_again_after_the_server_was_started_ane
     assert_eq!(said, "");
 }
 
-/// How long a session of [`forgetful`] lives without being used.
+/// How long an idle session of [`forgetful`] lives.
 const IDLE: Duration = Duration::from_millis(300);
 
-/// A server that forgets a session that was idle, and has no streams that would keep it. When it was
-/// used last comes with it.
+/// A server that ends idle sessions and has no streams. Returns it with the time of the last request.
 fn forgetful() -> (StandIn, Arc<Mutex<Instant>>) {
     let used = Arc::new(Mutex::new(Instant::now()));
     let noted = Arc::clone(&used);
@@ -94,7 +93,7 @@ fn forgetful() -> (StandIn, Arc<Mutex<Instant>>) {
 }
 
 #[test]
-fn a_desktop_client_calls_again_after_it_was_idle_for_longer_than_its_session_lives() {
+fn a_desktop_client_continues_after_its_session_has_expired() {
     let config = tempfile::tempdir().unwrap();
     let (server, used) = forgetful();
     let mut desktop = Desktop::start(config.path(), &[&server.origin]);
@@ -112,7 +111,7 @@ fn a_desktop_client_calls_again_after_it_was_idle_for_longer_than_its_session_li
 }
 
 #[test]
-fn what_went_wrong_is_one_paragraph_on_standard_error_and_an_answer() {
+fn an_error_is_shown_once_on_standard_error_and_in_the_response() {
     let config = tempfile::tempdir().unwrap();
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -123,10 +122,10 @@ fn what_went_wrong_is_one_paragraph_on_standard_error_and_an_answer() {
         &[&format!("http://{closed}/mcp?token=seeded")],
     );
     let answer = desktop.open();
-    let told = answer["error"]["message"].as_str().unwrap().to_owned();
+    let message = answer["error"]["message"].as_str().unwrap().to_owned();
     assert!(
-        told.contains("cannot be reached") && told.contains("Check"),
-        "{told}"
+        message.starts_with("cannot reach ") && message.contains("; hint: check the URL"),
+        "{message}"
     );
     drop(desktop.input.take());
     desktop.child.wait().unwrap();
@@ -138,20 +137,21 @@ fn what_went_wrong_is_one_paragraph_on_standard_error_and_an_answer() {
         .unwrap()
         .read_to_string(&mut said)
         .unwrap();
-    assert_eq!(said.lines().count(), 1, "{said}");
+    let (why, hint) = message.split_once("; hint: ").unwrap();
+    assert_eq!(said.trim_end(), format!("error: {why}\nhint: {hint}"));
     assert!(
-        !said.contains("seeded") && !told.contains("seeded"),
+        !said.contains("seeded") && !message.contains("seeded"),
         "{said}"
     );
 }
 
 #[test]
-fn addresses_that_secrets_must_not_go_to_are_refused_with_the_way_out() {
+fn unsafe_urls_are_rejected_with_a_fix() {
     for (url, part) in [
         ("http://mcp.example.com/mcp", "--allow-http"),
         ("https://me:pw@mcp.example.com/mcp", "--header"),
         ("file:///etc/passwd", "https"),
-        ("mcp.example.com", "https://host.example/mcp"),
+        ("mcp.example.com", "did you mean https://mcp.example.com?"),
     ] {
         let ended = run(&mut farport(Path::new("/"), ["connect", url]));
         assert_eq!(ended.code, Some(1), "{url}");
@@ -160,18 +160,18 @@ fn addresses_that_secrets_must_not_go_to_are_refused_with_the_way_out() {
     }
 }
 
-/// An authorization server and MCP server in one, by client credentials. Its first token request
-/// hangs until its client is gone.
+/// An MCP server that is its own authorization server, for client credentials. Its first token request
+/// hangs until the client disconnects.
 fn hanging_at_first() -> (String, Arc<AtomicUsize>, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let asked = Arc::new(AtomicUsize::new(0));
     let (hanging, hangs) = mpsc::channel();
-    let (told, count) = (origin.clone(), Arc::clone(&asked));
+    let (own, count) = (origin.clone(), Arc::clone(&asked));
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let (told, count, hanging) = (told.clone(), Arc::clone(&count), hanging.clone());
-            thread::spawn(move || serve(stream.unwrap(), &told, &count, &hanging));
+            let (own, count, hanging) = (own.clone(), Arc::clone(&count), hanging.clone());
+            thread::spawn(move || serve(stream.unwrap(), &own, &count, &hanging));
         }
     });
     (origin, asked, hangs)
@@ -206,7 +206,7 @@ fn serve(stream: TcpStream, origin: &str, asked: &AtomicUsize, hanging: &mpsc::S
         "/token" => {
             if asked.fetch_add(1, Ordering::SeqCst) == 0 {
                 hanging.send(()).unwrap();
-                // Until whoever asked has been killed.
+                // Wait until the client is killed.
                 let _ = reader.read(&mut [0]);
                 return;
             }
@@ -230,7 +230,7 @@ fn serve(stream: TcpStream, origin: &str, asked: &AtomicUsize, hanging: &mpsc::S
 }
 
 #[test]
-fn when_the_one_that_gets_the_token_is_killed_the_others_go_on() {
+fn if_the_process_that_requests_the_token_is_killed_another_one_does() {
     let config = tempfile::tempdir().unwrap();
     let (origin, asked, hangs) = hanging_at_first();
     let client = r#"{"client_id":"a","client_secret":"b"}"#;
@@ -250,7 +250,7 @@ fn when_the_one_that_gets_the_token_is_killed_the_others_go_on() {
     for other in &mut others {
         other.write(&initialize);
     }
-    // They have found no token, and wait for the one that asks for it.
+    // The others have found no token, and wait for the process that requests it.
     eventually("the others wait", SOON, || {
         others
             .iter_mut()

@@ -1,4 +1,4 @@
-//! `farport demo`, with what it prints taken at its word.
+//! `farport demo`.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -7,9 +7,9 @@ use rustix::process::Signal;
 
 use crate::support::{Running, SOON, agent, call, farport, hermetic, run, succeed, write};
 
-/// What a sign-in adds to the demo, however it is asked for.
+/// The flag, the environment and the file each add a sign-in to the demo.
 #[test]
-fn a_sign_in_is_put_before_it_by_flag_by_environment_and_by_file() {
+fn flag_environment_and_file_can_require_a_sign_in() {
     const DEV: &str = "[auth]\nprovider = \"dev-login\"";
     const GITHUB: &str = "[auth]\nprovider = \"github\"";
     for (flag, variable, file, protected) in [
@@ -30,10 +30,10 @@ fn a_sign_in_is_put_before_it_by_flag_by_environment_and_by_file() {
         }
         let mut demo = Running::start(&mut command);
         let origin = demo.origin(SOON);
-        demo.wait_for("Ctrl-c stops it.", SOON);
+        demo.wait_for("Press Ctrl-C to stop.", SOON);
         let case = format!("{flag:?} {variable:?} {file}");
         let curl = demo.seen.iter().any(|line| line.contains("curl "));
-        assert_eq!(curl, !protected, "{case}: nobody calls it without a token");
+        assert_eq!(curl, !protected, "{case}: printed only without a sign-in");
         let called = call(&origin, "add", serde_json::json!({"a": 1, "b": 1}));
         assert_eq!(called.is_err(), protected, "{case}: {called:?}");
         let metadata = format!("{origin}/.well-known/oauth-authorization-server");
@@ -48,7 +48,7 @@ fn a_sign_in_is_put_before_it_by_flag_by_environment_and_by_file() {
 }
 
 #[test]
-fn a_sign_in_that_cannot_be_says_what_to_do() {
+fn an_invalid_sign_in_fails_with_a_hint() {
     for (args, code, mention) in [
         (&["--auth", "api-token"][..], 1, "--auth dev-login"),
         (&["--auth", "google"], 1, "GOOGLE_CLIENT_ID"),
@@ -117,13 +117,14 @@ fn the_curl_line_works_as_printed() {
 }
 
 #[test]
-fn it_says_what_to_try_next() {
+fn the_demo_prints_commands_to_try() {
     let mut demo = demo();
     let origin = demo.origin(SOON);
-    demo.wait_for("Ctrl-c stops it.", SOON);
+    demo.wait_for("Press Ctrl-C to stop.", SOON);
     let said = demo.seen.join("\n");
     for part in [
-        "npx @modelcontextprotocol/inspector".to_owned(),
+        format!("farport call {origin}/mcp add a=2 b=3"),
+        format!("farport inspect {origin}/mcp"),
         format!("farport connect {origin}/mcp"),
         "farport new my-mcp-server".to_owned(),
     ] {
@@ -132,7 +133,7 @@ fn it_says_what_to_try_next() {
 }
 
 #[test]
-fn signals_end_it_in_good_order() {
+fn signals_stop_the_demo() {
     for signal in [Signal::INT, Signal::TERM] {
         let mut demo = demo();
         let origin = demo.origin(SOON);
@@ -144,7 +145,7 @@ fn signals_end_it_in_good_order() {
 }
 
 #[test]
-fn a_taken_port_is_told_with_who_has_it_and_what_to_do() {
+fn the_error_for_a_used_port_names_its_process_and_a_fix() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port();
     let ended = run(&mut farport(
@@ -154,15 +155,17 @@ fn a_taken_port_is_told_with_who_has_it_and_what_to_do() {
     assert_eq!(ended.code, Some(1));
     let pid = std::process::id();
     assert!(
-        ended.stderr.contains(&format!("port {port} is taken by `")),
+        ended
+            .stderr
+            .starts_with(&format!("error: cannot listen on port {port}: in use by `")),
         "{}",
         ended.stderr
     );
     assert!(
-        ended.stderr.contains(&format!("(process {pid})")),
+        ended.stderr.contains(&format!("(pid {pid})")),
         "{}",
         ended.stderr
     );
     assert!(ended.stderr.contains("--port 0"), "{}", ended.stderr);
-    assert_eq!(ended.stdout, "", "nothing is promised");
+    assert_eq!(ended.stdout, "");
 }

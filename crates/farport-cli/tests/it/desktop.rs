@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::farport;
 
-/// A client with `farport connect` as its server. Dropped, it kills it.
+/// A client with `farport connect` as its server. Dropping it kills the server.
 pub(crate) struct Desktop {
     pub(crate) child: Child,
     pub(crate) input: Option<ChildStdin>,
@@ -24,7 +24,7 @@ impl Desktop {
         )
     }
 
-    /// One that is started in a way of its own.
+    /// Starts `command` as its server.
     pub(crate) fn of(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
@@ -72,7 +72,7 @@ impl Desktop {
 }
 
 impl Desktop {
-    /// Closes its end, waits for the other one's, and gives what was said on standard error.
+    /// Closes standard input, waits for the exit, and returns the text on standard error.
     pub(crate) fn close(mut self) -> String {
         drop(self.input.take());
         assert!(self.child.wait().unwrap().success());

@@ -1,4 +1,4 @@
-//! Large answers through `farport connect`, with an eye on its memory.
+//! Large responses through `farport connect`, and its memory.
 
 #![cfg(target_os = "linux")]
 
@@ -9,13 +9,12 @@ use std::thread;
 use crate::desktop::Desktop;
 use crate::stand_in::{Answer, Asked};
 
-/// How large the answers are, in bytes.
+/// The size of a response in bytes.
 const LARGE: usize = 100_000_000;
-/// The most memory that may have been resident, in KiB. A build for tests takes more than another
-/// one, for the program alone.
+/// The limit of resident memory in KiB. The program of a debug build is larger.
 const MOST_RESIDENT: u64 = if cfg!(debug_assertions) { 40 } else { 30 } * 1024;
 
-/// Answers a call with `LARGE` bytes, as JSON or as an event, made on the way.
+/// A server that responds to a call with `LARGE` bytes, as JSON or as an event.
 fn generous() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -58,7 +57,7 @@ fn generous() -> String {
 }
 
 #[test]
-fn a_large_answer_goes_through_and_memory_stays_flat() {
+fn a_large_response_is_forwarded_with_little_memory() {
     let config = tempfile::tempdir().unwrap();
     let mut desktop = Desktop::start(config.path(), &[&generous()]);
     desktop.ask(1, "initialize", serde_json::json!({}));

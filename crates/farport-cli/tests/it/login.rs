@@ -5,16 +5,16 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
-use farport_bridge::Url;
+use farport_client::Url;
 use serde_json::{Value, json};
 
 use crate::desktop::Desktop;
 use crate::stand_in::{Answer, Asked, StandIn};
 use crate::support::{farport, run, succeed};
 
-/// A protected server that is its own authorization server. It gives a token for the code `good`,
-/// and for the device code once it has said twice that nobody has entered it. `names_itself`: in its
-/// answers to the browser (RFC 9207).
+/// A protected server that is its own authorization server. It issues a token for the code `good`, and for
+/// the device code at the third poll. With `names_itself`, its authorization responses contain `iss` (RFC
+/// 9207).
 fn protected(names_itself: bool) -> StandIn {
     let waits = Mutex::new(["authorization_pending", "authorization_pending"].to_vec());
     let alive = Mutex::new(true);
@@ -105,7 +105,7 @@ fn sign_ins(config: &Path) -> Value {
     serde_json::from_str::<Value>(&ended.stdout).unwrap()["sign_ins"].clone()
 }
 
-/// Asks the server with what is stored.
+/// Returns whether the stored sign-in works.
 fn connects(config: &Path, url: &str) -> bool {
     let mut desktop = Desktop::of(&mut command(
         config,
@@ -115,7 +115,7 @@ fn connects(config: &Path, url: &str) -> bool {
 }
 
 #[test]
-fn a_code_entered_elsewhere_signs_in_and_logging_out_ends_it_at_the_server() {
+fn a_device_code_signs_in_and_logout_revokes_the_tokens() {
     let config = tempfile::tempdir().unwrap();
     let server = protected(true);
     let url = format!("{}/mcp", server.origin);
@@ -143,7 +143,7 @@ fn a_code_entered_elsewhere_signs_in_and_logging_out_ends_it_at_the_server() {
     );
     let status = succeed(&mut command(config.path(), &["status"]));
     assert!(
-        status.stdout.contains("signed in, token good for"),
+        status.stdout.contains("signed in, token valid for"),
         "{}",
         status.stdout
     );
@@ -161,12 +161,12 @@ fn a_code_entered_elsewhere_signs_in_and_logging_out_ends_it_at_the_server() {
         .collect();
     let ended = succeed(&mut command(config.path(), &["logout", &url]));
     assert!(
-        ended.stdout.contains("the server took the tokens back"),
+        ended.stdout.contains("the server revoked the tokens"),
         "{}",
         ended.stdout
     );
     assert_eq!(sign_ins(config.path()), json!([]));
-    // The token is dead, whoever has a copy of it.
+    // Copies of the token are invalid, too.
     for (path, text) in copy {
         std::fs::write(path, text).unwrap();
     }
@@ -177,13 +177,17 @@ fn a_code_entered_elsewhere_signs_in_and_logging_out_ends_it_at_the_server() {
 }
 
 #[test]
-fn what_is_pasted_signs_in() {
+fn a_pasted_url_signs_in() {
     for (pasted, names_itself, tries) in [
         ("the address", true, 1),
         ("the code", false, 1),
         ("the code first", true, 2),
         ("something else first", true, 2),
-        ("the address of another sign-in first", true, 1),
+        ("the address of another sign-in first", true, 2),
+        ("a word that is no code first", false, 2),
+        ("the address in quotes", true, 1),
+        ("the query", true, 1),
+        ("the query with its mark", false, 1),
     ] {
         let config = tempfile::tempdir().unwrap();
         let server = protected(names_itself);
@@ -211,6 +215,10 @@ fn what_is_pasted_signs_in() {
         let other = back.as_str().replace(&get("state"), "another-state");
         let typed = match pasted {
             "the code" => "good\n".to_owned(),
+            "a word that is no code first" => format!("hello\n{back}\n"),
+            "the address in quotes" => format!("\"{back}\"\r\n"),
+            "the query" => format!("{}\n", back.query().unwrap()),
+            "the query with its mark" => format!("'?{}'\n", back.query().unwrap()),
             "the code first" => format!("good\n{back}\n"),
             "something else first" => format!("http://localhost/nothing here\n{back}\n"),
             "the address of another sign-in first" => format!("{other}\n{back}\n"),
@@ -234,7 +242,7 @@ fn what_is_pasted_signs_in() {
 }
 
 #[test]
-fn what_a_server_wants_that_cannot_be_had_is_told_in_one_paragraph() {
+fn unsupported_requirements_of_a_server_are_explained_with_a_hint() {
     let initialize = |versions: &'static str| {
         move |_: &str, asked: &Asked| {
             let body = asked.json();
@@ -260,7 +268,7 @@ fn what_a_server_wants_that_cannot_be_had_is_told_in_one_paragraph() {
             &[
                 "speaks no version of MCP",
                 "2031-01-01",
-                "Update the client",
+                "update the client",
             ][..],
         ),
         (
@@ -272,16 +280,17 @@ fn what_a_server_wants_that_cannot_be_had_is_told_in_one_paragraph() {
                 )
             }),
             &[
-                "did not answer as an MCP server does",
+                "did not answer like an MCP server",
                 "text/html",
-                "Check the address",
+                "check the URL",
             ][..],
         ),
         (
             StandIn::start(|_, _| Answer(503, String::new(), "down for\r\nmaintenance".to_owned())),
             &[
                 "HTTP 503: down for maintenance",
-                "Is this the address of an MCP server?",
+                "the server, or a proxy in front of it, failed",
+                "try again later",
             ][..],
         ),
     ] {
@@ -292,18 +301,19 @@ fn what_a_server_wants_that_cannot_be_had_is_told_in_one_paragraph() {
         ));
         let answer = desktop.ask(1, "initialize", json!({"protocolVersion": "2025-11-25"}));
         let said = desktop.close();
-        let told = answer["error"]["message"].as_str().unwrap();
+        let message = answer["error"]["message"].as_str().unwrap();
         for part in parts {
-            assert!(told.contains(part), "{part}: {told}");
+            assert!(message.contains(part), "{part}: {message}");
         }
-        assert_eq!(said.trim_end(), told);
+        let (why, hint) = message.split_once("; hint: ").unwrap();
+        assert_eq!(said.trim_end(), format!("error: {why}\nhint: {hint}"));
         assert!(!said.contains("seeded"), "{said}");
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_keyring_that_is_not_there_is_told_before_anybody_signs_in() {
+fn a_missing_keyring_is_reported_before_the_sign_in() {
     let config = tempfile::tempdir().unwrap();
     let server = protected(true);
     let url = format!("{}/mcp", server.origin);
@@ -313,7 +323,7 @@ fn a_keyring_that_is_not_there_is_told_before_anybody_signs_in() {
     assert!(
         ended
             .stderr
-            .contains("The keyring of this system cannot be used"),
+            .contains("cannot use the keyring of this system"),
         "{}",
         ended.stderr
     );

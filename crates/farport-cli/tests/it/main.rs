@@ -1,6 +1,6 @@
-//! The `farport` command as its users have it: run as a program, judged by what it prints,
-//! leaves behind and serves.
+//! Tests the `farport` program: its output, the files it writes, and the servers it starts.
 
+#![allow(clippy::disallowed_methods, reason = "tests choose their URLs")]
 #![cfg(unix)]
 #![allow(
     clippy::expect_used,
@@ -9,6 +9,7 @@
     reason = "clippy knows functions marked as tests, not those that tests call"
 )]
 
+mod add;
 mod api_tokens;
 mod browser;
 mod certificates;
@@ -21,10 +22,15 @@ mod dev;
 mod documents;
 mod generated;
 mod git_template;
+mod inspect;
 mod large;
 mod login;
 mod new;
 mod operator;
+mod requests;
+mod settings;
+mod shown;
+mod snapshots;
 mod stand_in;
 mod support;
 mod usage;

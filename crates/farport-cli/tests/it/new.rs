@@ -1,4 +1,4 @@
-//! `farport new` with built-in and local templates: what it makes, and what it leaves alone.
+//! `farport new` with built-in and local templates.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -33,7 +33,7 @@ fn refused(folder: &Path, args: &[&str], why: &str) {
 #[test]
 fn the_crate_has_its_name_everywhere() {
     let folder = tempfile::tempdir().unwrap();
-    let ended = new(folder.path(), &["two-words"]);
+    let ended = new(folder.path(), &["two-words", "--registry-deps"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(
         ended.stdout.contains("cd two-words") && ended.stdout.contains("farport dev"),
@@ -66,7 +66,7 @@ fn the_crate_has_its_name_everywhere() {
 }
 
 #[test]
-fn every_built_in_template_is_whole_and_takes_the_name() {
+fn every_built_in_template_is_complete_and_renamed() {
     for template in TEMPLATES {
         let folder = tempfile::tempdir().unwrap();
         let args = ["--template", template, "--no-git", "two-words"];
@@ -88,7 +88,7 @@ fn every_built_in_template_is_whole_and_takes_the_name() {
 }
 
 #[test]
-fn a_script_reads_what_was_made() {
+fn the_result_as_json_describes_the_crate() {
     let folder = tempfile::tempdir().unwrap();
     let ended = new(folder.path(), &["deep/er/weather", "--json", "--no-git"]);
     let made: Value = serde_json::from_str(&ended.stdout).unwrap();
@@ -106,44 +106,52 @@ fn a_script_reads_what_was_made() {
 }
 
 #[test]
-fn with_path_deps_it_depends_on_this_checkout() {
-    let folder = tempfile::tempdir().unwrap();
-    succeed(&mut farport(
-        folder.path(),
-        ["new", "a-server", "--path-deps"],
-    ));
-    let manifest = fs::read_to_string(folder.path().join("a-server/Cargo.toml")).unwrap();
+fn from_a_checkout_it_depends_on_that_checkout_and_reports_it() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap()
         .canonicalize()
         .unwrap();
     let facade = crates.join("farport");
-    assert!(
-        manifest.contains(&format!("farport = {{ path = \"{}\" }}", facade.display())),
-        "{manifest}"
-    );
+    let by_path = format!("farport = {{ path = \"{}\" }}", facade.display());
+    for (flag, dependency) in [
+        (None, by_path.as_str()),
+        (Some("--path-deps"), &by_path),
+        (Some("--registry-deps"), "farport = \"0.1\""),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let args = ["new", "a-server", "--no-git"].into_iter().chain(flag);
+        let ended = succeed(&mut farport(folder.path(), args));
+        let manifest = fs::read_to_string(folder.path().join("a-server/Cargo.toml")).unwrap();
+        assert!(manifest.contains(dependency), "{flag:?}: {manifest}");
+        assert_eq!(
+            ended.stdout.contains(&crates.display().to_string()),
+            dependency == by_path,
+            "{flag:?}: {}",
+            ended.stdout
+        );
+    }
 }
 
 #[test]
-fn names_that_are_no_crate_names_are_refused() {
+fn invalid_crate_names_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     for (name, why) in [
-        ("my server", "` ` is not"),
+        ("my server", "it contains ` `"),
         ("2fast", "does not start with a letter"),
         ("fn", "keyword"),
-        ("test", "comes with Rust"),
-        ("sub/w\u{e4}rme", "`\u{e4}` is not"),
-        ("..", "does not end in a name"),
-        ("rmcp", "depends on a crate called `rmcp`"),
-        ("/", "does not end in a name"),
+        ("test", "standard library"),
+        ("sub/w\u{e4}rme", "it contains `\u{e4}`"),
+        ("..", "does not end with a crate name"),
+        ("rmcp", "depends on another crate named `rmcp`"),
+        ("/", "does not end with a crate name"),
     ] {
         refused(folder.path(), &[name], why);
     }
 }
 
 #[test]
-fn what_is_there_is_never_touched() {
+fn existing_files_are_never_changed() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path().join("a-file"), "mine");
     write(folder.path().join("full/notes.txt"), "mine");
@@ -162,7 +170,7 @@ fn what_is_there_is_never_touched() {
 }
 
 #[test]
-fn an_empty_folder_is_a_place_also_the_current_one() {
+fn an_empty_folder_is_accepted_also_the_current_one() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("empty")).unwrap();
     succeed(&mut farport(folder.path(), ["new", "empty"]));
@@ -191,7 +199,7 @@ fn an_empty_folder_is_a_place_also_the_current_one() {
 }
 
 #[test]
-fn inside_a_repository_there_is_no_second_one() {
+fn no_repository_is_created_inside_another_one() {
     let folder = tempfile::tempdir().unwrap();
     succeed(hermetic("git").args(["init", "--quiet"]).arg(folder.path()));
     let ended = succeed(&mut farport(folder.path(), ["new", "inner", "--json"]));
@@ -201,7 +209,7 @@ fn inside_a_repository_there_is_no_second_one() {
 }
 
 #[test]
-fn without_git_on_the_machine_it_says_so_and_goes_on() {
+fn a_missing_git_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let ended = succeed(farport(folder.path(), ["new", "a-server"]).env("PATH", "/nowhere"));
     assert!(
@@ -213,7 +221,7 @@ fn without_git_on_the_machine_it_says_so_and_goes_on() {
 }
 
 #[test]
-fn cargo_accepts_it_inside_another_workspace() {
+fn cargo_accepts_the_crate_inside_another_workspace() {
     for (members, own) in [("[\"crates/*\"]", true), ("[\"a-*\"]", false)] {
         let folder = tempfile::tempdir().unwrap();
         write(
@@ -231,7 +239,7 @@ fn cargo_accepts_it_inside_another_workspace() {
     }
 }
 
-/// A template in a folder, with things that must not come along.
+/// A template in a folder, with files that farport must not copy.
 fn template(folder: &Path) {
     write(
         folder.join("Cargo.toml"),
@@ -258,7 +266,13 @@ fn a_folder_is_a_template() {
     template(&folder.path().join("tmpl"));
     succeed(&mut farport(
         folder.path(),
-        ["new", "rain", "--template", "tmpl", "--no-git"],
+        [
+            "new",
+            "rain",
+            "--template=tmpl",
+            "--no-git",
+            "--registry-deps",
+        ],
     ));
 
     let rain = folder.path().join("rain");
@@ -302,7 +316,7 @@ fn a_folder_is_a_template() {
 }
 
 #[test]
-fn a_template_that_reaches_out_of_itself_is_refused() {
+fn a_template_with_a_link_to_the_outside_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder.join("secret"), "mine");
@@ -327,28 +341,28 @@ fn a_template_that_reaches_out_of_itself_is_refused() {
 }
 
 #[test]
-fn what_is_no_template_is_refused() {
+fn invalid_templates_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder.join("empty/notes.txt"), "");
     write(folder.join("virtual/Cargo.toml"), "[workspace]\n");
     write(folder.join("broken/Cargo.toml"), "[package\n");
     for (template, why) in [
-        ("empty", "it has no `Cargo.toml`"),
-        ("virtual", "it has no `Cargo.toml` with a `[package]`"),
-        ("broken", "cannot be read"),
+        ("empty", "contains no `Cargo.toml`"),
+        ("virtual", "contains no `Cargo.toml` with a package name"),
+        ("broken", "cannot parse the template's `Cargo.toml`"),
         (
             "nowhere",
-            "built in: api-token, auth0, authless, dev-login,",
+            "use one of api-token, auth0, authless, dev-login,",
         ),
-        ("http://example.com/a.git", "not fetched over `http`"),
+        ("http://example.com/a.git", "unsupported protocol `http`"),
     ] {
         refused(folder, &["made", "--template", template], why);
     }
 }
 
 #[test]
-fn a_server_for_workers_is_the_template_in_its_form_for_them() {
+fn the_target_worker_selects_the_variant_for_workers() {
     let folder = tempfile::tempdir().unwrap();
     for (template, form, objects) in [
         ("authless", "worker", 1),
@@ -366,8 +380,8 @@ fn a_server_for_workers_is_the_template_in_its_form_for_them() {
         ];
         let ended = new(folder.path(), &args);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-        assert_eq!(told["template"], form);
+        let result: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(result["template"], form);
         let read = |path: &str| fs::read_to_string(folder.path().join(&name).join(path)).unwrap();
         let config = read("wrangler.jsonc");
         assert!(
@@ -380,12 +394,12 @@ fn a_server_for_workers_is_the_template_in_its_form_for_them() {
     }
     for template in ["slack", "../templates/authless"] {
         let args = ["a-server", "--template", template, "--target", "worker"];
-        refused(folder.path(), &args, "has no form for Cloudflare Workers");
+        refused(folder.path(), &args, "does not support `--target worker`");
     }
 }
 
 #[test]
-fn a_workflow_deploys_a_worker_to_cloudflare_and_makes_an_image_of_anything_else() {
+fn the_workflow_deploys_a_worker_or_builds_an_image() {
     let folder = tempfile::tempdir().unwrap();
     for (template, part) in [
         ("worker", "wrangler@"),
@@ -410,7 +424,7 @@ fn a_workflow_deploys_a_worker_to_cloudflare_and_makes_an_image_of_anything_else
             template == "worker"
         );
     }
-    // Of a template's own, nothing is written over.
+    // farport does not overwrite a template's workflow.
     let own = folder.path().join("own");
     for (path, text) in [
         ("Cargo.toml", "[package]\nname = \"own-template\"\n"),
@@ -419,5 +433,9 @@ fn a_workflow_deploys_a_worker_to_cloudflare_and_makes_an_image_of_anything_else
         write(own.join(path), text);
     }
     let args = ["a-server", "--template", "./own", "--ci", "github"];
-    refused(folder.path(), &args, "deploy.yml` already");
+    refused(
+        folder.path(),
+        &args,
+        "already contains `.github/workflows/deploy.yml`",
+    );
 }

@@ -13,7 +13,7 @@ fn json(folder: &Path, words: &[&str]) -> Value {
 }
 
 #[test]
-fn a_token_is_printed_once_and_kept_as_its_digest() {
+fn a_token_is_printed_once_and_stored_as_its_digest() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let store = ["--store", "sqlite:state/farport.db"];
@@ -51,11 +51,22 @@ fn a_token_is_printed_once_and_kept_as_its_digest() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_with_what_to_do() {
+fn errors_come_with_hints() {
     let folder = tempfile::tempdir().unwrap();
+    let create = [
+        "tokens",
+        "create",
+        "ci",
+        "--store",
+        "sqlite:state/farport.db",
+    ];
+    succeed(&mut farport(folder.path(), create));
     for (words, says) in [
         (&["tokens", "list"][..], "--store"),
-        (&["grants", "revoke", "--store", "sqlite:x.db"], "--all"),
+        (
+            &["grants", "revoke", "--store", "sqlite:state/farport.db"],
+            "--all",
+        ),
         (
             &[
                 "tokens",
@@ -69,7 +80,13 @@ fn what_cannot_be_done_is_said_with_what_to_do() {
             "printable ASCII",
         ),
         (
-            &["grants", "revoke", "nobody", "--store", "sqlite:x.db"],
+            &[
+                "grants",
+                "revoke",
+                "unknown",
+                "--store",
+                "sqlite:state/farport.db",
+            ],
             "farport grants list",
         ),
     ] {
@@ -80,7 +97,69 @@ fn what_cannot_be_done_is_said_with_what_to_do() {
 }
 
 #[test]
-fn the_demo_asks_for_a_sign_in_when_it_is_told_to() {
+fn list_and_revoke_create_no_database() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in [
+        &["tokens", "list", "--store", "sqlite:nope.db"][..],
+        &[
+            "tokens",
+            "list",
+            "--json",
+            "--store",
+            "sqlite:no/folder/nope.db",
+        ],
+        &["grants", "list", "--store", "sqlite:nope.db"],
+        &["grants", "revoke", "--all", "--store", "sqlite:nope.db"],
+        &["tokens", "revoke", "x", "--store", "sqlite:nope.db"],
+    ] {
+        let ended = run(&mut farport(folder.path(), words));
+        assert_eq!(ended.code, Some(1), "{words:?}");
+        assert!(
+            ended.stderr.contains("the file does not exist"),
+            "{}",
+            ended.stderr
+        );
+        assert!(ended.stderr.contains("hint:"), "{}", ended.stderr);
+        assert_eq!(everything_in(folder.path()), [], "{words:?}");
+    }
+    let create = ["tokens", "create", "ci", "--store", "sqlite:a.db"];
+    succeed(&mut farport(folder.path(), create));
+    let before = everything_in(folder.path());
+    for words in ["tokens", "grants"] {
+        let words = [words, "list", "--store", "sqlite:a.db"];
+        succeed(&mut farport(folder.path(), words));
+        assert_eq!(everything_in(folder.path()), before);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_a_database_keeps_its_permissions() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("notes.txt");
+    std::fs::write(&file, "mine").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o664)).unwrap();
+    for words in [
+        &["tokens", "list"][..],
+        &["tokens", "create", "x"],
+        &["grants", "list"],
+    ] {
+        let words = [words, &["--store", "sqlite:notes.txt"]].concat();
+        let ended = run(&mut farport(folder.path(), words));
+        assert_eq!(ended.code, Some(1));
+        assert!(
+            ended.stderr.contains("not a farport database"),
+            "{}",
+            ended.stderr
+        );
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o664);
+        assert_eq!(everything_in(folder.path()).len(), 1);
+    }
+}
+
+#[test]
+fn the_demo_requires_a_sign_in_with_auth() {
     let words = ["demo", "--port", "0", "--auth", "dev-login"];
     let mut demo = Running::start(&mut farport(Path::new("/"), words));
     let origin = demo.origin(SOON);

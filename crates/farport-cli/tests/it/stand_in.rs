@@ -1,4 +1,4 @@
-//! An HTTP server that does as it is told.
+//! An HTTP server for tests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,12 +7,12 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-/// A request as it came.
+/// A request.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    /// With its query.
+    /// The path with its query.
     pub(crate) path: String,
-    /// In lower case.
+    /// The head in lower case.
     pub(crate) head: String,
     pub(crate) body: String,
 }
@@ -22,7 +22,7 @@ impl Asked {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
-    /// Reads a request; `None` where the client has gone.
+    /// Reads a request. Returns `None` if the client has disconnected.
     pub(crate) fn read(stream: &mut impl Read) -> Option<Self> {
         let mut reader = BufReader::new(stream);
         let mut head = String::new();
@@ -69,49 +69,48 @@ impl Answer {
         Self(status, headers.to_owned(), String::new())
     }
 
-    /// Writes it, and ends the connection.
+    /// Writes the response and closes the connection.
     pub(crate) fn write(&self, stream: &mut impl Write) {
         let Self(status, headers, body) = self;
-        // A client that has gone is none of the test's.
+        // The client may have disconnected.
         let _ = write!(
             stream,
-            "HTTP/1.1 {status} Told\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            "HTTP/1.1 {status} Status\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
             body.len()
         );
     }
 }
 
-/// A server. Its threads end with the test's process.
+/// A server. Its threads end with the process of the test.
 pub(crate) struct StandIn {
     pub(crate) origin: String,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl StandIn {
-    /// Starts a server; the handler is told its origin.
+    /// Starts a server. The handler receives its origin.
     pub(crate) fn start(handler: impl Fn(&str, &Asked) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
-        let (handler, told, noted) = (Arc::new(handler), origin.clone(), Arc::clone(&asked));
+        let (handler, own, noted) = (Arc::new(handler), origin.clone(), Arc::clone(&asked));
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let (handler, told, noted) =
-                    (Arc::clone(&handler), told.clone(), Arc::clone(&noted));
+                let (handler, own, noted) = (Arc::clone(&handler), own.clone(), Arc::clone(&noted));
                 thread::spawn(move || {
                     let mut stream: TcpStream = stream.unwrap();
                     let Some(asked) = Asked::read(&mut stream) else {
                         return;
                     };
                     noted.lock().unwrap().push(asked.clone());
-                    handler(&told, &asked).write(&mut stream);
+                    handler(&own, &asked).write(&mut stream);
                 });
             }
         });
         Self { origin, asked }
     }
 
-    /// Everything it was asked.
+    /// All requests so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }

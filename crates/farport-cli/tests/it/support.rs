@@ -1,7 +1,7 @@
-//! Running `farport`, and asking what it serves.
+//! Runs `farport`, and sends requests to its servers.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-/// How long anything that does not build may take.
+/// The time limit of anything except a build.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
-/// How long a build may take, on a slow machine that has nothing built yet.
+/// The time limit of a first build on a slow machine.
 pub(crate) const BUILD: Duration = Duration::from_secs(900);
 
-/// A command that sees neither the user's settings nor their git configuration.
+/// A command without the user's settings and git configuration.
 pub(crate) fn hermetic(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -48,7 +48,7 @@ pub(crate) fn farport<S: AsRef<OsStr>>(
     command
 }
 
-/// What a program that has ended left.
+/// The exit code and output of a program.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -71,7 +71,7 @@ pub(crate) fn run(command: &mut Command) -> Ended {
     command.output().unwrap().into()
 }
 
-/// Runs a program that has to succeed.
+/// Runs a program that must succeed.
 #[track_caller]
 pub(crate) fn succeed(command: &mut Command) -> Ended {
     let ended = run(command);
@@ -85,12 +85,12 @@ pub(crate) fn succeed(command: &mut Command) -> Ended {
     ended
 }
 
-/// A program that goes on. Dropped, it is killed.
+/// A running program. Dropping it kills the program.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
-    /// All it has printed that was read so far, on both streams.
+    /// The lines read so far, of both streams.
     pub(crate) seen: Vec<String>,
 }
 
@@ -123,7 +123,7 @@ impl Running {
         }
     }
 
-    /// Reads on to a line with this in it.
+    /// Reads lines until one contains `part`.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, part: &str, patience: Duration) -> String {
         let deadline = Instant::now() + patience;
@@ -142,13 +142,13 @@ impl Running {
                     panic!("no `{part}` in {patience:?}: {:#?}", self.seen)
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    panic!("it ended without `{part}`: {:#?}", self.seen)
+                    panic!("the program exited without `{part}`: {:#?}", self.seen)
                 }
             }
         }
     }
 
-    /// The address of the first `Ready on` line, without its path.
+    /// The origin in the first `Ready on` line.
     #[track_caller]
     pub(crate) fn origin(&mut self, patience: Duration) -> String {
         let line = self.wait_for("Ready on http://", patience);
@@ -161,7 +161,7 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Waits for its end.
+    /// Waits for the exit.
     #[track_caller]
     pub(crate) fn end(mut self, patience: Duration) -> (ExitStatus, Vec<String>) {
         let deadline = Instant::now() + patience;
@@ -170,7 +170,7 @@ impl Running {
                 self.seen.extend(self.lines.try_iter());
                 return (status, std::mem::take(&mut self.seen));
             }
-            assert!(Instant::now() < deadline, "it goes on: {:#?}", self.seen);
+            assert!(Instant::now() < deadline, "still running: {:#?}", self.seen);
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -183,7 +183,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 #[track_caller]
 pub(crate) fn eventually(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + patience;
@@ -193,7 +193,7 @@ pub(crate) fn eventually(what: &str, patience: Duration, mut holds: impl FnMut()
     }
 }
 
-/// An agent that makes a connection for every request.
+/// An agent that opens a connection for every request.
 pub(crate) fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .timeout_global(Some(SOON))
@@ -203,7 +203,7 @@ pub(crate) fn agent() -> ureq::Agent {
         .new_agent()
 }
 
-/// Asks a server of the stateless revision. The answer is its `result`.
+/// Sends a request of the stateless revision. Returns the `result`.
 pub(crate) fn ask(
     origin: &str,
     method: &str,
@@ -231,7 +231,7 @@ pub(crate) fn ask(
         .body_mut()
         .read_to_string()
         .map_err(|error| error.to_string())?;
-    // A stream when the server had something to say meanwhile: the answer comes last.
+    // The response may be a stream. Its last event is the result.
     let last = text
         .lines()
         .rev()
@@ -245,7 +245,7 @@ pub(crate) fn ask(
     }
 }
 
-/// Calls a tool. The answer is the text of its result.
+/// Calls a tool. Returns the text of its result.
 pub(crate) fn call(origin: &str, tool: &str, arguments: Value) -> Result<String, String> {
     let params = json!({"name": tool, "arguments": arguments});
     let result = ask(origin, "tools/call", Some(tool), params)?;
@@ -255,14 +255,14 @@ pub(crate) fn call(origin: &str, tool: &str, arguments: Value) -> Result<String,
         .ok_or_else(|| result.to_string())
 }
 
-/// Writes a file, and the folders it is in.
+/// Writes a file, and creates its folders.
 pub(crate) fn write(path: impl AsRef<Path>, text: &str) {
     let path = path.as_ref();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
-/// All that is in a folder: paths, and what the files hold.
+/// The paths in a folder, with the contents of files.
 pub(crate) fn everything_in(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
     let mut found = Vec::new();
     let mut waiting = vec![folder.to_owned()];
@@ -283,7 +283,7 @@ pub(crate) fn everything_in(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
     found
 }
 
-/// One at a time: tests that build a whole crate.
+/// Serializes the tests that build a whole crate. They are ignored unless `cargo test` runs with `--ignored`.
 static SLOW: Mutex<()> = Mutex::new(());
 
 /// Waits until no other test builds a whole crate.
@@ -291,19 +291,7 @@ pub(crate) fn one_at_a_time() -> MutexGuard<'static, ()> {
     SLOW.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether tests that build a whole crate are wanted. They are when `FARPORT_SLOW_TESTS` is 1.
-/// Keep what it returns for as long as the test builds.
-pub(crate) fn slow(test: &str) -> Option<MutexGuard<'static, ()>> {
-    if std::env::var_os("FARPORT_SLOW_TESTS").is_some_and(|value| value == "1") {
-        return Some(one_at_a_time());
-    }
-    // Not `eprintln!`, which the test runner hides when the test passes.
-    let notice = format!("left out: {test} (it builds a crate; set FARPORT_SLOW_TESTS=1)\n");
-    std::io::stderr().write_all(notice.as_bytes()).unwrap();
-    None
-}
-
-/// Where tests build, so that the crates they generate share what they depend on.
+/// The build folder of tests, so that generated crates share compiled dependencies.
 pub(crate) fn build_folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated")
 }
@@ -324,12 +312,12 @@ pub(crate) const TEMPLATES: [&str; 12] = [
     "workos",
 ];
 
-/// Generates a crate that depends on this checkout.
+/// Creates a crate that depends on this checkout.
 pub(crate) fn generate(folder: &Path, name: &str) -> PathBuf {
     generate_from("authless", folder, name)
 }
 
-/// The same from another template.
+/// Creates a crate from a template.
 pub(crate) fn generate_from(template: &str, folder: &Path, name: &str) -> PathBuf {
     succeed(&mut farport(
         folder,
@@ -345,13 +333,13 @@ pub(crate) fn generate_from(template: &str, folder: &Path, name: &str) -> PathBu
     folder.join(name)
 }
 
-/// A document of the project's own.
+/// Reads a document of the project.
 pub(crate) fn document(path: &str) -> String {
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     std::fs::read_to_string(checkout.join(path)).unwrap()
 }
 
-/// The code blocks of a text in Markdown that are in this language.
+/// The code blocks of a Markdown text in this language.
 pub(crate) fn code_blocks(text: &str, language: &str) -> Vec<String> {
     let opening = format!("```{language}\n");
     text.split(&opening)
@@ -360,14 +348,14 @@ pub(crate) fn code_blocks(text: &str, language: &str) -> Vec<String> {
         .collect()
 }
 
-/// Adds the tool that the generated README teaches to add, as it teaches it.
+/// Adds the tool that the generated README explains.
 pub(crate) fn add_tool_of_readme(made: &Path) {
     let readme = std::fs::read_to_string(made.join("README.md")).unwrap();
     let [tool, parameters]: [String; 2] = code_blocks(&readme, "rust").try_into().unwrap();
     add_tool(made, &tool, &parameters);
 }
 
-/// Adds a tool, and the type of its parameters, to a generated calculator.
+/// Adds a tool and the type of its parameters to a generated calculator.
 pub(crate) fn add_tool(made: &Path, tool: &str, parameters: &str) {
     let path = made.join("src/calculator.rs");
     let tools = std::fs::read_to_string(&path).unwrap();

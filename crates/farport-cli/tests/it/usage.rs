@@ -1,55 +1,51 @@
-//! Help, exit codes, colour, completions.
+//! Help, exit codes, color, completions.
 
 use std::path::Path;
 
-use crate::support::{farport, run, succeed};
+use crate::support::{Running, SOON, farport, run, succeed};
 
 fn here() -> &'static Path {
     Path::new("/")
 }
 
 #[test]
-fn help_teaches() {
-    let help = succeed(&mut farport(here(), ["--help"])).stdout;
-    for part in [
-        "Examples:",
-        "Exit codes:",
-        "NO_COLOR",
-        "farport demo",
-        "farport new",
-        "farport dev",
+fn help_is_a_command_too() {
+    for words in [
+        &["help"][..],
+        &["help", "connect"],
+        &["help", "tokens"],
+        &["help", "tokens", "list"],
     ] {
-        assert!(help.contains(part), "{part}\n{help}");
+        let flag = [&words[1..], &["--help"]].concat();
+        let with_flag = succeed(&mut farport(here(), &flag)).stdout;
+        let by_command = succeed(&mut farport(here(), words)).stdout;
+        assert_eq!(by_command, with_flag, "{words:?}");
     }
-    // Commands that are no user's business.
-    assert!(!help.contains("guarded"), "{help}");
-    for command in [
-        "demo",
-        "new",
-        "dev",
-        "deploy",
-        "secret",
-        "tail",
-        "connect",
-        "add",
-        "remove",
-        "login",
-        "logout",
-        "status",
-        "tokens",
-        "grants",
-        "completions",
-    ] {
-        let help = succeed(&mut farport(here(), [command, "--help"])).stdout;
-        assert!(
-            help.contains("Examples:") && help.contains(&format!("farport {command}")),
-            "{help}"
-        );
-    }
+    assert_eq!(run(&mut farport(here(), ["help", "fly"])).code, Some(2));
 }
 
 #[test]
-fn what_is_not_understood_ends_with_2_and_what_cannot_be_done_with_1() {
+fn connect_on_a_terminal_explains_itself() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let stdin = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let url = "http://localhost:1/mcp?key=s3cret";
+    let mut connect = Running::start(farport(here(), ["connect", url]).stdin(stdin));
+    let line = connect.wait_for("Waiting for JSON-RPC messages", SOON);
+    assert!(line.contains("http://localhost:1/mcp?…"), "{line}");
+    connect.wait_for("farport add", SOON);
+    assert!(!connect.seen.concat().contains("s3cret"));
+}
+
+#[test]
+fn an_invalid_command_line_exits_with_2_and_a_failure_with_1() {
     let cases: [(&[&str], i32); 9] = [
         (&["--version"], 0),
         (&["--help"], 0),
@@ -70,14 +66,14 @@ fn what_is_not_understood_ends_with_2_and_what_cannot_be_done_with_1() {
 }
 
 #[test]
-fn an_environment_variable_that_is_no_port_is_misuse() {
+fn an_invalid_port_in_the_environment_exits_with_2() {
     let ended = run(farport(here(), ["demo"]).env("FARPORT_PORT", "many"));
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains("--port"), "{}", ended.stderr);
 }
 
 #[test]
-fn colour_is_for_terminals_unless_it_is_asked_for() {
+fn color_is_for_terminals_unless_it_is_requested() {
     const ESCAPE: char = '\u{1b}';
     let cases: [(&[&str], bool); 5] = [
         (&["dev"], false),
@@ -86,36 +82,19 @@ fn colour_is_for_terminals_unless_it_is_asked_for() {
         (&["--color", "never", "dev"], false),
         (&["fly", "--color=always"], true),
     ];
-    for (args, coloured) in cases {
+    for (args, colored) in cases {
         let ended = run(&mut farport(here(), args));
         let shown = ended.stdout + &ended.stderr;
-        assert_eq!(shown.contains(ESCAPE), coloured, "{args:?}\n{shown}");
+        assert_eq!(shown.contains(ESCAPE), colored, "{args:?}\n{shown}");
     }
 }
 
 #[test]
-fn completions_come_for_every_shell() {
+fn completions_exist_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = succeed(&mut farport(here(), ["completions", shell])).stdout;
         for word in ["demo", "new", "path-deps"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }
-}
-
-#[test]
-fn dev_outside_of_a_crate_says_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let ended = run(&mut farport(folder.path(), ["dev"]));
-    assert_eq!(ended.code, Some(1));
-    assert!(
-        ended.stderr.starts_with("error: there is no crate here"),
-        "{}",
-        ended.stderr
-    );
-    assert!(
-        ended.stderr.contains("hint: go into a crate first"),
-        "{}",
-        ended.stderr
-    );
 }

@@ -1,6 +1,5 @@
-//! `farport deploy`, `secret`, `tail` and `dev --worker`: what they tell worker-build and wrangler, and
-//! what they tell the user. Both programs are stand-ins here, which write down how they were called;
-//! `cloudflare.rs` has the real ones.
+//! `farport deploy`, `secret`, `tail` and `dev --worker`, with stand-ins for cargo's build, wasm-bindgen and
+//! wrangler that log their arguments. `cloudflare` tests the real tools.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,18 +35,28 @@ case "$1 $2" in
 esac
 "#;
 
-const WORKER_BUILD: &str = r#"#!/bin/sh
-echo "worker-build $*" >> "$(dirname "$0")/log"
-echo "$CARGO_PROFILE_RELEASE_OPT_LEVEL" > "$(dirname "$0")/level"
+/// Compiles nothing: the module is a copy of the source. Passes everything but builds to the real cargo.
+const CARGO: &str = r#"#!/bin/sh
+tools="$(dirname "$0")"
 case "$1" in
-  --version) echo 0.8.7 ;;
-  *)
-    if grep -q broken src/main.rs; then echo "error: it is broken" >&2; exit 1; fi
-    mkdir -p build && echo "export default {}" > build/index.js && echo wasm > build/index_bg.wasm ;;
+  build)
+    echo "cargo $*" >> "$tools/log"
+    echo "$CARGO_PROFILE_RELEASE_OPT_LEVEL" > "$tools/level"
+    if grep -q broken src/main.rs; then echo "error: it is broken" >&2; exit 101; fi
+    cp src/main.rs "$tools/weather.wasm"
+    echo '{"reason":"compiler-artifact","package_id":"weather","manifest_path":"/x","target":{"kind":["cdylib"],"crate_types":["cdylib"],"name":"weather","src_path":"/x","edition":"2021","doc":true,"doctest":false,"test":true},"profile":{"opt_level":"0","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false},"features":[],"filenames":["'"$tools"'/weather.wasm"],"executable":null,"fresh":false}' ;;
+  *) exec cargo "$@" ;;
 esac
 "#;
 
-/// It knows the target, if there is a folder for it; all else it leaves to the real one.
+const WASM_BINDGEN: &str = r#"#!/bin/sh
+echo "wasm-bindgen $(basename "$1") $*" >> "$(dirname "$0")/log"
+echo 'import source wasm from "./index_bg.wasm";
+export class FarportSession {
+}' > "$3/index.js" && cp "$1" "$3/index_bg.wasm"
+"#;
+
+/// Reports the target if its folder exists, and passes everything else to the real rustc.
 const RUSTC: &str = r#"#!/bin/sh
 case "$*" in
   *"--print target-libdir"*) echo "$(dirname "$0")/libraries" ;;
@@ -55,7 +64,7 @@ case "$*" in
 esac
 "#;
 
-/// A worker that nothing is compiled for, and stand-ins for the tools.
+/// A Worker that is not compiled, and stand-ins for the tools.
 struct Worker {
     root: TempDir,
 }
@@ -71,9 +80,14 @@ impl Worker {
         );
         write(at("farport/src/lib.rs"), "");
         write(
+            at("wasm-bindgen/Cargo.toml"),
+            "[package]\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\n[workspace]\n",
+        );
+        write(at("wasm-bindgen/src/lib.rs"), "");
+        write(
             at("weather/Cargo.toml"),
             "[package]\nname = \"weather\"\nversion = \"0.1.0\"\n[workspace]\n[dependencies]\n\
-             farport = { path = \"../farport\" }\n",
+             farport = { path = \"../farport\" }\nwasm-bindgen = { path = \"../wasm-bindgen\" }\n",
         );
         write(at("weather/src/main.rs"), "fn main() {}\n");
         write(
@@ -83,7 +97,8 @@ impl Worker {
         );
         for (name, text) in [
             ("wrangler", WRANGLER),
-            ("worker-build", WORKER_BUILD),
+            ("cargo", CARGO),
+            ("wasm-bindgen", WASM_BINDGEN),
             ("rustc", RUSTC),
         ] {
             script(&at(&format!("tools/{name}")), text);
@@ -106,14 +121,15 @@ impl Worker {
         let mut command = farport(&self.folder(), args);
         command
             .env("RUSTC", self.tool("rustc"))
-            .env("WORKER_BUILD", self.tool("worker-build"))
+            .env("CARGO", self.tool("cargo"))
+            .env("WASM_BINDGEN_BIN", self.tool("wasm-bindgen"))
             .env("WRANGLER", self.tool("wrangler"))
             .env_remove("CLOUDFLARE_API_TOKEN")
             .env_remove("CARGO_UNSTABLE_BUILD_STD");
         command
     }
 
-    /// How the tools were called, but for questions about themselves.
+    /// The logged calls of the tools, except queries of version and account.
     fn log(&self) -> Vec<String> {
         let log = fs::read_to_string(self.tool("log")).unwrap();
         log.lines()
@@ -129,7 +145,7 @@ fn script(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Runs a program with something on its standard input.
+/// Runs a program with input.
 fn fed(command: &mut Command, input: &str) -> Ended {
     use std::io::Write as _;
     let mut child = command
@@ -138,25 +154,23 @@ fn fed(command: &mut Command, input: &str) -> Ended {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // It may end without having read it.
+    // The program may exit without reading its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap().into()
 }
 
 #[test]
-fn what_is_missing_is_told_all_at_once_with_how_to_get_it() {
+fn missing_tools_are_listed_together_with_install_commands() {
     let worker = Worker::new();
     fs::remove_dir(worker.tool("libraries")).unwrap();
-    fs::remove_file(worker.tool("worker-build")).unwrap();
     fs::remove_file(worker.tool("account")).unwrap();
 
     let ended = run(&mut worker.farport(&["deploy"]));
 
     assert_eq!(ended.code, Some(1));
     for part in [
-        "error: this is still missing:",
+        "error: required tools are missing:",
         "rustup target add wasm32-unknown-unknown",
-        "cargo install worker-build@",
         "npx wrangler login",
         "CLOUDFLARE_API_TOKEN",
     ] {
@@ -174,8 +188,7 @@ fn what_is_missing_is_told_all_at_once_with_how_to_get_it() {
         without_wrangler.stderr
     );
 
-    // A token is an account, and a library that is compiled along is a target.
-    script(&worker.tool("worker-build"), WORKER_BUILD);
+    // A token replaces the account, and building the standard library replaces the target.
     succeed(
         worker
             .farport(&["deploy"])
@@ -185,16 +198,7 @@ fn what_is_missing_is_told_all_at_once_with_how_to_get_it() {
 }
 
 #[test]
-fn an_old_worker_build_is_told_to_be_old() {
-    let worker = Worker::new();
-    script(&worker.tool("worker-build"), "#!/bin/sh\necho 0.1.2\n");
-    let ended = run(&mut worker.farport(&["deploy", "--dry-run"]));
-    assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("(there is 0.1)"), "{}", ended.stderr);
-}
-
-#[test]
-fn it_builds_says_how_large_it_is_and_where_it_can_be_reached() {
+fn deploy_prints_the_size_and_the_urls() {
     let worker = Worker::new();
     let ended = succeed(&mut worker.farport(&["deploy", "--env", "staging"]));
     for part in [
@@ -205,14 +209,24 @@ fn it_builds_says_how_large_it_is_and_where_it_can_be_reached() {
     ] {
         assert!(ended.stdout.contains(part), "{part}\n{}", ended.stdout);
     }
-    let size = "Built 1 KiB compressed, 1 KiB as it is";
+    let size = "Built the Worker: 1 KiB compressed, 3 KiB uncompressed";
     assert!(ended.stderr.contains(size), "{}", ended.stderr);
     let log = worker.log();
-    assert_eq!(log[0], "worker-build --release");
-    assert!(log[1].starts_with("wrangler deploy --config "), "{log:?}");
-    assert!(log[1].ends_with(" --env staging"), "{log:?}");
+    let cargo = "cargo build --lib --target wasm32-unknown-unknown \
+                 --message-format=json-render-diagnostics --release";
+    assert_eq!(log[0], cargo);
+    let bindgen = "wasm-bindgen weather.wasm ";
+    assert!(log[1].starts_with(bindgen), "{log:?}");
+    assert!(log[2].starts_with("wrangler deploy --config "), "{log:?}");
+    assert!(log[2].ends_with(" --minify --env staging"), "{log:?}");
 
-    // wrangler was not to build again, and nothing is left of how it was told.
+    // The entry point exports the Durable Object, and imports the module without `source`.
+    let built = |name: &str| fs::read_to_string(worker.folder().join("build").join(name)).unwrap();
+    let export = "export const FarportSession = durable(bindings.FarportSession);";
+    assert!(built("index.js").contains(export));
+    assert!(built("bindings.js").starts_with("import wasm from"));
+
+    // wrangler did not build again, and the copy of the configuration is deleted.
     let config = fs::read_to_string(worker.tool("config")).unwrap();
     let config: Value = serde_json::from_str(&config).unwrap();
     assert_eq!(config, json!({"name": "weather", "main": "build/index.js"}));
@@ -222,7 +236,7 @@ fn it_builds_says_how_large_it_is_and_where_it_can_be_reached() {
 }
 
 #[test]
-fn a_worker_is_made_small_unless_the_project_says_how_it_is_made() {
+fn a_worker_is_optimized_for_size_unless_the_project_has_a_profile() {
     let worker = Worker::new();
     let level = || fs::read_to_string(worker.tool("level")).unwrap();
     let deploy = || {
@@ -245,7 +259,7 @@ fn a_worker_is_made_small_unless_the_project_says_how_it_is_made() {
 }
 
 #[test]
-fn a_script_gets_json() {
+fn deploy_prints_json() {
     let worker = Worker::new();
     let secrets = worker.root.path().join("secrets");
     write(&secrets, "A=1\n");
@@ -267,37 +281,111 @@ fn a_script_gets_json() {
     assert_eq!(said, expected);
     let log = worker.log();
     let part = format!("--secrets-file {}", secrets.display());
-    assert!(log[1].contains(&part), "{log:?}");
+    assert!(log[2].contains(&part), "{log:?}");
 }
 
 #[test]
-fn a_dry_run_needs_no_account_and_sends_nothing() {
+fn a_dry_run_needs_no_account_and_uploads_nothing() {
     let worker = Worker::new();
     fs::remove_file(worker.tool("account")).unwrap();
     let ended = succeed(&mut worker.farport(&["deploy", "--dry-run"]));
-    assert_eq!(ended.stdout, "Nothing was sent: this was a dry run.\n");
+    assert_eq!(ended.stdout, "Dry run: nothing was uploaded.\n");
     let log = worker.log();
-    assert!(log[1].contains(" --dry-run "), "{log:?}");
+    assert!(log[2].contains(" --dry-run "), "{log:?}");
 }
 
 #[test]
-fn what_does_not_build_is_not_deployed() {
+fn the_output_of_an_unchanged_module_is_kept() {
+    let worker = Worker::new();
+    let bindgen = || {
+        let log = worker.log();
+        log.iter()
+            .filter(|line| line.starts_with("wasm-bindgen"))
+            .count()
+    };
+    succeed(&mut worker.farport(&["deploy", "--dry-run"]));
+    succeed(&mut worker.farport(&["deploy"]));
+    assert_eq!(bindgen(), 1);
+
+    // A changed module and incomplete output are built again.
+    write(worker.folder().join("src/main.rs"), "fn main() { run() }\n");
+    succeed(&mut worker.farport(&["deploy"]));
+    assert_eq!(bindgen(), 2);
+    fs::remove_file(worker.folder().join("build/bindings.js")).unwrap();
+    succeed(&mut worker.farport(&["deploy"]));
+    assert_eq!(bindgen(), 3);
+}
+
+#[test]
+fn a_build_without_wrangler_needs_no_wrangler() {
+    let worker = Worker::new();
+    let said = succeed(
+        worker
+            .farport(&["deploy", "--build-only", "--json"])
+            .env("WRANGLER", worker.tool("nowhere")),
+    )
+    .stdout;
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["deployed"], false, "{said}");
+    assert!(worker.folder().join("build/index.js").is_file());
+}
+
+#[test]
+fn missing_secrets_are_reported_before_the_build() {
+    let worker = Worker::new();
+    let configure = |names: &str| {
+        let text = format!(
+            "{{ \"name\": \"weather\", \"main\": \"build/index.js\", \
+             \"secrets\": {{ \"required\": [{names}] }} }}"
+        );
+        write(worker.folder().join("wrangler.jsonc"), &text);
+    };
+    configure(r#""A", "C", "D""#);
+    let refused = run(&mut worker.farport(&["deploy"]));
+    assert_eq!(refused.code, Some(1));
+    for part in [
+        "required secrets are not set: C, D",
+        "farport secret put NAME",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}\n{}", refused.stderr);
+    }
+    let log = worker.log();
+    assert_eq!(log, ["wrangler secret list --format json --env "]);
+
+    // A dry run needs no secrets.
+    succeed(&mut worker.farport(&["deploy", "--dry-run"]));
+    configure(r#""A", "B""#);
+    succeed(&mut worker.farport(&["deploy"]));
+
+    // A Worker that does not exist has no secrets.
+    let nothing = WRANGLER.replace(
+        "\"secret list\") echo",
+        "\"secret list\") echo 'Worker not found [code: 10007]' >&2; exit 1; echo",
+    );
+    script(&worker.tool("wrangler"), &nothing);
+    let refused = run(&mut worker.farport(&["deploy"]));
+    let part = "required secrets are not set: A, B";
+    assert!(refused.stderr.contains(part), "{}", refused.stderr);
+}
+
+#[test]
+fn a_failed_build_is_not_deployed() {
     let worker = Worker::new();
     write(worker.folder().join("src/main.rs"), "broken");
     let ended = run(&mut worker.farport(&["deploy"]));
     assert_eq!(ended.code, Some(1));
     let once = ended.stderr.matches("error: it is broken").count();
     assert_eq!(once, 1, "{}", ended.stderr);
-    assert_eq!(worker.log(), ["worker-build --release"]);
+    assert_eq!(worker.log().len(), 1, "only cargo ran");
 }
 
 #[test]
-fn what_is_no_worker_is_told_what_it_can_be() {
+fn a_crate_that_is_not_a_worker_fails_with_a_hint() {
     let worker = Worker::new();
     let refused = run(&mut worker.farport(&["deploy", "--target", "docker", "--env", "a"]));
     assert_eq!(refused.code, Some(1));
     assert!(
-        refused.stderr.contains("`--env` is for"),
+        refused.stderr.contains("`--env` requires"),
         "{}",
         refused.stderr
     );
@@ -307,7 +395,7 @@ fn what_is_no_worker_is_told_what_it_can_be() {
         let args: Vec<_> = command.split(' ').collect();
         let ended = run(&mut worker.farport(&args));
         assert_eq!(ended.code, Some(1), "{command}");
-        for part in ["it has no wrangler.jsonc", "--template worker"] {
+        for part in ["contains no wrangler.jsonc", "--template worker"] {
             assert!(ended.stderr.contains(part), "{command}: {}", ended.stderr);
         }
     }
@@ -315,7 +403,7 @@ fn what_is_no_worker_is_told_what_it_can_be() {
 }
 
 #[test]
-fn a_secret_goes_in_on_standard_input_and_is_nowhere_else() {
+fn a_secret_only_appears_on_standard_input() {
     const SECRET: &str = "s3cret value\nof two lines";
     let worker = Worker::new();
     let put = fed(
@@ -328,7 +416,7 @@ fn a_secret_goes_in_on_standard_input_and_is_nowhere_else() {
     let log = worker.log();
     assert_eq!(log, ["wrangler secret put TOKEN --env staging"]);
 
-    // As an argument it is refused, and not repeated.
+    // A secret in an argument is rejected and not repeated.
     let refused = run(&mut worker.farport(&["secret", "put", "TOKEN=s3cret"]));
     assert_eq!(refused.code, Some(1));
     assert!(!refused.stderr.contains("s3cret"), "{}", refused.stderr);
@@ -371,7 +459,7 @@ fn secrets_are_listed_and_deleted() {
 }
 
 #[test]
-fn tail_is_wrangler_s() {
+fn tail_runs_wrangler_tail() {
     let worker = Worker::new();
     let said = succeed(&mut worker.farport(&["tail", "--json"])).stdout;
     assert_eq!(said, "a line of the log\n");
@@ -379,7 +467,7 @@ fn tail_is_wrangler_s() {
 }
 
 #[test]
-fn dev_builds_on_every_change_and_wrangler_goes_on() {
+fn dev_builds_every_change_and_wrangler_keeps_running() {
     let worker = Worker::new();
     let source = worker.folder().join("src/main.rs");
     let stamp = worker.folder().join(".farport/worker/built");
@@ -397,7 +485,7 @@ fn dev_builds_on_every_change_and_wrangler_goes_on() {
 
     write(&source, "fn main() { broken }\n");
     dev.wait_for("error: it is broken", SOON);
-    dev.wait_for("Build failed; the server from before goes on", SOON);
+    dev.wait_for("Build failed. Still serving the previous version.", SOON);
     assert_eq!(fs::read_to_string(&stamp).unwrap(), first);
 
     write(&source, "fn main() { run() }\n");
@@ -405,8 +493,9 @@ fn dev_builds_on_every_change_and_wrangler_goes_on() {
     assert_ne!(fs::read_to_string(&stamp).unwrap(), first);
 
     let log = worker.log();
-    let builds = log.iter().filter(|line| line.starts_with("worker-build"));
-    assert_eq!(builds.collect::<Vec<_>>(), ["worker-build --dev"; 3]);
+    let builds = log.iter().filter(|line| line.starts_with("cargo build"));
+    let debug = builds.filter(|line| !line.contains("--release"));
+    assert_eq!(debug.count(), 3);
     let serves = log.iter().filter(|line| line.starts_with("wrangler dev"));
     assert_eq!(serves.count(), 1);
     assert!(!dev.seen.iter().any(|line| line.contains("[custom build]")));
@@ -414,7 +503,7 @@ fn dev_builds_on_every_change_and_wrangler_goes_on() {
     dev.signal(Signal::INT);
     let (status, seen) = dev.end(SOON);
     assert!(status.success(), "{seen:#?}");
-    eventually("nothing is left of how wrangler was told", SOON, || {
+    eventually("the copy of the configuration is deleted", SOON, || {
         let mut left = fs::read_dir(worker.folder()).unwrap();
         !left.any(|entry| {
             let name = entry.unwrap().file_name();

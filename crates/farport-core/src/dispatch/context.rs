@@ -1,4 +1,4 @@
-//! What a message brings along.
+//! The context of a message or an instance.
 
 use std::sync::Arc;
 
@@ -8,31 +8,44 @@ use tokio_util::sync::CancellationToken;
 use super::{Outbox, Sink};
 use crate::{
     Notification, Principal, ProtocolVersion, SessionId, SessionRecord, SessionState, SessionStore,
-    StreamControl, session::Kept,
+    StreamControl, TaskOwners, session::StateStorage,
 };
 
-/// For whom an instance of the server is made.
+/// The context of an instance of the server.
+///
+/// ```
+/// use farport_core::{InstanceContext, Principal};
+///
+/// # fn main() -> Result<(), farport_core::StateError> {
+/// let context = InstanceContext::new(Principal::Anonymous, None);
+/// assert_eq!(context.state::<u32>().get()?, 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct InstanceContext {
-    /// On whose behalf the instance will act.
+    /// The principal that the instance acts for.
     pub principal: Principal,
-    /// The session it will live in; `None` for one modern request, and for stdio.
+    /// The session; `None` for a modern request and for stdio.
     pub session: Option<SessionId>,
-    kept: Kept,
+    /// The owners of tasks; `None` on a public server, where all callers share them.
+    pub tasks: Option<TaskOwners>,
+    storage: StateStorage,
 }
 
 impl InstanceContext {
-    /// The context of an instance that acts for `principal`, in `session` if there is one.
+    /// Creates the context of an instance that acts for `principal`, in `session` if there is one.
     pub fn new(principal: Principal, session: Option<SessionId>) -> Self {
         Self {
             principal,
             session,
-            kept: Kept::default(),
+            tasks: None,
+            storage: StateStorage::default(),
         }
     }
 
-    /// The context of an instance in the session of `record`, which `store` keeps.
+    /// Creates the context of an instance in the session of `record`, which is in `store`.
     pub fn of_session(
         principal: Principal,
         record: Arc<SessionRecord>,
@@ -41,45 +54,51 @@ impl InstanceContext {
         Self {
             principal,
             session: Some(record.id),
-            kept: Kept::Session(record, store),
+            tasks: None,
+            storage: StateStorage::Session(record, store),
         }
     }
 
-    /// What the instance remembers of its session, and is still there when another one takes the
-    /// session up.
+    /// Sets the owners of tasks.
+    #[must_use]
+    pub fn with_tasks(mut self, tasks: Option<TaskOwners>) -> Self {
+        self.tasks = tasks;
+        self
+    }
+
+    /// Returns the state of the session. It remains when another instance resumes the session.
     pub fn state<T>(&self) -> SessionState<T> {
-        SessionState::new(self.kept.clone())
+        SessionState::new(self.storage.clone())
     }
 }
 
-/// What a request brings along.
+/// The context of a request.
 #[derive(Debug)]
 pub struct CallContext {
-    /// The revision that the exchange follows.
+    /// The protocol revision of the request.
     pub version: ProtocolVersion,
-    /// On whose behalf the call is made.
+    /// The principal that sent the request.
     pub principal: Principal,
-    /// The session it belongs to; `None` in the modern era and for `initialize`.
+    /// The session; `None` in the modern era and for `initialize`.
     pub session: Option<Arc<SessionRecord>>,
-    /// Fires when the client no longer wants the answer. `None` when dropping the future is how
-    /// that is told.
+    /// Fires when the client cancels the request. `None` if the transport drops the future instead.
     pub cancel: Option<CancellationToken>,
-    /// Where to what the server sends meanwhile goes.
+    /// The sink for messages that the server sends during the call.
     pub sink: Sink,
-    /// The HTTP request's head, for handlers that ask for it.
+    /// The head of the HTTP request, for handlers that use it.
     pub parts: Option<Box<http::request::Parts>>,
-    /// Ends the response early, where the client can come back for the rest.
+    /// Ends the response early, if the client can resume its stream.
     pub control: Option<StreamControl>,
 }
 
-/// A notification of the client on its way to the server. Only sessions have them.
+/// A notification for the server. Only sessions have notifications.
 #[derive(Debug)]
 pub struct Notified {
     /// The notification.
     pub notification: Notification,
-    /// The session it belongs to.
+    /// The session that the notification belongs to.
     pub session: Arc<SessionRecord>,
-    /// Where to what the server sends in return goes.
+    /// The outbox for messages that the server sends in return.
     pub outbox: Arc<dyn Outbox>,
 }
 
@@ -87,11 +106,11 @@ pub struct Notified {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
-    /// For finding a fault.
+    /// Details for debugging.
     Debug,
-    /// For information.
+    /// Information.
     Info,
-    /// Normal, yet worth a notice.
+    /// A normal but significant event.
     Notice,
     /// A warning.
     Warning,
@@ -99,14 +118,14 @@ pub enum LogLevel {
     Error,
     /// A critical condition.
     Critical,
-    /// Somebody has to act at once.
+    /// A condition that requires immediate action.
     Alert,
     /// The system is unusable.
     Emergency,
 }
 
 impl LogLevel {
-    /// All of them, least severe first.
+    /// All levels, least severe first.
     pub const ALL: [Self; 8] = [
         Self::Debug,
         Self::Info,
@@ -118,7 +137,7 @@ impl LogLevel {
         Self::Emergency,
     ];
 
-    /// Its name on the wire.
+    /// Returns the name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Debug => "debug",
@@ -132,7 +151,7 @@ impl LogLevel {
         }
     }
 
-    /// The level of this name, or `None` where there is none.
+    /// Parses the name of a level. Returns `None` for any other text.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.as_str() == name)
     }

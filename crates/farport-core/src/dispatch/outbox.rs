@@ -1,4 +1,4 @@
-//! What a server sends while it works.
+//! Messages that a server sends outside of responses.
 
 use std::{fmt, sync::Arc};
 
@@ -10,64 +10,64 @@ use crate::{Outcome, RawJson};
 /// A message from the server that is not a response.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// The whole JSON-RPC message.
+    /// The complete JSON-RPC message.
     pub frame: Bytes,
-    /// The severity, when it is a log message: those that the client did not ask for are dropped.
+    /// The severity of a log message. The transport drops messages below the client's level.
     pub level: Option<LogLevel>,
 }
 
-/// Why a message could not be sent.
+/// The reason why a message cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undeliverable {
-    /// The stream it belongs to has ended.
+    /// The stream has ended.
     #[error("the client's stream has ended")]
     Ended,
-    /// The client owes too many answers already.
-    #[error("too many requests to the client are unanswered")]
+    /// Too many requests to the client are pending.
+    #[error("too many requests to the client are pending")]
     TooManyRequests,
-    /// There is nobody who could answer.
-    #[error("this client takes no requests from the server")]
+    /// The call cannot carry requests to the client.
+    #[error("this client does not accept requests from the server")]
     NoRequests,
 }
 
-/// Takes what a server sends to one client: on the stream of one call, or on its session's own.
+/// Sends messages to one client, on the stream of a call or the session's own stream.
 ///
-/// An outbox belongs to one session or one request and is never shared between two.
+/// An outbox belongs to one session or one request, and is never shared.
 pub trait Outbox: Send + Sync + fmt::Debug {
     /// Sends a notification, or a request whose id came from [`Outbox::expect`].
     ///
     /// # Errors
-    /// When the stream has ended.
+    /// If the stream has ended.
     fn send(&self, message: Outgoing) -> Result<(), Undeliverable>;
 
-    /// Announces a request to the client. The id that comes back stands in for `local` on the
-    /// wire, as id and as progress token; the client's answer goes to `to` under `local`.
+    /// Registers a request to the client. Returns its id on the wire, which is also its progress
+    /// token. The client's response goes to `to`, under `local`.
     ///
     /// # Errors
-    /// When the client cannot be asked.
+    /// If the client cannot receive the request.
     fn expect(&self, local: i64, to: Arc<dyn ReplyTo>) -> Result<String, Undeliverable>;
 
-    /// Forgets a request that was announced: its answer is no longer waited for.
+    /// Removes a registered request, whose response is no longer needed.
     fn retract(&self, local: i64);
 }
 
-/// Takes the client's answers to requests of the server.
+/// Receives the client's responses to requests from the server.
 pub trait ReplyTo: Send + Sync {
-    /// The answer to request `local`.
+    /// Receives the response to request `local`.
     fn reply(&self, local: i64, outcome: Outcome);
 
-    /// The client's progress on request `local`; `params` as the client sent them.
+    /// Receives the client's progress on request `local`, with the parameters of its notification.
     fn progress(&self, local: i64, params: RawJson);
 }
 
-/// Where to what a handler sends goes.
+/// The destination of messages that a handler sends during a call.
 #[derive(Clone, Debug)]
 pub enum Sink {
-    /// Nowhere: notifications are dropped, requests refused. Costs nothing.
+    /// None: notifications are dropped, requests are refused. Costs nothing.
     Silent,
-    /// To the stream of this call.
+    /// The stream of this call.
     Call(Arc<dyn Outbox>),
-    /// To the session's own stream, for as long as the session lives: what the handler keeps of
-    /// this call's peer goes on working.
+    /// The session's own stream. A peer that the handler keeps from this call works as long as the
+    /// session.
     Session(Arc<dyn Outbox>),
 }

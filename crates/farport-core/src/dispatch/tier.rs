@@ -1,26 +1,26 @@
-//! How much machinery a request needs.
+//! Tiers: what a handler can send during a request.
 
 use super::Profile;
 use crate::{Era, Method, RequestMeta};
 
-/// What a request is given to speak with while it is served.
+/// The stream for messages that a handler sends during a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
-    /// Nothing: it can only answer.
+    /// None: the handler can only respond.
     Plain,
-    /// A stream of its own.
+    /// The call's own stream.
     Call,
     /// The session's stream, which outlives the request.
     Session,
 }
 
-/// Chooses the cheapest tier that takes nothing away from the handler.
+/// Chooses the cheapest tier that delivers all messages the handler may send.
 ///
-/// `interactive` is whether the session's client declared sampling, elicitation or roots.
+/// `interactive` is true if the session's client declared sampling, elicitation or roots.
 ///
-/// In the modern era a handler may only send what the request asked for, so most calls are plain.
-/// In the session era a call is plain only where its handler could send nothing that the client
-/// would see: neither declares anything.
+/// In the modern era, a handler may only send messages that the request enables, so most calls are
+/// plain. In the session era, a call is plain only if neither the server nor the client declared a
+/// capability that lets the handler send messages.
 pub fn tier(
     era: Era,
     method: &Method,
@@ -40,12 +40,12 @@ pub fn tier(
             | Method::ResourcesSubscribe
             | Method::ResourcesUnsubscribe
             | Method::SetLevel
-                if profile.speaks_unasked =>
+                if profile.sends_unprompted =>
             {
                 Tier::Session
             }
             Method::Initialize => Tier::Plain,
-            _ if profile.speaks_unasked || interactive || meta.wants_progress => Tier::Call,
+            _ if profile.sends_unprompted || interactive || meta.wants_progress => Tier::Call,
             _ => Tier::Plain,
         },
     }
@@ -58,11 +58,11 @@ mod tests {
 
     #[test]
     fn a_request_gets_the_cheapest_tier_that_fits() {
-        let profile = |unasked| Profile {
+        let profile = |unprompted| Profile {
             versions: ProtocolVersion::ALL.to_vec(),
             server_info: RawJson::from("{}".to_owned()),
-            logging: unasked,
-            speaks_unasked: unasked,
+            logging: unprompted,
+            sends_unprompted: unprompted,
         };
         let quiet = RequestMeta::default();
         let progress = RequestMeta {
@@ -74,7 +74,7 @@ mod tests {
             ..RequestMeta::default()
         };
         let (s, m) = (Era::Session, Era::Modern);
-        for (era, method, meta, unasked, interactive, expect) in [
+        for (era, method, meta, unprompted, interactive, expect) in [
             (m, Method::ToolsCall, &quiet, true, false, Tier::Plain),
             (m, Method::ToolsCall, &progress, false, false, Tier::Call),
             (m, Method::ToolsCall, &log, true, false, Tier::Call),
@@ -103,8 +103,11 @@ mod tests {
                 Tier::Session,
             ),
         ] {
-            let seen = tier(era, &method, meta, &profile(unasked), interactive);
-            assert_eq!(seen, expect, "{era:?} {method:?} {unasked} {interactive}");
+            let seen = tier(era, &method, meta, &profile(unprompted), interactive);
+            assert_eq!(
+                seen, expect,
+                "{era:?} {method:?} {unprompted} {interactive}"
+            );
         }
     }
 }

@@ -1,23 +1,23 @@
-//! One pass over a body, before any parser, that bounds what parsing it can cost.
+//! A scan that bounds the cost of parsing a body.
 
 use memchr::memchr2_iter;
 
 use crate::RpcError;
 
-/// What a member takes at least: `"":0`.
+/// The length of the shortest member, `"":0`, in bytes.
 const SHORTEST_MEMBER: usize = 4;
 
-/// The deepest nesting of arrays and objects that is read.
+/// The maximum nesting depth of arrays and objects.
 pub const MAX_DEPTH: usize = 100;
 
-/// The most object members, over all objects of a body, that are read.
+/// The maximum number of object members in a body, over all objects.
 pub const MAX_MEMBERS: usize = 65_536;
 
-/// Refuses a body that nests too deep or has too many members.
+/// Rejects a body that nests too deeply or has too many members.
 ///
-/// The scan knows strings and escapes; it does not check the JSON, which the parser does next.
+/// The scan recognizes strings and escapes. It does not validate the JSON, which the parser does next.
 pub(super) fn check(body: &[u8]) -> Result<(), RpcError> {
-    // Counting is quicker than following the structure, and settles nearly every body.
+    // A count is faster than a scan of the structure, and is enough for nearly every body.
     let few_members = body.len() / SHORTEST_MEMBER <= MAX_MEMBERS;
     if few_members && memchr2_iter(b'[', b'{', body).take(MAX_DEPTH + 1).count() <= MAX_DEPTH {
         return Ok(());

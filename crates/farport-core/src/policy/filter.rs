@@ -1,4 +1,4 @@
-//! Taking what somebody may not use out of what they are told.
+//! Removes entries that the caller may not use from lists.
 
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::{Kind, Policy};
 use crate::{Method, Principal, RawJson};
 
-/// What a method lists: under which member, what kind of thing, named by which of its members.
+/// Returns the list in a method's result: the member that contains it, the kind of its entries, and the
+/// member with an entry's name.
 pub(super) fn listing(method: &Method) -> Option<(&'static str, Kind, &'static str)> {
     Some(match method {
         Method::ToolsList => ("tools", Kind::Tool, "name"),
@@ -16,12 +17,34 @@ pub(super) fn listing(method: &Method) -> Option<(&'static str, Kind, &'static s
             ("resources", Kind::Resource, "uri")
         }
         Method::ResourceTemplatesList => ("resourceTemplates", Kind::Resource, "uriTemplate"),
-        _ => return None,
+        Method::SkillsList => ("skills", Kind::Resource, "uri"),
+        Method::SkillsGet => ("skill", Kind::Resource, "uri"),
+        Method::Initialize
+        | Method::Ping
+        | Method::Discover
+        | Method::ToolsCall
+        | Method::ResourcesRead
+        | Method::ResourcesSubscribe
+        | Method::ResourcesUnsubscribe
+        | Method::PromptsGet
+        | Method::Complete
+        | Method::SetLevel
+        | Method::SubscriptionsListen
+        | Method::TasksGet
+        | Method::TasksUpdate
+        | Method::TasksCancel
+        | Method::TasksResult
+        | Method::TasksList
+        | Method::Initialized
+        | Method::Cancelled
+        | Method::Progress
+        | Method::RootsListChanged
+        | Method::Other(_) => return None,
     })
 }
 
-/// A response without the entries that `principal` may not use. One that does not parse is
-/// answered with nothing: better no list than one of what is not to be seen.
+/// Removes the entries that `principal` may not use from a response. Returns `None` if the response does
+/// not parse, so that the caller never receives an unfiltered list.
 pub(super) fn filtered(
     policy: &Policy,
     principal: &Principal,
@@ -33,26 +56,48 @@ pub(super) fn filtered(
     let Some(entries) = result.get_mut(member) else {
         return Some(frame.clone());
     };
-    let entries = entries.as_array_mut()?;
-    let before = entries.len();
-    entries.retain(|entry| {
-        let name = entry.get(named).and_then(Value::as_str);
-        name.is_some_and(|name| policy.lists(principal, kind, name))
-    });
-    if entries.len() == before {
+    let mut removed = false;
+    let mut retain = |entries: &mut Vec<Value>| {
+        let before = entries.len();
+        entries.retain(|entry| {
+            let name = entry.get(named).and_then(Value::as_str);
+            name.is_some_and(|name| policy.lists(principal, kind, name))
+        });
+        removed |= entries.len() != before;
+    };
+    match entries {
+        Value::Array(entries) => {
+            retain(entries);
+            // A skill's files are resources too.
+            entries.iter_mut().for_each(|entry| {
+                if let Some(Value::Array(files)) = entry.get_mut("resources") {
+                    retain(files);
+                }
+            });
+        }
+        // One skill.
+        Value::Object(entry) => {
+            if let Some(Value::Array(files)) = entry.get_mut("resources") {
+                retain(files);
+            }
+        }
+        _ => return None,
+    }
+    if !removed {
         return Some(frame.clone());
     }
     serde_json::to_vec(&message).ok().map(Bytes::from)
 }
 
-/// A member of the parameters that is text.
+/// Returns a string member of the parameters.
 pub(super) fn text(params: Option<&RawJson>, member: &str) -> Option<String> {
     let params: Map<String, Value> = params?.parse().ok()?;
     params.get(member)?.as_str().map(str::to_owned)
 }
 
-/// What `completion/complete` is about; `None` when that cannot be told. It is read member by
-/// member: a derived reader takes arrays too, and another number of elements than the handler's.
+/// Returns the subject of `completion/complete`, or `None` if the parameters are malformed. This reads
+/// member by member, because a derived reader would also accept arrays, of other lengths than the
+/// handler does.
 pub(super) fn reference(params: Option<&RawJson>) -> Option<(Kind, String)> {
     let params: Map<String, Value> = params?.parse().ok()?;
     let about = params.get("ref")?.as_object()?;
@@ -64,7 +109,7 @@ pub(super) fn reference(params: Option<&RawJson>) -> Option<(Kind, String)> {
     Some((kind, about.get(named)?.as_str()?.to_owned()))
 }
 
-/// The resources that `subscriptions/listen` asks for; `None` when that cannot be told.
+/// Returns the resources of `subscriptions/listen`, or `None` if the parameters are malformed.
 pub(super) fn subscribed(params: Option<&RawJson>) -> Option<Vec<String>> {
     let params: Map<String, Value> = params?.parse().ok()?;
     let wanted = params.get("notifications")?.as_object()?;
@@ -77,9 +122,9 @@ pub(super) fn subscribed(params: Option<&RawJson>) -> Option<Vec<String>> {
     }
 }
 
-/// A URI with its scheme and host in lower case, without percent-encoding, doubled slashes and dot
-/// segments: what a handler might make of it.
-pub(super) fn plain_uri(uri: &str) -> String {
+/// Normalizes a URI as a handler might: scheme and host in lower case, without percent-encoding, doubled
+/// slashes and dot segments.
+pub fn plain_uri(uri: &str) -> String {
     let decoded = percent_decode_str(uri).decode_utf8_lossy();
     let (scheme, rest) = decoded.split_once("://").unwrap_or(("", &decoded));
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));

@@ -1,4 +1,4 @@
-//! A server that lists to each what they may use.
+//! A server whose lists are filtered for each caller.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use crate::{
     standard_headers::ParamHeader,
 };
 
-/// A [`Dispatch`] whose lists hold what the caller may use, and nothing else. That calls are
-/// allowed is checked before they get here, where it can still be told by an HTTP status.
+/// A [`Dispatch`] whose lists contain only what the caller may use. The transport checks permission for
+/// calls earlier, when it can still respond with an HTTP status.
 pub struct Permitted {
     inner: Arc<dyn Dispatch>,
     policy: Arc<Policy>,
 }
 
 impl Permitted {
-    /// Serves `inner` under `policy`.
+    /// Filters the lists of `inner` according to `policy`.
     pub fn new(inner: Arc<dyn Dispatch>, policy: Arc<Policy>) -> Self {
         Self { inner, policy }
     }

@@ -1,4 +1,4 @@
-//! Rules.
+//! Permissions and their rules.
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
@@ -7,8 +7,15 @@ use serde_json::Value;
 use super::Verdict;
 use crate::{Principal, User};
 
-/// Who may use something. Made by [`scope`], [`claim`], [`login_in`], [`when`], [`signed_in`] and
-/// [`anyone`], and put together with [`Permission::and`] and [`Permission::or`].
+/// A condition that callers must meet. [`scope`], [`claim`], [`login_in`], [`when`], [`signed_in`] and
+/// [`anyone`] create permissions; [`Permission::and`] and [`Permission::or`] combine them.
+///
+/// ```
+/// use farport_core::policy::{login_in, scope};
+///
+/// let permission = scope("notes:write").or(login_in(["octocat"]));
+/// assert!(!permission.is_for_anyone());
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Permission {
@@ -22,6 +29,10 @@ enum Rule {
     SignedIn,
     Scope(Arc<str>),
     Claim(Arc<str>, Value),
+    Login {
+        claim: Arc<str>,
+        logins: Arc<[String]>,
+    },
     When(Arc<dyn Fn(&User) -> bool + Send + Sync>),
     All(Vec<Rule>),
     Any(Vec<Rule>),
@@ -34,6 +45,7 @@ impl fmt::Debug for Rule {
             Self::SignedIn => f.write_str("signed in"),
             Self::Scope(scope) => write!(f, "scope {scope}"),
             Self::Claim(name, value) => write!(f, "{name} holds {value}"),
+            Self::Login { claim, logins } => write!(f, "{claim} is one of {logins:?}"),
             Self::When(_) => f.write_str("a condition"),
             Self::All(rules) => f.debug_tuple("all of").field(rules).finish(),
             Self::Any(rules) => f.debug_tuple("any of").field(rules).finish(),
@@ -50,53 +62,82 @@ impl From<Rule> for Permission {
     }
 }
 
-/// Whoever comes, signed in or not.
+/// Permits every caller, signed in or not.
+///
+/// ```
+/// assert!(farport_core::policy::anyone().is_for_anyone());
+/// ```
 pub fn anyone() -> Permission {
     Rule::Anyone.into()
 }
 
-/// Whoever has signed in. This is what holds where there is no rule.
+/// Permits every signed-in user. This is the default for what no rule matches.
+///
+/// ```
+/// assert!(!farport_core::policy::signed_in().is_for_anyone());
+/// ```
 pub fn signed_in() -> Permission {
     Rule::SignedIn.into()
 }
 
-/// Whoever has let the client do this. A client that has not been is told which scopes it takes,
-/// and can ask its user for them.
+/// Permits clients to which the user granted `scope`. Any other client receives a challenge with the
+/// needed scopes, which it can request from the user.
+///
+/// ```
+/// let permission = farport_core::policy::scope("notes:write");
+/// # let _ = permission;
+/// ```
 ///
 /// # Panics
-/// When it is not a scope: printable ASCII without space, quote and backslash.
+/// If `scope` is not a valid scope: printable ASCII without space, quotation mark and backslash.
 pub fn scope(scope: &str) -> Permission {
     let fits = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     assert!(
         !scope.is_empty() && scope.bytes().all(fits),
-        "{scope:?} is not a scope: printable ASCII without space, quote and backslash"
+        "invalid scope {scope:?}: use printable ASCII without space, quotation mark and backslash"
     );
     Rule::Scope(scope.into()).into()
 }
 
-/// Whoever has this claim: it is the value, or a list that holds it, or, for text, words of which
-/// one is it.
+/// Permits users whose claim `name` equals `value`, is a list that contains it, or is a string with it
+/// among its words.
+///
+/// ```
+/// let permission = farport_core::policy::claim("groups", "admins");
+/// # let _ = permission;
+/// ```
 pub fn claim(name: &str, value: impl Into<Value>) -> Permission {
     Rule::Claim(name.into(), value.into()).into()
 }
 
-/// Whoever has one of these logins at their provider, in whatever case: what GitHub calls `login`
-/// and others `preferred_username`.
+/// Permits users with one of these user names at their provider. Ignores case.
+///
+/// The provider must guarantee that user names are unique, as GitHub, Keycloak and Okta do. A server
+/// with any other provider does not start. With such a provider, compare the subject or a verified
+/// email address instead, with [`claim`] or [`when`].
+///
+/// ```
+/// let permission = farport_core::policy::login_in(["octocat", "hubot"]);
+/// assert!(permission.needs_login());
+/// ```
 pub fn login_in<S: Into<String>>(logins: impl IntoIterator<Item = S>) -> Permission {
-    let logins: Vec<String> = logins.into_iter().map(Into::into).collect();
-    when(move |user| {
-        let login = user.claim("login").or(user.claim("preferred_username"));
-        login.is_some_and(|login| logins.iter().any(|known| known.eq_ignore_ascii_case(login)))
-    })
+    let logins = logins.into_iter().map(Into::into).collect();
+    let claim = "login".into();
+    Rule::Login { claim, logins }.into()
 }
 
-/// Whoever fits a condition.
+/// Permits users for whom `condition` returns true.
+///
+/// ```
+/// let permission = farport_core::policy::when(|user| user.email.is_some());
+/// # let _ = permission;
+/// ```
 pub fn when(condition: impl Fn(&User) -> bool + Send + Sync + 'static) -> Permission {
     Rule::When(Arc::new(condition)).into()
 }
 
 impl Permission {
-    /// Whoever fits this and `other`.
+    /// Permits callers that both this and `other` permit.
     pub fn and(self, other: Self) -> Self {
         Self {
             rule: Rule::All(vec![self.rule, other.rule]),
@@ -104,7 +145,7 @@ impl Permission {
         }
     }
 
-    /// Whoever fits this or `other`.
+    /// Permits callers that this or `other` permits.
     pub fn or(self, other: Self) -> Self {
         Self {
             rule: Rule::Any(vec![self.rule, other.rule]),
@@ -112,11 +153,21 @@ impl Permission {
         }
     }
 
-    /// Lists what the rule is about to those, too, who may not use it, so that they see that
-    /// signing in, or asking for a scope, would give them something. Unless this is said, it is
-    /// not listed to them.
+    /// Lists the rule's subject to all callers, so they see what they could use after they sign in or
+    /// request a scope. By default, only callers that may use it see it.
     pub fn listed(mut self) -> Self {
         self.listed = true;
+        self
+    }
+
+    /// Reports whether the permission compares user names. See [`login_in`].
+    pub fn needs_login(&self) -> bool {
+        self.rule.needs_login()
+    }
+
+    /// Sets the claim with the user name that [`login_in`] compares. The default is `login`.
+    pub fn with_login_claim(mut self, claim: &str) -> Self {
+        self.rule.set_login_claim(&claim.into());
         self
     }
 
@@ -124,7 +175,7 @@ impl Permission {
         self.listed
     }
 
-    /// Whether nobody has to sign in for this.
+    /// Reports whether the permission needs no sign-in.
     pub fn is_for_anyone(&self) -> bool {
         self.rule.check(&Principal::Anonymous) == Verdict::Allowed
     }
@@ -163,11 +214,17 @@ impl Rule {
                     .get(&**name)
                     .is_some_and(|held| holds(held, value))
             }),
+            Self::Login { claim, logins } => of_user(&|user| {
+                let login = user.claim(claim);
+                login.is_some_and(|login| {
+                    logins.iter().any(|known| known.eq_ignore_ascii_case(login))
+                })
+            }),
             Self::When(condition) => of_user(&|user| condition(user)),
             Self::All(rules) => {
                 let verdict = Verdict::all(rules.iter().map(|rule| rule.check(principal)));
                 match verdict {
-                    // All that it takes, of which something is missing.
+                    // All scopes of the rule, not only the missing ones.
                     Verdict::Scopes(_) => Verdict::Scopes(self.needed()),
                     Verdict::SignIn(_) => Verdict::SignIn(self.needed()),
                     other => other,
@@ -177,7 +234,25 @@ impl Rule {
         }
     }
 
-    /// The scopes that it takes to meet all of a rule.
+    fn needs_login(&self) -> bool {
+        match self {
+            Self::Login { .. } => true,
+            Self::All(rules) | Self::Any(rules) => rules.iter().any(Self::needs_login),
+            _ => false,
+        }
+    }
+
+    fn set_login_claim(&mut self, name: &Arc<str>) {
+        match self {
+            Self::Login { claim, .. } => claim.clone_from(name),
+            Self::All(rules) | Self::Any(rules) => {
+                rules.iter_mut().for_each(|rule| rule.set_login_claim(name));
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the scopes that all parts of the rule need.
     fn needed(&self) -> BTreeSet<Arc<str>> {
         match self {
             Self::Scope(scope) => BTreeSet::from([scope.clone()]),

@@ -19,9 +19,35 @@ fn scopes(scopes: &[&str]) -> BTreeSet<Arc<str>> {
 }
 
 #[test]
-fn a_rule_admits_whom_it_says_and_names_what_would_help_others() {
+fn user_names_are_compared_with_only_one_claim() {
+    let mut user = User::new("https://id.example", "1");
+    user.claims.insert("login".into(), "ann".into());
+    user.claims
+        .insert("preferred_username".into(), "bob".into());
+    let user = Principal::User(Arc::new(user));
+    for (claim, ann, bob) in [
+        (None, true, false),
+        (Some("login"), true, false),
+        (Some("preferred_username"), false, true),
+        (Some("nickname"), false, false),
+    ] {
+        for (name, expect) in [("ann", ann), ("BOB", bob)] {
+            let mut rule = signed_in().and(login_in([name]).or(scope("x")));
+            assert!(rule.needs_login());
+            if let Some(claim) = claim {
+                rule = rule.with_login_claim(claim);
+            }
+            let allowed = rule.check(&user) == Verdict::Allowed;
+            assert_eq!(allowed, expect, "{claim:?} {name}");
+        }
+    }
+    assert!(!signed_in().and(claim("login", "ann")).needs_login());
+}
+
+#[test]
+fn a_rule_permits_its_callers_and_names_the_scopes_that_others_need() {
     use Verdict::*;
-    let (nobody, ann) = (Principal::Anonymous, user(&["a", "b"], "Ann"));
+    let (anonymous_caller, ann) = (Principal::Anonymous, user(&["a", "b"], "Ann"));
     for (permission, anonymous, signed) in [
         (anyone(), Allowed, Allowed),
         (signed_in(), SignIn(scopes(&[])), Allowed),
@@ -56,24 +82,31 @@ fn a_rule_admits_whom_it_says_and_names_what_would_help_others() {
             Allowed,
         ),
     ] {
-        assert_eq!(permission.check(&nobody), anonymous, "{permission:?}");
+        assert_eq!(
+            permission.check(&anonymous_caller),
+            anonymous,
+            "{permission:?}"
+        );
         assert_eq!(permission.check(&ann), signed, "{permission:?}");
     }
 }
 
 #[test]
-fn what_no_rule_is_about_takes_signing_in_on_a_protected_server() {
-    let (nobody, ann) = (Principal::Anonymous, user(&[], "ann"));
+fn what_no_rule_matches_needs_a_sign_in_on_a_protected_server() {
+    let (anonymous_caller, ann) = (Principal::Anonymous, user(&[], "ann"));
     let mut policy = Policy::protected();
     policy.permit(Kind::Tool, "add", anyone());
-    assert_eq!(policy.of(&nobody, Kind::Tool, "add"), Verdict::Allowed);
     assert_eq!(
-        policy.of(&nobody, Kind::Tool, "other"),
+        policy.of(&anonymous_caller, Kind::Tool, "add"),
+        Verdict::Allowed
+    );
+    assert_eq!(
+        policy.of(&anonymous_caller, Kind::Tool, "other"),
         Verdict::SignIn(scopes(&[]))
     );
     assert_eq!(policy.of(&ann, Kind::Tool, "other"), Verdict::Allowed);
     assert_eq!(
-        Policy::open().of(&nobody, Kind::Tool, "other"),
+        Policy::open().of(&anonymous_caller, Kind::Tool, "other"),
         Verdict::Allowed
     );
 }
@@ -100,7 +133,7 @@ fn a_resource_is_protected_however_its_uri_is_spelled() {
 }
 
 #[test]
-fn every_method_that_names_something_is_checked_for_it() {
+fn every_method_with_a_subject_is_checked() {
     let mut policy = Policy::protected();
     policy.permit(Kind::Tool, "t", scope("s"));
     policy.permit(Kind::Prompt, "p", scope("s"));
@@ -113,6 +146,8 @@ fn every_method_that_names_something_is_checked_for_it() {
         (Method::ResourcesSubscribe, json!({"uri": "r://1"})),
         (Method::ResourcesUnsubscribe, json!({"uri": "r://1"})),
         (Method::ResourcesDirectoryRead, json!({"uri": "r://1"})),
+        (Method::SkillsGet, json!({"uri": "r://1"})),
+        (Method::SkillsGet, json!({"uri": "R://%31"})),
         (
             Method::Complete,
             json!({"ref": {"type": "ref/prompt", "name": "p"}}),
@@ -135,7 +170,7 @@ fn every_method_that_names_something_is_checked_for_it() {
 }
 
 #[test]
-fn what_is_asked_for_in_another_shape_is_refused() {
+fn malformed_parameters_are_denied() {
     let mut policy = Policy::protected();
     policy.permit(Kind::Prompt, "p", scope("s"));
     policy.permit(Kind::Resource, "r://1", scope("s"));
@@ -173,7 +208,7 @@ fn what_is_asked_for_in_another_shape_is_refused() {
 }
 
 #[test]
-fn lists_hold_what_the_caller_may_use() {
+fn lists_contain_only_what_the_caller_may_use() {
     let mut policy = Policy::protected();
     policy.permit(Kind::Tool, "public", anyone());
     policy.permit(Kind::Tool, "write", scope("write"));
@@ -199,4 +234,68 @@ fn lists_hold_what_the_caller_may_use() {
         assert_eq!(names, expect, "{who:?}");
         assert_eq!(filtered["result"]["nextCursor"], "x");
     }
+}
+
+#[test]
+fn a_rule_for_skills_covers_their_list_and_their_files() {
+    let mut policy = Policy::protected();
+    policy.permit(Kind::Resource, "skill://private/*", scope("skills"));
+    policy.permit(Kind::Resource, "skill://open/key.md", scope("skills"));
+    let frame = json!({"jsonrpc": "2.0", "id": 1, "result": {"skills": [
+        {"uri": "skill://open/SKILL.md", "resources": [
+            {"uri": "skill://open/SKILL.md"}, {"uri": "skill://open/key.md"}]},
+        {"uri": "skill://private/SKILL.md", "resources": []}]}});
+    let frame = Bytes::from(frame.to_string());
+    let listing = filter::listing(&Method::SkillsList).expect("a listing");
+    for (scopes, skills, files) in [(&[][..], 1, 1), (&["skills"], 2, 2)] {
+        let who = user(scopes, "ann");
+        let filtered = filter::filtered(&policy, &who, listing, &frame).expect("a frame");
+        let filtered: serde_json::Value = serde_json::from_slice(&filtered).expect("JSON");
+        let listed = filtered["result"]["skills"].as_array().expect("skills");
+        let of_first = listed[0]["resources"].as_array().expect("files");
+        assert_eq!((listed.len(), of_first.len()), (skills, files));
+    }
+}
+
+#[test]
+fn an_unknown_method_is_denied_if_there_are_rules() {
+    let check = |policy: &Policy, who: &Principal| {
+        let method = Method::parse("company/own");
+        policy.check(who, &method, &RequestMeta::default(), None)
+    };
+    let (anonymous_caller, ann) = (Principal::Anonymous, user(&[], "ann"));
+    let mut policy = Policy::protected();
+    assert_eq!(check(&policy, &ann), Verdict::Allowed, "no rule yet");
+    policy.permit(Kind::Tool, "t", scope("s"));
+    assert_eq!(check(&policy, &ann), Verdict::Denied);
+    assert_eq!(
+        check(&policy, &anonymous_caller),
+        Verdict::SignIn(scopes(&[]))
+    );
+    policy.permit(Kind::Method, "company/*", signed_in());
+    assert_eq!(check(&policy, &ann), Verdict::Allowed);
+}
+
+#[test]
+fn deny_by_default_denies_what_no_rule_matches() {
+    let mut policy = Policy::protected();
+    policy.deny_by_default();
+    policy.permit(Kind::Tool, "named", signed_in());
+    let ann = user(&["s"], "ann");
+    for (kind, name, expect) in [
+        (Kind::Tool, "named", Verdict::Allowed),
+        (Kind::Tool, "other", Verdict::Denied),
+        (Kind::Prompt, "other", Verdict::Denied),
+        (Kind::Resource, "r://1", Verdict::Denied),
+        (Kind::Method, "company/own", Verdict::Denied),
+    ] {
+        assert_eq!(policy.of(&ann, kind, name), expect, "{name}");
+        assert_eq!(policy.lists(&ann, kind, name), expect == Verdict::Allowed);
+        let anonymous = policy.of(&Principal::Anonymous, kind, name);
+        assert_eq!(anonymous, Verdict::SignIn(scopes(&[])), "{name}");
+    }
+    let list = policy.check(&ann, &Method::ToolsList, &RequestMeta::default(), None);
+    assert_eq!(list, Verdict::Allowed, "a list, which is filtered");
+    let unnamed = policy.check(&ann, &Method::ToolsCall, &RequestMeta::default(), None);
+    assert_eq!(unnamed, Verdict::Denied, "a call that names no tool");
 }

@@ -7,29 +7,29 @@ use std::{
 
 use crate::Runtime;
 
-/// A session's id: 128 random bits, written as 32 hexadecimal digits.
+/// A session id: 128 random bits, in text 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionId([u8; 16]);
 
 impl SessionId {
-    /// A new id that nobody can guess.
+    /// Creates a random id.
     pub fn random(runtime: &dyn Runtime) -> Self {
         let mut bytes = [0; 16];
         runtime.random(&mut bytes);
         Self(bytes)
     }
 
-    /// The id of these bytes, as [`SessionId::to_bytes`] gave them.
+    /// Creates the id from the bytes that [`SessionId::to_bytes`] returned.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes, for a store.
+    /// Returns the bytes, for a store.
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0
     }
 
-    /// Reads an id as it is written; anything else is `None`.
+    /// Parses the text form of an id. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
         let mut bytes = [0; 16];
@@ -43,8 +43,8 @@ impl SessionId {
     }
 }
 
-/// What a hexadecimal digit counts; more than 15 for any other byte. Lower case only: one session has
-/// one name.
+/// Returns the value of a hexadecimal digit, or more than 15 for any other byte. Upper case is not
+/// accepted, so that each session has one text form.
 fn digit(byte: u8) -> u8 {
     match byte {
         b'0'..=b'9' => byte - b'0',
@@ -62,8 +62,8 @@ impl Hash for SessionId {
     }
 }
 
-/// Hashes session ids by what they are: random, and chosen by the server. A map whose keys a client
-/// could choose needs another one.
+/// Builds hashers for maps with session ids as keys. Session ids are random and chosen by the server,
+/// so they need no further hashing. Do not use it for keys that a client can choose.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -93,7 +93,7 @@ impl Hasher for SessionIdHasher {
         self.0 = random;
     }
 
-    /// Whatever is no session id is hashed all the same, if not well.
+    /// Hashes other keys too, with a weak hash.
     fn write(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(byte);
@@ -112,7 +112,7 @@ impl fmt::Display for SessionId {
 }
 
 impl fmt::Debug for SessionId {
-    /// The first digits only: a log must not be a way into a session.
+    /// Writes only the first digits, because the full id in a log would give access to the session.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [first, second, third, ..] = self.0;
         write!(f, "{first:02x}{second:02x}{third:02x}..")
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_reads_back_and_nothing_else_does() {
+    fn only_the_text_form_of_an_id_parses() {
         let id = SessionId([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
         let text = id.to_string();
         assert_eq!(text, "000102030405060708090a0b0c0d0eff");

@@ -1,4 +1,4 @@
-//! Where the events of sessions are kept beyond the process that says them.
+//! Persistent storage for the events of sessions.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,44 +6,48 @@ use bytes::Bytes;
 
 use crate::{Event, EventStream, RequestId, RpcError, SessionId, Stored, Timestamp, frame};
 
-/// Keeps what is said on the streams of sessions, so that a client can come back to them after the
-/// process that served it has ended.
+/// Stores the events of session streams, so that a client can resume a stream after the process that
+/// served it has ended.
 ///
-/// The log is told that a stream has news ([`EventLog::changed`]) and takes them when it is ready
-/// to ([`EventStream::unkept`]). Until it says that it has them ([`EventStream::kept`]) no reader
-/// is shown them: whatever a client has seen is in the log. Nobody who writes to a stream waits
-/// for that, and what a log is behind with is bounded by what the streams hold.
+/// A stream notifies its log of new events ([`EventLog::changed`]). When the log is ready, it takes
+/// them ([`EventStream::take_unstored`]), stores them, and confirms that
+/// ([`EventStream::mark_stored`]). Readers receive an event only after the log has stored it, so the
+/// log has every event that a client has seen. Writers never wait for the log, and the streams'
+/// limits bound how far it can fall behind.
 pub trait EventLog: Send + Sync + 'static {
-    /// `stream` has news. Called once, until the log has asked for them. Must not block.
+    /// Receives the notice that `stream` has new events. The stream sends no further notice until the
+    /// log has taken them. Must not block.
     fn changed(&self, stream: Arc<EventStream>);
 
-    /// What is kept of a stream of `session` after event `after`; `None` when nothing is.
+    /// Reads the events of a stream of `session` after event `after`. Returns `None` for a stream that
+    /// is not in the log.
     ///
-    /// A stream that a process was still writing to when it died is ended before it is answered
-    /// with: each request that it owes an answer gets [`KeptStream::lost`].
-    fn read(&self, session: SessionId, number: u64, after: u64) -> Stored<'_, Option<KeptStream>>;
+    /// If the process that wrote the stream died, this ends the stream first, and answers each pending
+    /// request with [`StoredStream::lost`].
+    fn read(&self, session: SessionId, number: u64, after: u64)
+    -> Stored<'_, Option<StoredStream>>;
 
-    /// Lets a stream of `session` go. Ordered after what was [changed](EventLog::changed) before.
+    /// Deletes a stream of `session`, after earlier [changes](EventLog::changed).
     fn forget(&self, session: SessionId, number: u64);
 
-    /// Ends the streams of processes that have died, and lets go those that were first seen to
-    /// have ended `retention` before `now`. The caller looks after the streams it writes to itself.
+    /// Ends the streams of processes that have died, and deletes those whose end it first saw at least
+    /// `retention` before `now`. The caller itself deletes the streams that it writes.
     fn tidy(&self, now: Timestamp, retention: Duration) -> Stored<'_, ()>;
 }
 
-/// What is kept of a stream.
+/// A stream in an event log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeptStream {
-    /// Its events, oldest first.
+pub struct StoredStream {
+    /// The events, oldest first.
     pub events: Vec<Event>,
-    /// The newest event that a reader was given.
+    /// The number of the newest event that a reader has received.
     pub given: u64,
-    /// Whether nothing more will be said on it.
+    /// Whether the stream is complete.
     pub ended: bool,
 }
 
-impl KeptStream {
-    /// What answers a request whose process died before it was answered.
+impl StoredStream {
+    /// Returns the response to a request whose process died before it responded.
     pub fn lost(request: &RequestId) -> Bytes {
         frame::error(Some(request), &RpcError::restarted(), true)
     }

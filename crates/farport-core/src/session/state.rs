@@ -1,4 +1,4 @@
-//! What a handler remembers of its session.
+//! The state that a handler stores in its session.
 
 use std::{
     fmt,
@@ -10,43 +10,63 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{SessionRecord, SessionStore, StoreError};
 
-/// What a handler remembers of its session, as JSON. It lasts as long as the session does, whatever
-/// becomes of the process in between, and goes with it.
+/// The state that a handler stores in its session, as JSON. It lasts as long as the session, also
+/// across restarts of the process if the session store is persistent.
 ///
-/// Where there is no session (one request of 2026-07-28, a client on standard input and output) it
-/// lasts as long as the handler.
+/// Without a session (a request of 2026-07-28, or a client on stdio), it lasts as long as the handler.
 ///
-/// All handles of one session are of the same state: a handler has one type for all it remembers.
+/// All `SessionState`s of one session share one state, so a handler uses one type for all of it.
+///
+/// ```
+/// use farport_core::{SessionState, StateError};
+///
+/// async fn count(calls: &SessionState<u32>) -> Result<u32, StateError> {
+///     calls
+///         .update(|calls| {
+///             *calls += 1;
+///             *calls
+///         })
+///         .await
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), StateError> {
+/// # let context = farport_core::InstanceContext::default();
+/// # let calls = context.state();
+/// # count(&calls).await?;
+/// assert_eq!(count(&calls).await?, 2);
+/// # Ok(())
+/// # }
+/// ```
 pub struct SessionState<T> {
-    kept: Kept,
+    storage: StateStorage,
     of: PhantomData<fn() -> T>,
 }
 
-/// Where a session's state is.
+/// The place that stores a state.
 #[derive(Clone)]
-pub(crate) enum Kept {
-    /// In its record, which is kept in a store.
+pub(crate) enum StateStorage {
+    /// The session's record, in a store.
     Session(Arc<SessionRecord>, Arc<dyn SessionStore>),
-    /// Nowhere else.
-    Here(Arc<StateText>),
+    /// The memory of this handler.
+    Memory(Arc<StateText>),
 }
 
-impl Default for Kept {
+impl Default for StateStorage {
     fn default() -> Self {
-        Self::Here(Arc::default())
+        Self::Memory(Arc::default())
     }
 }
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for StateStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Session(..) => "Session",
-            Self::Here(_) => "Here",
+            Self::Memory(_) => "Memory",
         })
     }
 }
 
-/// A state as it is written; `None` until it is set.
+/// A serialized state; `None` until it is set.
 #[derive(Debug, Default)]
 pub(crate) struct StateText(Mutex<Option<Box<str>>>);
 
@@ -64,45 +84,57 @@ impl StateText {
     }
 }
 
-/// Why a state cannot be read or kept.
+/// The reason why a state cannot be read or stored.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), farport_core::StateError> {
+/// use farport_core::{InstanceContext, StateError};
+///
+/// let context = InstanceContext::default();
+/// context.state().set(&"a text".to_owned()).await?;
+/// assert!(matches!(context.state::<u32>().get(), Err(StateError::Json(_))));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
-    /// What is kept was written by another type, or this one does not become JSON.
-    #[error("the session's state is not what the server expects: {0}")]
+    /// The stored state does not parse as this type, or this one cannot be serialized.
+    #[error("the session's state does not match the handler's type")]
     Json(#[from] serde_json::Error),
-    /// It is larger than [`SessionRecord::MAX_STATE`].
+    /// The state is larger than [`SessionRecord::MAX_STATE`].
     #[error(
-        "the session's state would be larger than {} bytes",
+        "the session's state is larger than {} bytes",
         SessionRecord::MAX_STATE
     )]
     TooLarge,
-    /// It counts in this process, and could not be written down.
+    /// The state changed in this process, but the store failed to write it.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl<T> SessionState<T> {
-    pub(crate) fn new(kept: Kept) -> Self {
+    pub(crate) fn new(storage: StateStorage) -> Self {
         Self {
-            kept,
+            storage,
             of: PhantomData,
         }
     }
 
     fn text(&self) -> &StateText {
-        match &self.kept {
-            Kept::Session(record, _) => record.state_text(),
-            Kept::Here(text) => text,
+        match &self.storage {
+            StateStorage::Session(record, _) => record.state_text(),
+            StateStorage::Memory(text) => text,
         }
     }
 }
 
 impl<T: Serialize + DeserializeOwned + Default> SessionState<T> {
-    /// The state; the default of its type, until it is set.
+    /// Returns the state, or the default of its type if it is not set.
     ///
     /// # Errors
-    /// [`StateError::Json`].
+    /// [`StateError::Json`] if the stored state does not parse as `T`.
     pub fn get(&self) -> Result<T, StateError> {
         match self.text().get() {
             Some(text) => Ok(serde_json::from_str(&text)?),
@@ -110,21 +142,21 @@ impl<T: Serialize + DeserializeOwned + Default> SessionState<T> {
         }
     }
 
-    /// Sets the state. Ready once it is kept.
+    /// Sets the state, and waits until the store has it.
     ///
     /// # Errors
-    /// [`StateError::TooLarge`], [`StateError::Json`], and [`StateError::Store`].
+    /// [`StateError::TooLarge`], [`StateError::Json`] or [`StateError::Store`].
     pub async fn set(&self, state: &T) -> Result<(), StateError> {
-        let text = written(state)?;
+        let text = serialized(state)?;
         self.text().set(Some(text));
-        self.keep().await
+        self.store().await
     }
 
-    /// Changes the state, with nobody else of this session in between. Ready once it is kept.
+    /// Changes the state atomically within this process, and waits until the store has it.
     ///
     /// # Errors
-    /// As for [`SessionState::get`] and [`SessionState::set`]; then nothing has changed, but for
-    /// [`StateError::Store`].
+    /// The errors of [`SessionState::get`] and [`SessionState::set`]. The state is unchanged, except
+    /// after [`StateError::Store`].
     pub async fn update<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R, StateError> {
         let answer = {
             let mut text = self.text().lock();
@@ -133,22 +165,22 @@ impl<T: Serialize + DeserializeOwned + Default> SessionState<T> {
                 None => T::default(),
             };
             let answer = change(&mut state);
-            *text = Some(written(&state)?);
+            *text = Some(serialized(&state)?);
             answer
         };
-        self.keep().await?;
+        self.store().await?;
         Ok(answer)
     }
 
-    async fn keep(&self) -> Result<(), StateError> {
-        if let Kept::Session(record, store) = &self.kept {
+    async fn store(&self) -> Result<(), StateError> {
+        if let StateStorage::Session(record, store) = &self.storage {
             store.update(record.clone()).await?;
         }
         Ok(())
     }
 }
 
-fn written(state: &impl Serialize) -> Result<Box<str>, StateError> {
+fn serialized(state: &impl Serialize) -> Result<Box<str>, StateError> {
     let text = serde_json::to_string(state)?;
     if text.len() > SessionRecord::MAX_STATE {
         return Err(StateError::TooLarge);
@@ -158,7 +190,7 @@ fn written(state: &impl Serialize) -> Result<Box<str>, StateError> {
 
 impl<T> Clone for SessionState<T> {
     fn clone(&self) -> Self {
-        Self::new(self.kept.clone())
+        Self::new(self.storage.clone())
     }
 }
 

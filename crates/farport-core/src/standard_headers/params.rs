@@ -1,7 +1,13 @@
-//! `Mcp-Param-*`: arguments that a tool's schema asks to see in a header.
+//! `Mcp-Param-*` headers: the arguments that a tool's schema requires in a header.
+
+mod number;
+
+use std::collections::HashMap;
 
 use http::{HeaderMap, HeaderName};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
+
+use number::Number;
 
 use super::{PARAM_PREFIX, decode, single};
 use crate::{RawJson, RpcError};
@@ -14,9 +20,9 @@ pub struct ParamHeader {
 }
 
 impl ParamHeader {
-    /// The annotations of an input schema: those on strings, integers and booleans that are
-    /// reached from the root through `properties` alone. Others are no annotations
-    /// (2026-07-28, "Schema Extension").
+    /// Finds the header annotations of an input schema. Only strings, integers and booleans that
+    /// are reachable from the root through `properties` can have one (2026-07-28, "Schema
+    /// Extension"); others are ignored.
     pub fn of_schema(schema: &Value) -> Vec<Self> {
         let mut found = Vec::new();
         collect(schema, &mut Vec::new(), &mut found);
@@ -54,18 +60,14 @@ pub(super) fn check(
     if params.is_empty() {
         return Ok(());
     }
-    let arguments: Value = match arguments {
-        Some(raw) => raw
-            .parse()
-            .map_err(|_| RpcError::invalid_params("arguments do not parse"))?,
-        None => Value::Null,
+    let arguments = match arguments {
+        Some(raw) => members(raw.read::<&RawValue>().map_err(|_| invalid_arguments())?)?,
+        None => None,
     };
     for ParamHeader { header, path } in params {
-        let value = path
-            .iter()
-            .try_fold(&arguments, |value, key| value.get(&**key));
+        let value = find(arguments.as_ref(), path)?;
         let sent = single(headers, header)?;
-        match (sent, value.filter(|value| !value.is_null())) {
+        match (sent, value.filter(|value| value.get() != "null")) {
             (None, None) => {}
             (None, Some(_)) => {
                 return Err(RpcError::header_mismatch(format_args!(
@@ -74,7 +76,7 @@ pub(super) fn check(
             }
             (Some(_), None) => {
                 return Err(RpcError::header_mismatch(format_args!(
-                    "{header} stands for an argument that was not sent"
+                    "{header} has no argument in the body"
                 )));
             }
             (Some(sent), Some(value)) => {
@@ -83,7 +85,7 @@ pub(super) fn check(
                 })?;
                 if !same(&sent, value) {
                     return Err(RpcError::header_mismatch(format_args!(
-                        "{header} is not the body's value"
+                        "{header} differs from the argument in the body"
                     )));
                 }
             }
@@ -92,14 +94,47 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Numbers are compared as numbers: `42.0` is `42`.
-fn same(sent: &str, value: &Value) -> bool {
-    match value {
-        Value::String(text) => text == sent,
-        Value::Bool(flag) => sent == if *flag { "true" } else { "false" },
-        Value::Number(number) => {
-            number.to_string() == sent
-                || matches!((sent.parse::<f64>(), number.as_f64()), (Ok(sent), Some(number)) if sent == number)
+/// The members of a JSON object, as raw text.
+type Members<'a> = HashMap<String, &'a RawValue>;
+
+fn members(raw: &RawValue) -> Result<Option<Members<'_>>, RpcError> {
+    if !raw.get().starts_with('{') {
+        return Ok(None);
+    }
+    let members = serde_json::from_str(raw.get());
+    members.map(Some).map_err(|_| invalid_arguments())
+}
+
+fn find<'a>(
+    arguments: Option<&Members<'a>>,
+    path: &[Box<str>],
+) -> Result<Option<&'a RawValue>, RpcError> {
+    let (Some(arguments), Some((first, rest))) = (arguments, path.split_first()) else {
+        return Ok(None);
+    };
+    let mut value = arguments.get(&**first).copied();
+    for key in rest {
+        let Some(outer) = value else { break };
+        value = members(outer)?.and_then(|inner| inner.get(&**key).copied());
+    }
+    Ok(value)
+}
+
+fn invalid_arguments() -> RpcError {
+    RpcError::invalid_params("arguments is malformed")
+}
+
+/// Compares a header with an argument. Numbers are compared exactly, by value: `42.0` and `4.2e1`
+/// equal `42`, and `9007199254740993` differs from `9007199254740992`, although both are the same
+/// double.
+fn same(sent: &str, value: &RawValue) -> bool {
+    let written = value.get();
+    match written.as_bytes().first() {
+        Some(b'"') => serde_json::from_str::<String>(written).is_ok_and(|text| text == sent),
+        Some(b't' | b'f') => written == sent,
+        Some(b'-' | b'0'..=b'9') => {
+            let sent = Number::read(sent);
+            sent.is_some() && sent == Number::read(written)
         }
         _ => false,
     }

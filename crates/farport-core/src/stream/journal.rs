@@ -1,4 +1,4 @@
-//! How a stream and the log that keeps it agree on what is kept.
+//! The protocol between a stream and the event log that stores it.
 
 use std::{
     fmt,
@@ -11,48 +11,48 @@ use serde::Deserialize;
 use super::{Event, EventStream, State};
 use crate::{EventLog, RequestId, SessionId};
 
-/// What a log does not have of a stream yet.
+/// The events and the state of a stream that its log has not stored.
 #[derive(Clone, Debug)]
-pub struct Unkept {
-    /// The session it belongs to.
+pub struct UnstoredEvents {
+    /// The session of the stream.
     pub session: SessionId,
-    /// Its number in the session.
+    /// The stream's number in the session.
     pub number: u64,
     /// Events to add, oldest first.
     pub events: Vec<Event>,
-    /// Events that the log may let go.
+    /// Events that the log may delete.
     pub dropped: Vec<u64>,
-    /// The requests that it still owes answers.
+    /// The requests without a response.
     pub owed: Vec<RequestId>,
-    /// The newest event that a reader was given.
+    /// The newest event that a reader has received.
     pub given: u64,
-    /// Whether nothing more will be said on it.
+    /// Whether the stream is complete.
     pub ended: bool,
-    /// Whether it is there for as long as its session is, and owes nobody an answer.
+    /// Whether the stream lasts as long as its session, and has no requests to respond to.
     pub endless: bool,
     /// The newest event of the stream.
     last: u64,
 }
 
-/// What a stream knows of the log that keeps it.
+/// The state that a stream holds for its log.
 pub(super) struct Journal {
     log: Arc<dyn EventLog>,
     stream: Weak<EventStream>,
     session: SessionId,
     number: u64,
-    /// The requests that are not answered yet.
+    /// The requests without a response.
     owed: Vec<RequestId>,
-    /// Whether the log wants to know how far readers are: there is no end to tell it from.
+    /// Whether the log needs the readers' progress, because the stream has no end.
     follows_readers: bool,
-    /// The newest event that the log has been handed.
-    handed: u64,
-    /// The newest event that the log has.
-    pub(super) kept: u64,
-    /// Whether the log knows of the stream, so that a client may hear of it.
+    /// The newest event that the log has taken.
+    taken: u64,
+    /// The newest event that the log has stored.
+    pub(super) stored: u64,
+    /// Whether the log has recorded the stream, so that a client may learn its id.
     pub(super) known: bool,
-    /// Whether the log has been told that there are news, and has not asked for them yet.
-    told: bool,
-    /// Events that the log has been handed, and need not keep any longer.
+    /// Whether the log has a notice, and has not taken the events yet.
+    notified: bool,
+    /// Events that the log has taken and may delete.
     dropped: Vec<u64>,
 }
 
@@ -60,60 +60,60 @@ impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal")
             .field("number", &self.number)
-            .field("kept", &self.kept)
+            .field("stored", &self.stored)
             .finish_non_exhaustive()
     }
 }
 
-/// A log to be told of a stream's news, once the stream is not locked any more.
-pub(super) type News = (Arc<dyn EventLog>, Arc<EventStream>);
+/// A log to notify, and the stream that changed. To be sent after the stream's lock is released.
+pub(super) type Notice = (Arc<dyn EventLog>, Arc<EventStream>);
 
 impl Journal {
-    /// Notes that there are news. Whom to tell, when nobody has been told yet.
-    pub(super) fn note(&mut self) -> Option<News> {
-        if std::mem::replace(&mut self.told, true) {
+    /// Records a change. Returns a notice for the log unless it already has one.
+    pub(super) fn note(&mut self) -> Option<Notice> {
+        if std::mem::replace(&mut self.notified, true) {
             return None;
         }
         Some((self.log.clone(), self.stream.upgrade()?))
     }
 
-    /// Notes that an answer was appended.
-    pub(super) fn answered(&mut self, answer: &Bytes) {
-        answered(&mut self.owed, answer);
+    /// Records that a response was appended.
+    pub(super) fn answered(&mut self, response: &Bytes) {
+        answered(&mut self.owed, response);
     }
 
-    /// Notes that an event is not in the stream any more.
+    /// Records that the stream dropped an event.
     pub(super) fn drop_event(&mut self, seq: u64) {
-        if seq <= self.handed {
+        if seq <= self.taken {
             self.dropped.push(seq);
         }
     }
 
-    /// Notes that a reader has seen everything.
-    pub(super) fn all_given(&mut self) -> Option<News> {
+    /// Records that a reader has received all events.
+    pub(super) fn all_given(&mut self) -> Option<Notice> {
         self.follows_readers.then(|| self.note())?
     }
 }
 
-/// Takes the request that `answer` answers off those that are owed one.
-fn answered(owed: &mut Vec<RequestId>, answer: &Bytes) {
+/// Removes the request of `response` from the requests without a response.
+fn answered(owed: &mut Vec<RequestId>, response: &Bytes) {
     #[derive(Deserialize)]
-    struct Answer {
+    struct Response {
         id: RequestId,
     }
     if owed.len() <= 1 {
         owed.clear();
-    } else if let Ok(Answer { id }) = serde_json::from_slice(answer) {
+    } else if let Ok(Response { id }) = serde_json::from_slice(response) {
         owed.retain(|request| *request != id);
     }
 }
 
 impl EventStream {
-    /// Has `log` keep the stream from now on, as number `number` of `session`. Until it is ended,
-    /// the stream owes answers to the requests `owed`; answers that are there already count.
+    /// Makes `log` store the stream from now on, as stream `number` of `session`. `owed` are the
+    /// requests that the stream responds to. Responses that it already has count.
     ///
-    /// A stream that owes nothing and has said nothing is not in need of being kept yet.
-    pub fn keep_in(
+    /// A stream without pending requests and events is stored only once it has an event.
+    pub fn store_in(
         self: &Arc<Self>,
         log: Arc<dyn EventLog>,
         session: SessionId,
@@ -129,7 +129,7 @@ impl EventStream {
             answered(&mut owed, &event.data);
         }
         let owes = !owed.is_empty();
-        let kept = state.from_log;
+        let stored = state.from_log;
         let mut journal = Journal {
             log,
             stream: Arc::downgrade(self),
@@ -137,13 +137,13 @@ impl EventStream {
             number,
             owed,
             follows_readers,
-            handed: kept,
-            kept,
+            taken: stored,
+            stored,
             known: !owes,
-            told: false,
+            notified: false,
             dropped: Vec::new(),
         };
-        let news = if owes || state.last > kept {
+        let notice = if owes || state.last > stored {
             journal.known = false;
             journal.note()
         } else {
@@ -151,21 +151,20 @@ impl EventStream {
         };
         state.journal = Some(Box::new(journal));
         drop(state);
-        tell(news);
+        send(notice);
     }
 
-    /// Has no log keep the stream any longer. It goes on for its reader.
-    pub fn let_go(&self) {
+    /// Disconnects the stream from its log. The stream continues for its reader.
+    pub fn stop_storing(&self) {
         let mut state = self.lock();
         state.journal = None;
         super::wake(state);
     }
 
-    /// What the log does not have yet. `None` when no log keeps the stream.
+    /// Takes the events that the log has not stored. Returns `None` if no log stores the stream.
     ///
-    /// Whoever asks has to say when the log has it, or that it cannot have it, with
-    /// [`EventStream::kept`].
-    pub fn unkept(&self) -> Option<Unkept> {
+    /// The log must call [`EventStream::mark_stored`] when it has stored them, or cannot store them.
+    pub fn take_unstored(&self) -> Option<UnstoredEvents> {
         let mut state = self.lock();
         let State {
             journal,
@@ -176,11 +175,11 @@ impl EventStream {
             ..
         } = &mut *state;
         let journal = journal.as_mut()?;
-        journal.told = false;
-        let events = log.iter().filter(|event| event.seq > journal.handed);
+        journal.notified = false;
+        let events = log.iter().filter(|event| event.seq > journal.taken);
         let events = events.cloned().collect();
-        journal.handed = *last;
-        Some(Unkept {
+        journal.taken = *last;
+        Some(UnstoredEvents {
             session: journal.session,
             number: journal.number,
             events,
@@ -197,20 +196,20 @@ impl EventStream {
         })
     }
 
-    /// The log has what it was handed, or will never have it. From now on readers are shown it.
-    pub fn kept(&self, unkept: &Unkept) {
+    /// Records that the log has stored `events`, or never will. Readers receive them from now on.
+    pub fn mark_stored(&self, events: &UnstoredEvents) {
         let mut state = self.lock();
         if let Some(journal) = &mut state.journal {
-            journal.kept = journal.kept.max(unkept.last);
+            journal.stored = journal.stored.max(events.last);
             journal.known = true;
         }
         super::wake(state);
     }
 }
 
-/// Tells a log of a stream's news. The stream must not be locked: the log may ask for them at once.
-pub(super) fn tell(news: Option<News>) {
-    if let Some((log, stream)) = news {
+/// Sends a notice. The stream must not be locked, because the log may take the events at once.
+pub(super) fn send(notice: Option<Notice>) {
+    if let Some((log, stream)) = notice {
         log.changed(stream);
     }
 }

@@ -1,12 +1,14 @@
-//! The tests of this crate's public parts.
+//! Tests of the public API.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, reason = "test helpers may panic")]
 
-mod kept_streams;
+mod event_budget;
+mod policy;
+mod stored_streams;
 mod streams;
 
 mod session_stores {
-    //! The store in memory does what every store does.
+    //! The store in memory passes the suite for all stores.
 
     use farport_core::MemorySessions;
 

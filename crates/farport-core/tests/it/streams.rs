@@ -1,4 +1,4 @@
-//! Event streams between threads.
+//! Event streams across threads.
 
 use std::{future::poll_fn, sync::Arc, thread, time::Duration};
 
@@ -15,9 +15,9 @@ fn stream() -> Arc<EventStream> {
     }))
 }
 
-/// Reads to the end, waiting for whatever is not there yet, and comes back each time it is sent
-/// away. `None` for a place means to ask for what nobody was given.
-fn read(stream: &EventStream, places: bool) -> Vec<u64> {
+/// Reads to the end, and attaches a new reader each time the stream detaches one: after the last event
+/// if `with_position`, or else for undelivered events.
+fn read(stream: &EventStream, with_position: bool) -> Vec<u64> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -25,10 +25,10 @@ fn read(stream: &EventStream, places: bool) -> Vec<u64> {
     runtime.block_on(async {
         let (mut seen, mut last) = (Vec::new(), 0);
         loop {
-            let mut reader = stream.attach(places.then_some(last));
+            let mut reader = stream.attach(with_position.then_some(last));
             loop {
                 let next = poll_fn(|cx| stream.poll_next(&mut reader, cx));
-                // A wake-up that is lost would leave it waiting for ever.
+                // Without the timeout, a lost wake-up would block the test forever.
                 match timeout(Duration::from_secs(20), next).await.unwrap() {
                     Some(event) => {
                         last = event.seq;
@@ -43,8 +43,8 @@ fn read(stream: &EventStream, places: bool) -> Vec<u64> {
 }
 
 #[test]
-fn a_reader_that_is_sent_away_and_comes_back_misses_nothing() {
-    for places in [true, false] {
+fn a_detached_reader_that_attaches_again_misses_nothing() {
+    for with_position in [true, false] {
         let stream = stream();
         let (written, detached) = (stream.clone(), stream.clone());
         let writer = thread::spawn(move || {
@@ -62,15 +62,15 @@ fn a_reader_that_is_sent_away_and_comes_back_misses_nothing() {
                 thread::yield_now();
             }
         });
-        let seen = read(&stream, places);
+        let seen = read(&stream, with_position);
         writer.join().unwrap();
         detacher.join().unwrap();
-        assert_eq!(seen, (1..=EVENTS).collect::<Vec<_>>(), "{places}");
+        assert_eq!(seen, (1..=EVENTS).collect::<Vec<_>>(), "{with_position}");
     }
 }
 
 #[test]
-fn of_many_readers_each_event_goes_to_one() {
+fn each_event_goes_to_one_of_many_readers() {
     let stream = stream();
     let readers: Vec<_> = (0..4)
         .map(|_| {
@@ -79,7 +79,7 @@ fn of_many_readers_each_event_goes_to_one() {
                 let runtime = runtime::Builder::new_current_thread().build().unwrap();
                 runtime.block_on(async {
                     let mut seen = Vec::new();
-                    // Whoever is sent away by another takes its place again.
+                    // A replaced reader attaches again.
                     while !stream.is_finished() {
                         let mut reader = stream.attach(None);
                         while let Some(event) =
@@ -104,5 +104,5 @@ fn of_many_readers_each_event_goes_to_one() {
     seen.sort_unstable();
     let count = seen.len();
     seen.dedup();
-    assert_eq!(seen.len(), count, "none twice");
+    assert_eq!(seen.len(), count, "no event is delivered twice");
 }

@@ -1,28 +1,29 @@
-//! The OAuth endpoints, from request to response.
+//! The routes of the OAuth endpoints and their pages.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use farport_core::Runtime;
 use farport_oauth::{
-    Answer, AuthorizationServer, Cookies, ErrorCode, Next, OAuthError, Site, TokenRequest, Visit,
+    AuthorizationServer, Cookies, ErrorCode, Next, OAuthError, PageRequest, PageResponse, Site,
+    TokenRequest,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use serde::Serialize;
 
-use super::{Address, Auth, pages, well_known};
-use crate::{
-    Body, body, cors,
-    refusal::Refusal,
-    respond,
-    service::{Inner, text_header},
+use super::{
+    Address, Auth,
+    pages::{self, Pages},
+    unix_time, well_known,
 };
+use crate::{Body, Limits, body, cors, negotiate::text_header, refusal::Refusal, respond};
 
-/// The largest body of an OAuth request, in bytes.
-const MOST_BYTES: usize = 64 * 1024;
+/// The maximum size of an OAuth request's body, in bytes.
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// An endpoint.
+/// An OAuth endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Endpoint {
     Document,
@@ -65,7 +66,7 @@ impl Endpoint {
         }
     }
 
-    fn takes(self, method: &Method) -> bool {
+    fn accepts(self, method: &Method) -> bool {
         let method = match *method {
             Method::HEAD => "GET",
             ref method => method.as_str(),
@@ -74,26 +75,29 @@ impl Endpoint {
     }
 }
 
-impl Inner {
-    /// Answers a request to an OAuth endpoint; `None` when there is none at its path.
-    pub(crate) async fn oauth<B>(
-        &self,
-        parts: &Parts,
-        body: B,
-        address: Address,
-    ) -> Option<Result<Response<Body>, Refusal>>
-    where
-        B: http_body::Body<Data = Bytes>,
-    {
-        let auth = self.auth.as_ref()?;
-        let endpoint = Endpoint::at(parts.uri.path())?;
-        Some(self.endpoint(auth, endpoint, parts, body, address).await)
+/// The routes of the OAuth endpoints, their pages, and the metadata documents.
+pub(crate) struct OAuthRoutes {
+    auth: Arc<Auth>,
+    runtime: Arc<dyn Runtime>,
+    limits: Limits,
+}
+
+impl OAuthRoutes {
+    pub(crate) fn new(auth: Arc<Auth>, runtime: Arc<dyn Runtime>, limits: Limits) -> Self {
+        let body_bytes = limits.body_bytes.min(MAX_BODY_BYTES);
+        Self {
+            auth,
+            runtime,
+            limits: Limits {
+                body_bytes,
+                ..limits
+            },
+        }
     }
 
-    async fn endpoint<B>(
+    /// Handles a request to an OAuth endpoint.
+    pub(crate) async fn handle<B>(
         &self,
-        auth: &Auth,
-        endpoint: Endpoint,
         parts: &Parts,
         body: B,
         address: Address,
@@ -101,11 +105,13 @@ impl Inner {
     where
         B: http_body::Body<Data = Bytes>,
     {
+        let auth = &*self.auth;
+        let endpoint = Endpoint::at(parts.uri.path()).ok_or(Refusal::NoRoute)?;
         let site = auth.site(parts).ok_or(Refusal::Internal)?;
         if endpoint != Endpoint::Document && auth.own().is_none() {
             return Err(Refusal::NoRoute);
         }
-        if !endpoint.takes(&parts.method) {
+        if !endpoint.accepts(&parts.method) {
             return Err(Refusal::Method(endpoint.methods()));
         }
         if parts.method == Method::OPTIONS {
@@ -118,7 +124,7 @@ impl Inner {
             (_, Some(server)) => server,
             (_, None) => return Err(Refusal::NoRoute),
         };
-        let request = Asked {
+        let request = EndpointRequest {
             server,
             site,
             parts,
@@ -128,54 +134,63 @@ impl Inner {
             Endpoint::Authorize | Endpoint::Callback => {
                 let query = parts.uri.query().unwrap_or_default();
                 let answer = self.visit(&request, endpoint, query.as_bytes()).await;
-                // Who came by a link can go on by a redirect.
-                Ok(page(auth, answer, true))
+                // A browser that followed a link may be redirected.
+                Ok(page(auth, site, answer, true))
             }
             Endpoint::SignIn | Endpoint::Decide => {
                 if media_type(&parts.headers).as_deref() != Some(FORM) {
                     let text = "Content-Type must be application/x-www-form-urlencoded";
                     return Err(Refusal::MediaType(text));
                 }
-                let form = self.form(body).await?;
+                let form = self.form(&parts.headers, body).await?;
                 let answer = self.visit(&request, endpoint, &form).await;
-                Ok(page(auth, answer, false))
+                Ok(page(auth, site, answer, false))
             }
             _ => {
-                let body = self.form(body).await?;
+                let body = self.form(&parts.headers, body).await?;
                 Ok(self.called(&request, endpoint, &body).await)
             }
         }
     }
 
-    async fn form<B>(&self, body: B) -> Result<Bytes, Refusal>
+    async fn form<B>(&self, headers: &HeaderMap, body: B) -> Result<Bytes, Refusal>
     where
         B: http_body::Body<Data = Bytes>,
     {
-        let mut limits = self.config.limits;
-        limits.body_bytes = limits.body_bytes.min(MOST_BYTES);
-        body::read(body, &limits, &*self.runtime).await
+        body::read(body, headers, &self.limits, &*self.runtime).await
     }
 
-    /// Serves a browser.
-    async fn visit(&self, asked: &Asked<'_>, endpoint: Endpoint, parameters: &[u8]) -> Answer {
-        let visit = Visit {
-            site: asked.site,
+    /// Handles a browser's request.
+    async fn visit(
+        &self,
+        request: &EndpointRequest<'_>,
+        endpoint: Endpoint,
+        parameters: &[u8],
+    ) -> PageResponse {
+        let visit = PageRequest {
+            site: request.site,
             parameters,
-            cookies: &cookies(&asked.parts.headers),
-            address: asked.address,
-            now: self.unix_time(),
+            cookies: &cookies(&request.parts.headers),
+            address: request.address,
+            now: unix_time(&*self.runtime),
         };
+        let interaction = request.server.interaction();
         match endpoint {
-            Endpoint::SignIn => asked.server.sign_in(visit).await,
-            Endpoint::Decide => asked.server.decide(visit).await,
-            Endpoint::Callback => asked.server.callback(visit).await,
-            _ => asked.server.authorize(visit).await,
+            Endpoint::SignIn => interaction.sign_in(visit).await,
+            Endpoint::Decide => interaction.decide(visit).await,
+            Endpoint::Callback => interaction.callback(visit).await,
+            _ => interaction.authorize(visit).await,
         }
     }
 
-    /// Serves a client.
-    async fn called(&self, asked: &Asked<'_>, endpoint: Endpoint, body: &[u8]) -> Response<Body> {
-        let headers = &asked.parts.headers;
+    /// Handles a client's request.
+    async fn called(
+        &self,
+        called: &EndpointRequest<'_>,
+        endpoint: Endpoint,
+        body: &[u8],
+    ) -> Response<Body> {
+        let headers = &called.parts.headers;
         let kind = match endpoint {
             Endpoint::Register => "application/json",
             _ => FORM,
@@ -185,74 +200,80 @@ impl Inner {
             return failed(&OAuthError::new(ErrorCode::InvalidRequest, text), false);
         }
         if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
-            let text = "There is one Authorization header";
+            let text = "the Authorization header is repeated";
             return failed(&OAuthError::new(ErrorCode::InvalidRequest, text), false);
         }
         let authorization = text_header(headers, &header::AUTHORIZATION);
         let request = TokenRequest {
             authorization,
             body,
-            address: asked.address,
+            address: called.address,
         };
-        let (server, site, now) = (asked.server, asked.site, self.unix_time());
+        let (server, site, now) = (called.server, called.site, unix_time(&*self.runtime));
+        let tokens = server.token_endpoint();
         let outcome = match endpoint {
-            Endpoint::Token => server
+            Endpoint::Token => tokens
                 .token(site, request, now)
                 .await
                 .map(|answer| answered(StatusCode::OK, &answer)),
             Endpoint::Register => server
-                .register(body, asked.address, now)
+                .registration()
+                .register(body, called.address, now)
                 .await
                 .map(|answer| answered(StatusCode::CREATED, &answer)),
-            Endpoint::Introspect => server
+            Endpoint::Introspect => tokens
                 .introspect(site, request, now)
                 .await
                 .map(|answer| answered(StatusCode::OK, &answer)),
-            _ => server
+            _ => tokens
                 .revoke(site, request, now)
                 .await
-                .map(|()| unkept(respond::empty(StatusCode::OK))),
+                .map(|()| uncached(respond::empty(StatusCode::OK))),
         };
+        if let Some(work) = server.upstream_revocations().work(now) {
+            self.runtime.spawn(work);
+        }
         outcome.unwrap_or_else(|error| failed(&error, authorization.is_some()))
     }
 }
 
-struct Asked<'a> {
+/// A request to an endpoint of the authorization server.
+struct EndpointRequest<'a> {
     server: &'a Arc<AuthorizationServer>,
     site: &'a Site,
     parts: &'a Parts,
     address: Address,
 }
 
-/// What a browser is shown, or where it is sent.
-fn page(auth: &Auth, answer: Answer, redirects: bool) -> Response<Body> {
-    let theme = &auth.theme;
+/// Returns the page for a browser, or a redirect.
+fn page(auth: &Auth, site: &Site, answer: PageResponse, redirects: bool) -> Response<Body> {
+    let pages = Pages::new(&auth.theme, site);
     let on_the_web = |url: &str| url.starts_with("https:") || url.starts_with("http:");
     let mut response = match &answer.next {
-        Next::SignIn(asked) => pages::sign_in(theme, asked),
-        Next::Consent(asked) => pages::consent(theme, asked),
+        Next::SignIn(asked) => pages.sign_in(asked),
+        Next::Consent(asked) => pages.consent(asked),
         Next::Provider { url, .. } | Next::Client { url, .. } if redirects && on_the_web(url) => {
             redirect(url)
         }
-        Next::Provider { name, url } => pages::to_provider(theme, name, url),
-        Next::Client { name, url, granted } => {
-            pages::to_client(theme, name.as_deref(), url, *granted)
-        }
-        Next::Stopped(stopped) => pages::stopped(theme, stopped),
-        Next::Refused(refused) => pages::refused(theme, refused),
+        Next::Provider { name, url } => pages.to_provider(name, url),
+        Next::Client {
+            name, url, error, ..
+        } => pages.to_client(name.as_deref(), url, error.as_ref()),
+        Next::ErrorLink(stopped) => pages.stopped(stopped),
+        Next::ErrorPage(refused) => pages.refused(refused),
     };
     pages::set_cookies(&mut response, &answer.cookies);
     response
 }
 
 fn redirect(url: &str) -> Response<Body> {
-    let mut response = unkept(respond::empty(StatusCode::FOUND));
+    let mut response = uncached(respond::empty(StatusCode::FOUND));
     match HeaderValue::from_str(url) {
         Ok(mut url) => {
             url.set_sensitive(true);
             response.headers_mut().insert(header::LOCATION, url);
         }
-        // URLs are ASCII without control characters.
+        // Cannot happen: URLs are ASCII without control characters.
         Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
     }
     let policy = HeaderValue::from_static("no-referrer");
@@ -264,22 +285,22 @@ fn redirect(url: &str) -> Response<Body> {
 
 fn answered(status: StatusCode, answer: &impl Serialize) -> Response<Body> {
     match serde_json::to_vec(answer) {
-        Ok(json) => unkept(respond::json(status, Bytes::from(json))),
+        Ok(json) => uncached(respond::json(status, Bytes::from(json))),
         Err(error) => {
-            tracing::error!(%error, "an answer does not serialise");
-            unkept(respond::empty(StatusCode::INTERNAL_SERVER_ERROR))
+            tracing::error!(%error, "cannot serialize a response");
+            uncached(respond::empty(StatusCode::INTERNAL_SERVER_ERROR))
         }
     }
 }
 
-/// An error document (RFC 6749, section 5.2).
+/// Returns an error document (RFC 6749, section 5.2).
 fn failed(error: &OAuthError, used_header: bool) -> Response<Body> {
     #[derive(Serialize)]
     struct Document<'a> {
         error: &'a str,
         error_description: &'a str,
     }
-    tracing::debug!(error = error.code.as_str(), "an OAuth request is refused");
+    tracing::debug!(error = error.code.as_str(), "refused an OAuth request");
     let document = Document {
         error: error.code.as_str(),
         error_description: &error.description,
@@ -296,8 +317,8 @@ fn failed(error: &OAuthError, used_header: bool) -> Response<Body> {
     response
 }
 
-/// Tokens are for their client alone, not for what stands between.
-fn unkept(mut response: Response<Body>) -> Response<Body> {
+/// Forbids caches to store a response, because it may contain tokens (RFC 6749, section 5.1).
+fn uncached(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     let no_store = HeaderValue::from_static("no-store");
     headers.insert(header::CACHE_CONTROL, no_store);
@@ -315,7 +336,7 @@ fn cookies(headers: &HeaderMap) -> Cookies {
         .collect()
 }
 
-/// The type of the body, without its parameters, in lower case.
+/// Returns the media type of the body, without its parameters, in lower case.
 fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = text_header(headers, &header::CONTENT_TYPE)?;
     let essence = value.split(';').next().unwrap_or(value);

@@ -1,26 +1,26 @@
-//! The provider's token, for a tool.
+//! The provider's access token, for tools.
 
 use std::sync::Arc;
 
 use farport_core::{BoxFuture, Runtime, UpstreamToken, UpstreamTokenError};
-use farport_oauth::{AuthorizationServer, UnixTime, UpstreamError, UpstreamGrant};
+use farport_oauth::{UnixTime, UpstreamAccess, UpstreamError, UpstreamGrant};
 use futures_util::FutureExt;
 use secrecy::SecretString;
 
 struct Token {
-    server: Arc<AuthorizationServer>,
+    access: Arc<UpstreamAccess>,
     grant: UpstreamGrant,
     runtime: Arc<dyn Runtime>,
 }
 
-/// The way to the token of the user who made `grant`.
+/// Returns the upstream token of `grant`.
 pub(super) fn token(
-    server: Arc<AuthorizationServer>,
+    access: Arc<UpstreamAccess>,
     grant: UpstreamGrant,
     runtime: Arc<dyn Runtime>,
 ) -> Arc<dyn UpstreamToken> {
     Arc::new(Token {
-        server,
+        access,
         grant,
         runtime,
     })
@@ -30,8 +30,8 @@ impl UpstreamToken for Token {
     fn get(&self) -> BoxFuture<'_, Result<SecretString, UpstreamTokenError>> {
         Box::pin(async move {
             let now = UnixTime(self.runtime.now().0 / 1000);
-            let present = self.server.present_upstream_token(&self.grant, now).await;
-            match present.map_err(told)? {
+            let present = self.access.present_token(&self.grant, now).await;
+            match present.map_err(for_tool)? {
                 Some(token) => Ok(token),
                 None => self.renewed(now).await,
             }
@@ -40,24 +40,24 @@ impl UpstreamToken for Token {
 }
 
 impl Token {
-    /// A new token. Getting it goes on when whoever waits for it is gone, as a tool is whose client
-    /// hangs up: the refresh token is spent by then, and its successor has to be kept.
+    /// Refreshes the token. The refresh continues if the caller is dropped, for example because the
+    /// client disconnects: the old refresh token is used by then, and the new one must be stored.
     async fn renewed(&self, now: UnixTime) -> Result<SecretString, UpstreamTokenError> {
-        let (server, grant) = (self.server.clone(), self.grant.clone());
-        let renewal = async move { server.upstream_token(&grant, now).await.map_err(told) };
+        let (access, grant) = (self.access.clone(), self.grant.clone());
+        let renewal = async move { access.token(&grant, now).await.map_err(for_tool) };
         let renewal = renewal.boxed().shared();
         self.runtime.spawn(renewal.clone().map(drop).boxed());
         renewal.await
     }
 }
 
-/// What a tool is told.
-fn told(error: UpstreamError) -> UpstreamTokenError {
+/// Converts an error for tools, and logs its cause.
+fn for_tool(error: UpstreamError) -> UpstreamTokenError {
     match error {
         UpstreamError::None => UpstreamTokenError::None,
         UpstreamError::SignInAgain => UpstreamTokenError::SignInAgain,
         UpstreamError::Unavailable(why) => {
-            tracing::warn!(why, "an upstream token cannot be had");
+            tracing::warn!(why, "cannot obtain an upstream token");
             UpstreamTokenError::Unavailable
         }
     }

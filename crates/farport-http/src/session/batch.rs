@@ -1,4 +1,4 @@
-//! A batch, which only 2025-03-26 has: several messages in one body.
+//! Batches, which only 2025-03-26 has: several messages in one body.
 
 use std::{future::poll_fn, sync::Arc};
 
@@ -12,17 +12,20 @@ use http::{Response, StatusCode};
 use super::Session;
 use crate::{
     Body,
+    auth::Caller,
     call::Served,
+    endpoint::McpEndpoint,
+    form::Form,
+    permission::{Opener, Requested},
     refusal::Refusal,
     respond,
-    service::{Caller, Inner},
 };
 
 type Entry = Result<Message, Rejected>;
 
-impl Inner {
-    /// Serves a batch: with an array in its order, or, once one of its calls has more to say than
-    /// its answer, with a stream of what they all say.
+impl McpEndpoint {
+    /// Handles a batch. The response is an array in order, or a stream of all messages if a call sends
+    /// more than its response.
     pub(crate) async fn batch(
         self: &Arc<Self>,
         entries: Vec<Entry>,
@@ -34,63 +37,92 @@ impl Inner {
             return Err(Refusal::Message(error.into()));
         }
         let session = self
-            .session_of(&caller.parts.headers, &caller.principal)
+            .host
+            .find(&caller.parts.headers, &caller.principal)
             .await?;
         if !session.record.version().allows_batches() {
             let error = RpcError::invalid_request("This revision has no batches");
             return Err(Refusal::Message(error.into()));
         }
-        let asked: Vec<RequestId> = entries.iter().filter_map(request_id).collect();
-        let served = entries.into_iter().enumerate().map(|(place, entry)| {
-            let (inner, session, caller) = (self.clone(), session.clone(), caller.clone());
-            async move { (place, inner.entry(&session, entry, caller).await) }
+        let accepted = caller.accepted;
+        let ids: Vec<RequestId> = entries.iter().filter_map(request_id).collect();
+        let opener = Opener::of(&caller);
+        let requested = self.permitted_requests(&entries, &caller);
+        let served = entries.into_iter().enumerate().map(|(index, entry)| {
+            let (endpoint, session, caller) = (self.clone(), session.clone(), caller.clone());
+            async move { (index, endpoint.entry(&session, entry, caller).await) }
         });
         let mut served: FuturesUnordered<_> = served.collect();
-        let (mut owed, mut answers) = (false, Vec::with_capacity(served.len()));
-        while let Some((place, entry)) = served.next().await {
-            owed |= entry.is_some();
+        let (mut expects_response, mut responses) = (false, Vec::with_capacity(served.len()));
+        while let Some((index, entry)) = served.next().await {
+            expects_response |= entry.is_some();
             match entry {
                 None | Some(Served::Cancelled) => {}
-                Some(Served::Answer(frame)) => answers.push((place, frame)),
+                Some(Served::Answer(frame)) => responses.push((index, frame)),
                 Some(Served::Stream(first, _)) => {
-                    let merged = Arc::new(EventStream::new(self.config.limits.stream));
-                    answers.into_iter().for_each(|(_, frame)| {
+                    let merged = self.streams.create();
+                    responses.into_iter().for_each(|(_, frame)| {
                         merged.answer(frame);
                     });
                     let all = merge(first, served, merged.clone());
                     self.runtime.spawn(Box::pin(all));
-                    return Ok(self.resumable(&session, merged, session.number(), asked));
+                    let number = session.number();
+                    return Ok(self.resumable(&session, merged, number, ids, opener, requested));
                 }
             }
         }
-        if !owed {
+        if !expects_response {
             return Ok(respond::accepted(""));
         }
-        if answers.is_empty() {
-            return Ok(self.nothing());
+        if responses.is_empty() {
+            return Ok(self.cancelled(accepted));
         }
-        answers.sort_unstable_by_key(|(place, _)| *place);
-        let frames: Vec<Bytes> = answers.into_iter().map(|(_, frame)| frame).collect();
-        Ok(respond::json(StatusCode::OK, frame::batch(&frames)))
+        responses.sort_unstable_by_key(|(index, _)| *index);
+        let frames: Vec<Bytes> = responses.into_iter().map(|(_, frame)| frame).collect();
+        Ok(match accepted.form() {
+            Form::Json => respond::json(StatusCode::OK, frame::batch(&frames)),
+            Form::Events => respond::messages(&frames),
+        })
     }
 
-    /// What an entry comes to; `None` when it is owed nothing.
+    /// Returns the permitted requests of a batch.
+    fn permitted_requests(&self, entries: &[Entry], caller: &Caller) -> Vec<Requested> {
+        let requested = entries.iter().filter_map(|entry| {
+            let Ok(Message::Request(request)) = entry else {
+                return None;
+            };
+            let params = request.params.as_ref();
+            let meta = RequestMeta::read(&request.method, params).ok()?;
+            let permitted = self
+                .gate
+                .permit(&caller.principal, &caller.parts, request, &meta);
+            permitted.ok()?;
+            Some(Requested::new(
+                request.method.clone(),
+                request.params.clone(),
+                &meta,
+            ))
+        });
+        requested.collect()
+    }
+
+    /// Handles an entry. Returns `None` if it has no response.
     async fn entry(&self, session: &Arc<Session>, entry: Entry, caller: Caller) -> Option<Served> {
         match entry {
             Ok(Message::Request(request)) => {
                 let id = request.id.clone();
                 let meta = RequestMeta::read(&request.method, request.params.as_ref());
                 let served = match meta {
-                    Ok(meta) => self.ask(session, request, &meta, caller).await,
+                    Ok(meta) => self.serve(session, request, &meta, caller).await,
                     Err(error) => Err(Refusal::of(&id, error)),
                 };
                 Some(served.unwrap_or_else(|refusal| Served::Answer(refusal.into_frame(&id))))
             }
             Ok(Message::Notification(notification)) => {
-                if let Err(error) = self.opened(session, &notification).await {
+                if let Err(error) = self.host.mark_ready(session, &notification).await {
                     return Some(Served::Answer(frame::error(None, &error, true)));
                 }
-                self.notify(session, notification);
+                self.host.notify(session, notification);
                 None
             }
             Ok(Message::Response(response)) => {
@@ -111,7 +143,7 @@ fn request_id(entry: &Entry) -> Option<RequestId> {
     }
 }
 
-/// Copies what the calls of a batch say onto one stream, which ends with the last of them.
+/// Merges the streams of a batch's calls into one stream, which ends with the last of them.
 async fn merge(
     first: Arc<EventStream>,
     rest: impl Stream<Item = (usize, Option<Served>)>,

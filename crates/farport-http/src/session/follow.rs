@@ -1,4 +1,4 @@
-//! Streams that another process began, and that a client comes back to here.
+//! Streams of another process that a client resumes in this one.
 
 use std::{
     sync::{Arc, Weak},
@@ -7,38 +7,39 @@ use std::{
 
 use farport_core::{EventLog, EventStream, Runtime, StoreError};
 
-use super::Session;
-use crate::{refusal::Refusal, service::Inner};
+use super::{Session, SessionHost};
+use crate::{Limits, refusal::Refusal};
 
-/// How often to look for what the other process has said meanwhile. That is rare: it is about to
-/// stop, and its client has come over already.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The interval at which to read new events of the other process. This is rare: that process is shutting
+/// down, and its client has already reconnected here.
+const POLL_EVERY: Duration = Duration::from_millis(250);
 
-impl Inner {
-    /// The stream of this number: one of this process, or what is kept of another's.
+impl SessionHost {
+    /// Returns the stream of this number: a stream of this process, or one in the event log.
     pub(super) async fn stream_of(
         &self,
         session: &Arc<Session>,
         number: u64,
+        limits: &Limits,
     ) -> Result<Option<Arc<EventStream>>, Refusal> {
-        if let Some(stream) = session.kept(number) {
+        if let Some(stream) = session.retained(number) {
             return Ok(Some(stream));
         }
         let Some(log) = session.log.get() else {
             return Ok(None);
         };
-        let kept = log.read(session.record.id, number, 0).await;
-        let Some(kept) = kept.map_err(|error| failed(&error))? else {
+        let stored = log.read(session.record.id, number, 0).await;
+        let Some(stored) = stored.map_err(|error| failed(&error))? else {
             return Ok(None);
         };
-        let ended = kept.ended;
-        let stream = Arc::new(EventStream::resumed(self.config.limits.stream, kept, 0));
-        // Two may have come back at the same time.
-        if let Some(stream) = session.kept(number) {
+        let ended = stored.ended;
+        let stream = Arc::new(EventStream::resumed(limits.stream, stored, 0));
+        // A concurrent request may have resumed the stream.
+        if let Some(stream) = session.retained(number) {
             return Ok(Some(stream));
         }
-        let most = self.config.limits.streams_per_session;
-        session.place(number, stream.clone(), most);
+        let most = limits.streams_per_session;
+        session.retain_here(number, stream.clone(), Vec::new(), most);
         if !ended {
             let following = follow(
                 log.clone(),
@@ -53,7 +54,7 @@ impl Inner {
     }
 }
 
-/// Copies onto `stream` what the other process says, until that has ended, one way or another.
+/// Copies the events of the other process to `stream`, until they end or the log fails.
 async fn follow(
     log: Arc<dyn EventLog>,
     session: Weak<Session>,
@@ -62,14 +63,17 @@ async fn follow(
     runtime: Arc<dyn Runtime>,
 ) {
     while !stream.is_finished() {
-        runtime.sleep(LOOK_EVERY).await;
+        runtime.sleep(POLL_EVERY).await;
         let Some(session) = session.upgrade() else {
             return;
         };
         match log.read(session.record.id, number, stream.last()).await {
-            Ok(Some(kept)) => {
-                kept.events.into_iter().for_each(|event| stream.copy(event));
-                if kept.ended {
+            Ok(Some(stored)) => {
+                stored
+                    .events
+                    .into_iter()
+                    .for_each(|event| stream.copy(event));
+                if stored.ended {
                     stream.finish(None);
                 }
             }
@@ -82,7 +86,7 @@ async fn follow(
     }
 }
 
-/// The log is told what failed, the peer only that something did.
+/// Logs a failure. The peer only learns that the server failed.
 fn failed(error: &StoreError) -> Refusal {
     tracing::error!(%error, "the event log failed");
     Refusal::Internal

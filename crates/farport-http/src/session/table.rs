@@ -1,4 +1,4 @@
-//! The sessions this process holds.
+//! The sessions of this process.
 
 use std::{
     collections::HashMap,
@@ -6,78 +6,89 @@ use std::{
 };
 
 use farport_core::{
-    BoxFuture, BySessionId, Dispatch, EventLog, Principal, Runtime, SessionId, SessionRecord,
-    SessionStore, policy::Policy,
+    BoxFuture, BySessionId, Dispatch, EventBudget, EventLog, InUse, Principal, Runtime, SessionId,
+    SessionRecord, SessionStore, TaskOwners, policy::Policy,
 };
 use futures_util::{FutureExt, future::Shared};
 use http::HeaderMap;
 
 use super::{
     Session,
-    revival::{NotRevived, Revival, Revived},
+    resume::{ResumeError, Resumed, Resumption},
 };
 use crate::{Limits, refusal::Refusal};
 
-/// Finds sessions: the records in the store, what is alive of them here.
+/// Finds sessions: their records in the store, and the live sessions of this process.
 pub(crate) struct Sessions {
     store: Arc<dyn SessionStore>,
-    /// Where the store keeps their events, if it does.
+    /// The log that stores their events, if the store has one.
     log: Option<Arc<dyn EventLog>>,
-    here: Arc<RwLock<Here>>,
-    /// Those that are being taken up. All who ask for one wait for the same.
-    reviving: Mutex<HashMap<SessionId, Reviving>>,
-    /// Who may use what, where not everybody may use everything.
+    live: Arc<RwLock<LiveSessions>>,
+    /// The sessions that requests resume at the moment. Concurrent requests for one share its future.
+    resuming: Mutex<HashMap<SessionId, Resuming>>,
+    /// The permissions, on a protected server.
     policy: Option<Arc<Policy>>,
+    /// The owners of tasks, on a protected server.
+    tasks: Option<TaskOwners>,
+    /// The limit on the total size of all sessions' events.
+    budget: Arc<EventBudget>,
     replica: Arc<str>,
     limits: Limits,
 }
 
-/// The sessions that are alive.
-pub(super) type Here = HashMap<SessionId, Arc<Session>, BySessionId>;
+/// The live sessions of this process.
+pub(super) type LiveSessions = HashMap<SessionId, Arc<Session>, BySessionId>;
 
-type Reviving = Shared<BoxFuture<'static, Revived>>;
+type Resuming = Shared<BoxFuture<'static, Resumed>>;
 
 impl Sessions {
     pub(crate) fn new(
         store: Arc<dyn SessionStore>,
         policy: Option<Arc<Policy>>,
+        tasks: Option<TaskOwners>,
         replica: Arc<str>,
         limits: Limits,
     ) -> Self {
         Self {
             log: store.events(),
             store,
-            here: Arc::default(),
-            reviving: Mutex::default(),
+            live: Arc::default(),
+            resuming: Mutex::default(),
             policy,
+            tasks,
+            budget: EventBudget::new(limits.event_bytes),
             replica,
             limits,
         }
     }
 
-    /// A session around `record`, known to nobody yet.
-    pub(crate) fn make(&self, record: SessionRecord) -> Arc<Session> {
-        Session::new(record, self.replica.clone(), self.limits.stream)
+    /// Creates a session from `record`. Requests do not find it yet.
+    pub(crate) fn create(&self, record: SessionRecord) -> Arc<Session> {
+        let replica = self.replica.clone();
+        Session::new(record, replica, self.limits.stream, &self.budget)
     }
 
-    /// Lets clients find `session`. The store may end others to make room.
+    /// Makes `session` available to requests. The store may end others to make room.
     pub(crate) async fn admit(
         &self,
         session: &Arc<Session>,
         runtime: &dyn Runtime,
     ) -> Result<(), Refusal> {
-        let gone = self
-            .store
-            .insert(session.record.clone(), runtime.now())
-            .await;
-        let gone = gone.map_err(|error| failed(&error))?;
+        let live = self.live.clone();
+        let in_use: InUse = Arc::new(move |id| {
+            let live = live.read().unwrap_or_else(PoisonError::into_inner);
+            live.get(&id).is_some_and(|session| session.is_busy())
+        });
+        let record = session.record.clone();
+        let ended = self.store.insert(record, runtime.now(), in_use).await;
+        let ended = ended.map_err(|error| failed(&error))?;
         let id = session.record.id;
         if let Some(log) = &self.log {
-            session.keep_in(log.clone());
+            session.store_in(log.clone());
         }
         self.write().insert(id, session.clone());
-        self.close(&gone);
-        // It may have had to make room itself, before it could be found here.
+        self.close(&ended);
+        // Another session may have replaced this one before it was available.
         let record = self.store.get(id, runtime.now()).await;
         if record.map_err(|error| failed(&error))?.is_none() {
             self.close(&[id]);
@@ -85,8 +96,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// The session of this id, if it is `principal`'s. `headers` are those of the request that
-    /// asks for it.
+    /// Returns the session of this id if it belongs to `principal`. `headers` are those of the request.
     pub(crate) async fn find(
         &self,
         id: SessionId,
@@ -102,22 +112,24 @@ impl Sessions {
             .map_err(|error| failed(&error))?;
         let record = record.filter(|record| record.principal == *principal);
         let record = record.ok_or(Refusal::UnknownSession)?;
-        if let Some(session) = self.live(id) {
+        if let Some(session) = self.get_live(id) {
             return Ok(session);
         }
-        // The record outlived the process that opened the session, or lives in another one.
-        let reviving = {
-            let mut reviving = self.reviving();
-            // Whoever was taken up is here before it leaves those that are being taken up.
-            if let Some(session) = self.live(id) {
+        // Another process opened the session.
+        let resuming = {
+            let mut resuming = self.resuming();
+            // A resumed session is added to the live ones before its future is removed.
+            if let Some(session) = self.get_live(id) {
                 return Ok(session);
             }
             let begin = || {
-                let revival = Revival {
+                let resumption = Resumption {
                     store: self.store.clone(),
                     log: self.log.clone(),
                     policy: self.policy.clone(),
-                    here: self.here.clone(),
+                    tasks: self.tasks.clone(),
+                    budget: self.budget.clone(),
+                    live: self.live.clone(),
                     dispatch: dispatch.clone(),
                     runtime: runtime.clone(),
                     replica: self.replica.clone(),
@@ -126,30 +138,30 @@ impl Sessions {
                     principal: principal.clone(),
                     headers: headers.clone(),
                 };
-                let revived: BoxFuture<'static, Revived> = Box::pin(revival.run());
-                revived.shared()
+                let resumed: BoxFuture<'static, Resumed> = Box::pin(resumption.run());
+                resumed.shared()
             };
-            reviving.entry(id).or_insert_with(begin).clone()
+            resuming.entry(id).or_insert_with(begin).clone()
         };
-        let revived = reviving.clone().await;
-        let mut all = self.reviving();
-        if all.get(&id).is_some_and(|mine| mine.ptr_eq(&reviving)) {
+        let resumed = resuming.clone().await;
+        let mut all = self.resuming();
+        if all.get(&id).is_some_and(|mine| mine.ptr_eq(&resuming)) {
             all.remove(&id);
         }
-        revived.map_err(|reason| match reason {
-            NotRevived::Gone => Refusal::UnknownSession,
-            NotRevived::Failed => Refusal::Internal,
+        resumed.map_err(|reason| match reason {
+            ResumeError::Ended => Refusal::UnknownSession,
+            ResumeError::Failed => Refusal::Internal,
         })
     }
 
-    /// Where the records are.
+    /// Returns the store of the records.
     pub(crate) fn store(&self) -> &Arc<dyn SessionStore> {
         &self.store
     }
 
-    fn live(&self, id: SessionId) -> Option<Arc<Session>> {
-        let here = self.here.read().unwrap_or_else(PoisonError::into_inner);
-        here.get(&id).cloned()
+    fn get_live(&self, id: SessionId) -> Option<Arc<Session>> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.get(&id).cloned()
     }
 
     /// Ends a session.
@@ -162,16 +174,16 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends what has been idle for too long, and lets finished streams go.
+    /// Ends idle sessions and deletes old streams.
     pub(crate) async fn tidy(&self, runtime: &dyn Runtime) {
         let now = runtime.now();
-        let here: Vec<_> = {
-            let here = self.here.read().unwrap_or_else(PoisonError::into_inner);
-            here.values().cloned().collect()
+        let live: Vec<_> = {
+            let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+            live.values().cloned().collect()
         };
-        for session in here {
+        for session in live {
             session.tidy(now, self.limits.stream_retention);
-            // Whoever keeps a stream open is not idle.
+            // A lookup in the store keeps a session with an open stream from expiring.
             if session.is_busy()
                 && let Err(error) = self.store.get(session.record.id, now).await
             {
@@ -179,7 +191,7 @@ impl Sessions {
             }
         }
         match self.store.expire(now).await {
-            Ok(gone) => self.close(&gone),
+            Ok(expired) => self.close(&expired),
             Err(error) => {
                 failed(&error);
             }
@@ -191,33 +203,33 @@ impl Sessions {
         }
     }
 
-    /// Sends all listeners away: the process is about to end.
+    /// Ends the sessions' own streams, during shutdown.
     pub(crate) fn hang_up(&self) {
-        let here = self.here.read().unwrap_or_else(PoisonError::into_inner);
-        here.values().for_each(|session| session.hang_up());
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.values().for_each(|session| session.hang_up());
     }
 
-    fn close(&self, gone: &[SessionId]) {
-        for id in gone {
-            self.reviving().remove(id);
+    fn close(&self, ended: &[SessionId]) {
+        for id in ended {
+            self.resuming().remove(id);
             let session = self.write().remove(id);
             if let Some(session) = session {
-                tracing::debug!(session = ?id, "session ended");
+                tracing::debug!(session = ?id, "ended a session");
                 session.close();
             }
         }
     }
 
-    fn reviving(&self) -> MutexGuard<'_, HashMap<SessionId, Reviving>> {
-        self.reviving.lock().unwrap_or_else(PoisonError::into_inner)
+    fn resuming(&self) -> MutexGuard<'_, HashMap<SessionId, Resuming>> {
+        self.resuming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Here> {
-        self.here.write().unwrap_or_else(PoisonError::into_inner)
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, LiveSessions> {
+        self.live.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The log is told what failed, the peer only that something did.
+/// Logs a failure. The peer only learns that the server failed.
 fn failed(error: &farport_core::StoreError) -> Refusal {
     tracing::error!(%error, "the session store failed");
     Refusal::Internal

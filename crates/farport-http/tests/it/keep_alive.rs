@@ -1,4 +1,4 @@
-//! Comments on streams that are quiet.
+//! Comments on idle streams.
 
 use std::time::Duration;
 
@@ -6,30 +6,30 @@ use http::{Request, StatusCode};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::house::{House, next};
+use crate::fixture::{Fixture, next};
 
 const PERIOD: Duration = Duration::from_secs(20);
 
 const COMMENT: &str = ": keep-alive\n\n";
 
 #[tokio::test(start_paused = true)]
-async fn a_quiet_stream_has_a_comment_every_20_seconds() {
-    let house = House::new();
-    let session = house.open().await;
+async fn an_idle_stream_has_a_comment_every_20_seconds() {
+    let fixture = Fixture::new();
+    let session = fixture.open().await;
     let params = json!({ "texts": ["one"], "gate": "g" });
     let sse = Request::get("/sse").header("accept", "text/event-stream");
     for (name, response) in [
-        ("session", house.listen(&session, None).await),
-        ("call", house.ask(&session, 5, "say", params).await),
-        ("legacy", house.send(sse, "").await),
+        ("session", fixture.listen(&session, None).await),
+        ("call", fixture.call(&session, 5, "say", params).await),
+        ("legacy", fixture.send(sse, "").await),
     ] {
         assert_eq!(response.status(), StatusCode::OK);
         let mut body = response.into_body();
-        let mut said = next(&mut body).await.unwrap();
+        let mut chunk = next(&mut body).await.unwrap();
         if name == "call" {
-            said = next(&mut body).await.unwrap();
+            chunk = next(&mut body).await.unwrap();
         }
-        assert_ne!(said, COMMENT);
+        assert_ne!(chunk, COMMENT);
         for round in 0..5 {
             let began = Instant::now();
             assert_eq!(
@@ -43,43 +43,43 @@ async fn a_quiet_stream_has_a_comment_every_20_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_said_puts_the_comment_off() {
-    let house = House::new();
-    let session = house.open().await;
-    let mut body = house.listen(&session, None).await.into_body();
+async fn an_event_delays_the_next_comment() {
+    let fixture = Fixture::new();
+    let session = fixture.open().await;
+    let mut body = fixture.listen(&session, None).await.into_body();
     next(&mut body).await.unwrap();
     let reading = tokio::spawn(async move {
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         let began = Instant::now();
         for _ in 0..4 {
             let text = next(&mut body).await.unwrap();
-            heard.push((text == COMMENT, began.elapsed().as_secs()));
+            received.push((text == COMMENT, began.elapsed().as_secs()));
         }
-        heard
+        received
     });
     for wait in [7, 12] {
         sleep(Duration::from_secs(wait)).await;
-        house.tell(&session, "notifications/hello").await;
+        fixture.notify(&session, "notifications/hello").await;
     }
-    let heard = reading.await.unwrap();
-    assert_eq!(heard, [(false, 7), (false, 19), (true, 39), (true, 59)]);
+    let received = reading.await.unwrap();
+    assert_eq!(received, [(false, 7), (false, 19), (true, 39), (true, 59)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_says_nothing_for_long_is_answered_when_it_is_done() {
-    let house = std::sync::Arc::new(House::new());
-    let session = house.open().await;
-    let asking = house.clone();
+async fn a_long_call_without_messages_gets_its_response() {
+    let fixture = std::sync::Arc::new(Fixture::new());
+    let session = fixture.open().await;
+    let asking = fixture.clone();
     let call = tokio::spawn(async move {
         let params = json!({ "texts": [], "gate": "g" });
-        let mut body = asking.ask(&session, 5, "say", params).await.into_body();
-        let mut heard = String::new();
+        let mut body = asking.call(&session, 5, "say", params).await.into_body();
+        let mut received = String::new();
         while let Some(text) = next(&mut body).await {
-            heard.push_str(&text);
+            received.push_str(&text);
         }
-        heard
+        received
     });
     sleep(Duration::from_secs(3600)).await;
-    house.server.gate("g").add_permits(1);
+    fixture.server.gate("g").add_permits(1);
     assert!(call.await.unwrap().contains(r#""id":5"#));
 }

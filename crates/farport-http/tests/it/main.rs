@@ -1,13 +1,18 @@
-//! The service without sockets, on a clock that passes as quickly as the tests like.
+//! Tests of the service without sockets, on a virtual clock.
 
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "helpers of tests fail as tests do"
+    reason = "test helpers may panic"
 )]
 
-mod house;
+mod authorization;
+mod fixture;
+mod initialized;
 mod keep_alive;
 mod lifetimes;
+mod quiet;
 mod races;
+mod shares;
 mod slow_bodies;
+mod tower;

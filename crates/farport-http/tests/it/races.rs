@@ -1,59 +1,74 @@
-//! Things that happen at once.
+//! Concurrent requests.
 
 use std::sync::Arc;
 
 use farport_core::{
-    MemorySessions, SessionId, SessionLimits, SessionRecord, SessionStore, Stored, Timestamp,
+    InUse, MemorySessions, SessionId, SessionLimits, SessionRecord, SessionStore, Share, Stored,
+    Timestamp,
 };
 use http::StatusCode;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::house::{House, next};
+use crate::fixture::{Fixture, next};
 
-/// A store that reads at once, and tells of it only when it is let.
-struct Distant {
+/// A store whose lookups return only when a test allows it.
+struct SlowStore {
     store: MemorySessions,
-    asked: Semaphore,
-    /// A permit for each answer; plenty until the test takes them away.
-    answers: Semaphore,
+    /// A permit for each lookup that has started.
+    started: Semaphore,
+    /// A permit for each lookup that may return. Many, until the test removes them.
+    allowed: Semaphore,
 }
 
-impl Distant {
+impl SlowStore {
     fn new() -> Self {
         Self {
             store: MemorySessions::new(SessionLimits::default()),
-            asked: Semaphore::new(0),
-            answers: Semaphore::new(1_000),
+            started: Semaphore::new(0),
+            allowed: Semaphore::new(1_000),
         }
     }
 
-    /// From now on nobody is told anything.
+    /// Blocks lookups from now on.
     fn hold(&self) {
-        self.answers.forget_permits(1_000);
+        self.allowed.forget_permits(1_000);
     }
 
     fn release(&self) {
-        self.answers.add_permits(1_000);
+        self.allowed.add_permits(1_000);
     }
 }
 
-impl SessionStore for Distant {
-    fn insert(&self, record: Arc<SessionRecord>, now: Timestamp) -> Stored<'_, Vec<SessionId>> {
-        self.store.insert(record, now)
+impl SessionStore for SlowStore {
+    fn insert(
+        &self,
+        record: Arc<SessionRecord>,
+        now: Timestamp,
+        in_use: InUse,
+    ) -> Stored<'_, Vec<SessionId>> {
+        self.store.insert(record, now, in_use)
+    }
+
+    fn bind_task(&self, id: &str, owner: &Share) -> Stored<'_, bool> {
+        self.store.bind_task(id, owner)
+    }
+
+    fn task_owner(&self, id: &str) -> Stored<'_, Option<Share>> {
+        self.store.task_owner(id)
     }
 
     fn get(&self, id: SessionId, now: Timestamp) -> Stored<'_, Option<Arc<SessionRecord>>> {
         Stored::Later(Box::pin(async move {
             let found = self.store.get(id, now).await;
-            self.asked.add_permits(1);
-            self.answers.acquire().await.unwrap().forget();
+            self.started.add_permits(1);
+            self.allowed.acquire().await.unwrap().forget();
             found
         }))
     }
 
-    fn revive(&self, id: SessionId) -> Stored<'_, Option<u32>> {
-        self.store.revive(id)
+    fn resume(&self, id: SessionId) -> Stored<'_, Option<u32>> {
+        self.store.resume(id)
     }
 
     fn update(&self, record: Arc<SessionRecord>) -> Stored<'_, ()> {
@@ -71,36 +86,40 @@ impl SessionStore for Distant {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_ends_while_it_is_looked_up_stays_ended() {
-    let store = Arc::new(Distant::new());
-    let house = Arc::new(House::with(store.clone()));
-    let session = house.open().await;
-    // Two look it up and find it; then the first ends it, before the second is told.
-    store.asked.forget_permits(1_000);
+    let store = Arc::new(SlowStore::new());
+    let fixture = Arc::new(Fixture::with(store.clone()));
+    let session = fixture.open().await;
+    // Two requests look up the session and find it. The first ends it before the second continues.
+    store.started.forget_permits(1_000);
     store.hold();
-    let (ending, name) = (house.clone(), session.clone());
+    let (ending, name) = (fixture.clone(), session.clone());
     let ending = tokio::spawn(async move { ending.end(&name).await });
-    store.asked.acquire().await.unwrap().forget();
-    let (asking, name) = (house.clone(), session.clone());
+    store.started.acquire().await.unwrap().forget();
+    let (asking, name) = (fixture.clone(), session.clone());
     let asking = tokio::spawn(async move { asking.has(&name).await });
-    store.asked.acquire().await.unwrap().forget();
+    store.started.acquire().await.unwrap().forget();
     store.release();
     assert_eq!(ending.await.unwrap(), StatusCode::NO_CONTENT);
     assert!(!asking.await.unwrap());
-    assert!(!house.has(&session).await);
-    assert_eq!(house.server.alive(), 0, "nobody has brought it back");
+    assert!(!fixture.has(&session).await);
+    assert_eq!(
+        fixture.server.alive(),
+        0,
+        "the second request did not resume it"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_whose_record_outlived_the_process_is_served_again() {
+async fn a_session_whose_record_outlived_the_process_is_resumed() {
     let store = Arc::new(MemorySessions::new(SessionLimits::default()));
-    let before = House::with(store.clone());
+    let before = Fixture::with(store.clone());
     let session = before.open().await;
     drop(before);
-    let after = House::with(store);
+    let after = Fixture::with(store);
     assert!(after.has(&session).await);
     let params = json!({ "texts": ["one"] });
-    let mut body = after.ask(&session, 5, "say", params).await.into_body();
-    // Primed, as the revision it has negotiated has it.
+    let mut body = after.call(&session, 5, "say", params).await.into_body();
+    // Primed, as its revision requires.
     assert!(next(&mut body).await.unwrap().starts_with("id: "));
     assert!(next(&mut body).await.unwrap().contains("one"));
     assert_eq!(after.server.alive(), 1);
@@ -110,18 +129,18 @@ async fn a_session_whose_record_outlived_the_process_is_served_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_is_about_to_stop_opens_no_stream_that_would_outlive_it() {
-    let house = House::new();
-    let session = house.open().await;
-    let mut listening = house.listen(&session, None).await.into_body();
+async fn a_server_that_is_shutting_down_opens_no_stream() {
+    let fixture = Fixture::new();
+    let session = fixture.open().await;
+    let mut listening = fixture.listen(&session, None).await.into_body();
     next(&mut listening).await.unwrap();
-    house.service.stop();
+    fixture.service.stop();
     assert_eq!(next(&mut listening).await, None);
-    let refused = house.listen(&session, None).await;
+    let refused = fixture.listen(&session, None).await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     let sse = http::Request::get("/sse").header("accept", "text/event-stream");
-    let refused = house.send(sse, "").await;
+    let refused = fixture.send(sse, "").await;
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-    // What is asked on connections that are still open is answered.
-    assert!(house.has(&session).await);
+    // Other requests still get a response.
+    assert!(fixture.has(&session).await);
 }

@@ -1,4 +1,4 @@
-//! Bodies that do not come.
+//! Request bodies that arrive too slowly.
 
 use std::{
     convert::Infallible,
@@ -12,11 +12,11 @@ use http::StatusCode;
 use http_body::Frame;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::house::{House, post};
+use crate::fixture::{Fixture, post};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// Comes a byte at a time.
+/// A body that arrives one byte at a time.
 struct Trickle {
     every: Duration,
     left: usize,
@@ -54,8 +54,8 @@ impl http_body::Body for Trickle {
 use std::future::Future;
 
 #[tokio::test(start_paused = true)]
-async fn a_body_has_15_seconds_however_it_comes() {
-    let house = House::new();
+async fn a_body_has_15_seconds_to_arrive() {
+    let fixture = Fixture::new();
     for (every, left, took, status) in [
         (
             Duration::from_secs(3600),
@@ -75,7 +75,7 @@ async fn a_body_has_15_seconds_however_it_comes() {
             LIMIT,
             StatusCode::REQUEST_TIMEOUT,
         ),
-        // In time, if not a message.
+        // In time, but not a message.
         (
             Duration::from_secs(1),
             14,
@@ -88,7 +88,7 @@ async fn a_body_has_15_seconds_however_it_comes() {
             .header("content-type", "application/json");
         let began = Instant::now();
         let body = Trickle::new(every, left);
-        let response = house.service.handle(request.body(body).unwrap()).await;
+        let response = fixture.service.handle(request.body(body).unwrap()).await;
         assert_eq!(response.status(), status, "{every:?}");
         assert_eq!(began.elapsed(), took, "{every:?}");
     }

@@ -3,98 +3,108 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Authorization, Next, Refused, SignInPage, Stage, Visit,
+    Authorization, ConsentPage, ErrorPage, Interaction, Next, PageRequest, PageResponse,
+    SignInPage, Stage,
     finish::{self, is_on_the_web},
 };
 use crate::{
-    AuthorizationServer, Client, ClientAuthentication, ClientOrigin, Digest, ErrorCode, OAuthError,
-    Properties, Scopes, SignInMethod, parameters::Parameters, redirect, server::challenge,
+    Client, ClientAuthentication, ClientOrigin, Digest, ErrorCode, OAuthError, Properties, Scopes,
+    SignInMethod, parameters::Parameters, redirect, server::challenge,
 };
 
-/// What `prompt` asks for (OpenID Connect Core, section 3.1.2.1), as far as it matters here.
+/// The relevant values of `prompt` (OpenID Connect Core, section 3.1.2.1).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Prompt {
-    Whatever,
-    Ask,
+    Default,
+    Consent,
     Never,
 }
 
-/// The longest `state` that is kept until the user has answered.
+/// The longest accepted `state`, in bytes.
 const LONGEST_STATE: usize = 4096;
 
-/// A request whose client and redirect URI are good: from here on, errors go to the client.
-struct Trusted {
+/// The valid client and redirect URI of a request. Further errors go to this client.
+struct Recipient {
     client: Client,
     redirect_uri: Arc<str>,
     state: Option<String>,
 }
 
-impl Trusted {
-    /// Whether anybody but the client itself says that it is good.
+impl Recipient {
+    /// Whether the client comes from the settings.
     fn is_vouched_for(&self) -> bool {
         self.client.origin == ClientOrigin::Settings
     }
 
-    /// Whether a code can reach none but this client: the operator says so, or it goes to a host of
-    /// the client's own, or it is good for nobody who cannot prove that they are the client.
+    /// Whether a code can reach only this client: the client comes from the settings, the code goes to
+    /// its own host, or only an authenticated client can redeem it.
     fn is_assured(&self) -> bool {
         let public = matches!(self.client.authentication, ClientAuthentication::None);
         self.is_vouched_for() || is_on_the_web(&self.redirect_uri) || !public
     }
 
-    fn refused(&self, visit: &Visit<'_>, error: OAuthError) -> Result<Answer, Refused> {
+    fn send_error(
+        &self,
+        request: &PageRequest<'_>,
+        error: OAuthError,
+    ) -> Result<PageResponse, ErrorPage> {
         let (uri, state) = (&*self.redirect_uri, self.state.as_deref());
         let name = self.client.name.clone();
         match self.is_vouched_for() {
-            true => finish::refusal(visit.site, uri, state, name, &error),
-            false => finish::stopped(visit.site, uri, state, name, error),
+            true => finish::redirect_with_error(request.site, uri, state, name, &error),
+            false => finish::error_before_sign_in(request.site, uri, state, name, error),
         }
     }
 }
 
-impl AuthorizationServer {
-    /// Answers the authorization endpoint, whose parameters came in the query.
-    pub async fn authorize(&self, visit: Visit<'_>) -> Answer {
-        self.try_authorize(&visit).await.into()
+impl Interaction {
+    /// Handles a request to the authorization endpoint. Its parameters are in the query.
+    pub async fn authorize(&self, request: PageRequest<'_>) -> PageResponse {
+        self.try_authorize(&request).await.into()
     }
 
-    async fn try_authorize(&self, visit: &Visit<'_>) -> Result<Answer, Refused> {
-        self.admit_visitor(visit.address, visit.now)?;
-        let parameters = Parameters::read(visit.parameters).map_err(OAuthError::from)?;
-        let trusted = self.trusted(&parameters, visit).await?;
-        let (authorization, prompt) = match self.understood(&parameters, visit, &trusted) {
-            Ok(understood) => understood,
-            Err(error) => return trusted.refused(visit, error),
+    async fn try_authorize(&self, request: &PageRequest<'_>) -> Result<PageResponse, ErrorPage> {
+        self.admit(request)?;
+        let parameters = Parameters::read(request.parameters).map_err(OAuthError::from)?;
+        let recipient = self.recipient(&parameters, request).await?;
+        let (authorization, prompt) = match self.validate_request(&parameters, request, &recipient)
+        {
+            Ok(valid) => valid,
+            Err(error) => return recipient.send_error(request, error),
         };
-        let (browser, cookie) = self.browser(visit);
-        let mut answer = self.next(visit, authorization, &browser).await?;
-        if prompt == Prompt::Never && !matches!(answer.next, Next::Client { .. }) {
-            let text = "The user has to be asked, and prompt is none";
+        let (browser, cookie) = self.transactions.browser(request);
+        let mut response = self.next(request, authorization, &browser).await?;
+        if prompt == Prompt::Never && !matches!(response.next, Next::Client { .. }) {
+            let text = "the user must confirm, but prompt is none";
             let error = OAuthError::new(ErrorCode::InteractionRequired, text);
-            return trusted.refused(visit, error);
+            return recipient.send_error(request, error);
         }
-        answer.cookies.push(cookie);
-        Ok(answer)
+        response.cookies.push(cookie);
+        Ok(response)
     }
 
-    /// What a browser needs next that brings an authorization request.
+    /// The first page or redirect for a valid authorization request.
     async fn next(
         &self,
-        visit: &Visit<'_>,
+        request: &PageRequest<'_>,
         authorization: Authorization,
         browser: &secrecy::SecretString,
-    ) -> Result<Answer, Refused> {
-        let known = self.signed_in(visit).await?;
+    ) -> Result<PageResponse, ErrorPage> {
+        let known = self.sign_ins.user(request).await?;
         let remembered = match &known {
-            Some(identity) => self.consented(identity, &authorization, visit.now).await?,
+            Some(identity) => {
+                self.consents
+                    .covers(identity, &authorization, request.now)
+                    .await?
+            }
             None => false,
         };
-        match (&self.sign_in, known) {
+        match (&self.core.sign_in, known) {
             (SignInMethod::Development, None) => {
                 let client_name = authorization.client_name.clone();
                 let stage = Stage::SignIn(authorization);
-                Ok(Answer::of(Next::SignIn(SignInPage {
-                    transaction: self.begin(visit, browser, stage).await?,
+                Ok(PageResponse::of(Next::SignIn(SignInPage {
+                    transaction: self.transactions.begin(request, browser, stage).await?,
                     client_name,
                     problem: None,
                 })))
@@ -105,53 +115,53 @@ impl AuthorizationServer {
                     upstream: None,
                 };
                 if remembered {
-                    return self.finish(visit, &authorization, properties).await;
+                    return self.codes.issue(request, &authorization, properties).await;
                 }
-                self.ask(visit, browser, authorization, Some(properties))
+                self.ask(request, browser, authorization, Some(properties))
                     .await
             }
             (SignInMethod::Provider(_), Some(identity)) if remembered => {
                 let consent = super::Consented::Before(Box::new(identity));
-                self.to_provider(visit, authorization, consent).await
+                self.to_provider(request, authorization, consent).await
             }
-            (SignInMethod::Provider(_), _) => self.ask(visit, browser, authorization, None).await,
+            (SignInMethod::Provider(_), _) => self.ask(request, browser, authorization, None).await,
         }
     }
 
-    /// Asks for consent.
+    /// Shows the consent page.
     pub(super) async fn ask(
         &self,
-        visit: &Visit<'_>,
+        request: &PageRequest<'_>,
         browser: &secrecy::SecretString,
         authorization: Authorization,
         properties: Option<Properties>,
-    ) -> Result<Answer, Refused> {
+    ) -> Result<PageResponse, ErrorPage> {
         let identity = properties.as_ref().map(|properties| &properties.identity);
-        let mut page = self.consent_page(Default::default(), &authorization, identity);
+        let mut page = ConsentPage::new(&self.core, Default::default(), &authorization, identity);
         let stage = Stage::Consent(authorization, properties);
-        page.transaction = self.begin(visit, browser, stage).await?;
-        Ok(Answer::of(Next::Consent(page)))
+        page.transaction = self.transactions.begin(request, browser, stage).await?;
+        Ok(PageResponse::of(Next::Consent(page)))
     }
 
-    /// The client and its redirect URI. Whatever is wrong with them is said here, not to whoever
-    /// the redirect URI leads to.
-    async fn trusted(
+    /// Validates the client and the redirect URI. If one is not valid, the user sees the error, and
+    /// the redirect URI receives nothing.
+    async fn recipient(
         &self,
         parameters: &Parameters,
-        visit: &Visit<'_>,
-    ) -> Result<Trusted, Refused> {
-        let invalid = |text: &'static str| Refused::from(OAuthError::invalid_request(text));
+        request: &PageRequest<'_>,
+    ) -> Result<Recipient, ErrorPage> {
+        let invalid = |text: &'static str| ErrorPage::from(OAuthError::invalid_request(text));
         for name in ["client_id", "redirect_uri"] {
             if parameters.repeats(name) {
-                return Err(invalid("client_id and redirect_uri stand once"));
+                return Err(invalid("client_id or redirect_uri is repeated"));
             }
         }
         let id = parameters.get("client_id");
         let id = id.ok_or_else(|| invalid("client_id is missing"))?;
-        let client = self.client(id, visit.address, visit.now).await?;
+        let client = self.clients.find(id, request.address, request.now).await?;
         let client = client.ok_or_else(|| {
-            Refused::from(OAuthError::invalid_client(
-                "This client is not known here. It may have been forgotten: let it register again",
+            ErrorPage::unknown_client(OAuthError::invalid_client(
+                "the client is not registered here; register the client again",
             ))
         })?;
         let redirect_uri: Arc<str> = match (parameters.get("redirect_uri"), &*client.redirect_uris)
@@ -160,10 +170,9 @@ impl AuthorizationServer {
                 let known = registered
                     .iter()
                     .any(|one| redirect::matches(one, presented));
-                // Checked once more as such: what was registered under other rules is not good
-                // for ever.
-                if !known || self.config.redirects.check(presented).is_err() {
-                    return Err(invalid("redirect_uri is not one of this client's"));
+                // The policy may have changed since the registration.
+                if !known || self.core.config.redirects.check(presented).is_err() {
+                    return Err(invalid("redirect_uri is not registered for this client"));
                 }
                 presented.into()
             }
@@ -171,26 +180,26 @@ impl AuthorizationServer {
             (None, _) => return Err(invalid("redirect_uri is missing")),
         };
         let state = match parameters.repeats("state") {
-            // Told without it.
+            // The error response then has no state.
             true => None,
             false => parameters.get("state").map(str::to_owned),
         };
-        Ok(Trusted {
+        Ok(Recipient {
             client,
             redirect_uri,
             state,
         })
     }
 
-    /// The rest of the request.
-    fn understood(
+    /// Validates the other parameters of the request.
+    fn validate_request(
         &self,
         parameters: &Parameters,
-        visit: &Visit<'_>,
-        trusted: &Trusted,
+        request: &PageRequest<'_>,
+        recipient: &Recipient,
     ) -> Result<(Authorization, Prompt), OAuthError> {
         let error = OAuthError::new;
-        if trusted
+        if recipient
             .state
             .as_ref()
             .is_some_and(|state| state.len() > LONGEST_STATE)
@@ -199,19 +208,19 @@ impl AuthorizationServer {
             return Err(OAuthError::invalid_request(text));
         }
         if parameters.get("request").is_some() {
-            let text = "Request objects are not supported";
+            let text = "request objects are not supported";
             return Err(error(ErrorCode::RequestNotSupported, text));
         }
         if parameters.get("request_uri").is_some() {
-            let text = "Request objects are not supported";
+            let text = "request objects are not supported";
             return Err(error(ErrorCode::RequestUriNotSupported, text));
         }
         if parameters.repeats("resource") {
-            let text = "A token is for one resource";
+            let text = "resource is repeated; a token is for one resource";
             return Err(error(ErrorCode::InvalidTarget, text));
         }
         if let Some(name) = parameters.repeated() {
-            let text = format!("{name} stands more than once");
+            let text = format!("{name} is repeated");
             return Err(OAuthError::invalid_request(text));
         }
         match parameters.get("response_type") {
@@ -232,53 +241,54 @@ impl AuthorizationServer {
             parameters.get("code_challenge"),
             parameters.get("code_challenge_method"),
         )?;
-        let resource = visit.site.requested(parameters.get("resource"));
+        let resource = request.site.requested(parameters.get("resource"));
         let resource = resource.ok_or_else(|| {
-            let text = "resource is not one of this server's";
+            let text = "resource is not part of this server";
             error(ErrorCode::InvalidTarget, text)
         })?;
-        let scopes = self.requested_scopes(parameters.get("scope"), &trusted.client)?;
+        let scopes = self.requested_scopes(parameters.get("scope"), &recipient.client)?;
         let prompt = match parameters.get("prompt") {
-            None => Prompt::Whatever,
+            None => Prompt::Default,
             Some("none") => Prompt::Never,
             Some(prompts) => {
                 let known = |prompt| matches!(prompt, "consent" | "login" | "select_account");
                 if !prompts.split(' ').all(known) {
-                    return Err(OAuthError::invalid_request("prompt is not understood"));
+                    return Err(OAuthError::invalid_request("prompt has an unknown value"));
                 }
-                Prompt::Ask
+                Prompt::Consent
             }
         };
         let authorization = Authorization {
-            client: trusted.client.id.clone(),
-            client_name: trusted.client.name.clone(),
-            client_uri: trusted.client.uri.clone(),
-            redirect_uri: trusted.redirect_uri.clone(),
-            state: trusted.state.clone(),
+            client: recipient.client.id.clone(),
+            client_name: recipient.client.name.clone(),
+            client_uri: recipient.client.uri.clone(),
+            redirect_uri: recipient.redirect_uri.clone(),
+            state: recipient.state.clone(),
             scopes,
             resource,
             challenge,
-            ask: prompt == Prompt::Ask,
-            vouched_for: trusted.is_vouched_for(),
-            assured: trusted.is_assured(),
+            ask: prompt == Prompt::Consent,
+            refreshes: recipient.client.refreshes,
+            vouched_for: recipient.is_vouched_for(),
+            assured: recipient.is_assured(),
         };
         Ok((authorization, prompt))
     }
 
-    /// The scopes that a request comes down to. Those that there are not are let be, as RFC 6749,
-    /// section 3.3, allows: clients in the field ask for `openid` wherever they are.
+    /// The scopes to grant for a request. Unknown scopes are ignored, as RFC 6749, section 3.3, allows:
+    /// many clients request `openid` from every server.
     fn requested_scopes(
         &self,
         parameter: Option<&str>,
         client: &Client,
     ) -> Result<Scopes, OAuthError> {
-        let asked = parameter.map(Scopes::parse).transpose();
-        let asked = asked
+        let requested = parameter.map(Scopes::parse).transpose();
+        let requested = requested
             .map_err(|error| OAuthError::new(ErrorCode::InvalidScope, error.to_string()))?
             .unwrap_or_default();
-        let mut scopes = asked.both(&self.config.scopes);
+        let mut scopes = requested.both(&self.core.config.scopes);
         if scopes.is_empty() {
-            scopes = self.config.default_scopes.clone();
+            scopes = self.core.config.default_scopes.clone();
         }
         if let Some(allowed) = &client.scopes {
             scopes = scopes.both(allowed);

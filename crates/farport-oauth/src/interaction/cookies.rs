@@ -1,4 +1,4 @@
-//! Cookies, which bind a transaction to a browser.
+//! The cookies that bind a transaction to a browser.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -6,8 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::Site;
 
-/// The cookies of a request. One that stands twice is none: somebody else may have set one of
-/// them.
+/// The cookies of a request. A repeated cookie is ignored, because another site may have set one.
 #[derive(Default)]
 pub struct Cookies(HashMap<String, Option<String>>);
 
@@ -34,7 +33,7 @@ impl Cookies {
     }
 }
 
-/// A cookie to be set.
+/// A cookie to set.
 #[derive(Debug)]
 pub struct SetCookie {
     name: String,
@@ -43,12 +42,16 @@ pub struct SetCookie {
     secure: bool,
 }
 
-/// The name of a cookie at a site. With TLS, browsers hold whoever sets it to the `__Host-` rules;
-/// without it, on a developer's own machine, some would not take such a name.
+/// The name of a cookie. Over TLS, browsers enforce the `__Host-` rules. Without TLS, on a developer's
+/// machine, some browsers reject such a name.
+///
+/// The rules prevent other hosts of the domain from setting the cookie, and require `Path=/`. For this
+/// reason the name contains the path of the site: servers below two paths of one host use two names.
 pub(super) fn name(site: &Site, what: &str) -> String {
+    let path = site.path().replace('/', ".");
     match site.is_secure() {
-        true => format!("__Host-farport-{what}"),
-        false => format!("farport-{what}"),
+        true => format!("__Host-farport-{what}{path}"),
+        false => format!("farport-{what}{path}"),
     }
 }
 
@@ -62,14 +65,14 @@ impl SetCookie {
         }
     }
 
-    /// A cookie that takes the one of this name away.
+    /// A cookie that deletes the one with this name.
     pub(super) fn removal(site: &Site, what: &str) -> Self {
         Self::new(site, what, SecretString::default(), Duration::ZERO)
     }
 
     /// The value of the `Set-Cookie` header.
     pub fn header(&self) -> String {
-        // Lax: the browser brings it when it comes back from a provider or from a client's page.
+        // Lax: the browser sends the cookie when it returns from the provider or a client's page.
         let mut header = format!(
             "{}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax",
             self.name,

@@ -1,66 +1,77 @@
-//! The end of the way: a code, or an error, goes to the client.
+//! The end of a sign-in: the client receives a code or an error.
 
-use url::Url;
+use std::sync::Arc;
 
-use super::{Answer, Authorization, Next, Refused, Stopped, Visit, destination};
+use super::{Authorization, ErrorLink, ErrorPage, Next, PageRequest, PageResponse, destination};
 use crate::{
-    AuthorizationServer, Code, ErrorCode, Grant, GrantId, OAuthError, Properties, Site,
+    Code, ErrorCode, Grant, GrantId, OAuthError, Properties, Site,
     keys::GrantKey,
-    token::{Kind, digest, random_name},
+    parse_url,
+    server::{Clients, Core},
+    token::{SecretKind, digest, random_name},
 };
 
-impl AuthorizationServer {
-    /// Whether the client and its redirect URI are still good: the client may have been forgotten,
-    /// or have changed its document, since the page was shown. If they are not, nothing goes
-    /// there, a refusal no more than a code.
+/// Creates grants and their codes.
+pub(super) struct CodeIssuer {
+    pub(super) core: Arc<Core>,
+    pub(super) clients: Arc<Clients>,
+}
+
+impl CodeIssuer {
+    /// Checks that the client and its redirect URI are still registered: the client may have been
+    /// deleted or have changed its document since the page was shown. If not, the redirect URI receives
+    /// neither a code nor an error.
     pub(super) async fn check_still_trusted(
         &self,
-        visit: &Visit<'_>,
+        request: &PageRequest<'_>,
         authorization: &Authorization,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), ErrorPage> {
         let uri = &*authorization.redirect_uri;
-        let client = self.client(authorization.client.as_str(), visit.address, visit.now);
+        let client = self
+            .clients
+            .find(authorization.client.as_str(), request.address, request.now);
         let client = client.await?;
         let registered = client.is_some_and(|client| {
             let mut registered = client.redirect_uris.iter();
             registered.any(|one| crate::redirect::matches(one, uri))
         });
-        if !registered || self.config.redirects.check(uri).is_err() {
-            let text = "The client, or its redirect URI, is not known any more";
-            return Err(OAuthError::invalid_request(text).into());
+        if !registered || self.core.config.redirects.check(uri).is_err() {
+            let text = "the client or its redirect URI is no longer registered";
+            let error = OAuthError::invalid_request(text);
+            return Err(ErrorPage::unknown_client(error));
         }
         Ok(())
     }
 
-    /// Grants what was asked for, as far as the user may, and sends the code to the client.
-    pub(super) async fn finish(
+    /// Creates the grant, limited to what the user may grant, and redirects to the client with a code.
+    pub(super) async fn issue(
         &self,
-        visit: &Visit<'_>,
+        request: &PageRequest<'_>,
         authorization: &Authorization,
         properties: Properties,
-    ) -> Result<Answer, Refused> {
+    ) -> Result<PageResponse, ErrorPage> {
         let identity = &properties.identity;
         let scopes = match &identity.allowed {
             None => authorization.scopes.clone(),
             Some(allowed) => authorization.scopes.both(allowed),
         };
         if scopes.is_empty() && !authorization.scopes.is_empty() {
-            let text = "This user may grant none of the scopes that were asked for";
+            let text = "the user may not grant any of the requested scopes";
             let error = OAuthError::new(ErrorCode::AccessDenied, text);
-            return authorization.refused(visit.site, &error);
+            return authorization.redirect_with_error(request.site, &error);
         }
-        let random = self.random();
+        let random = self.core.random();
         let id = GrantId(random_name(random).into());
         let key = GrantKey::random(random);
-        let plain = serde_json::to_vec(&properties).map_err(super::broken)?;
-        let secret = Kind::Code.random(random);
-        let expires = visit.now.after(self.config.code_lifetime);
+        let plain = serde_json::to_vec(&properties).map_err(super::internal_error)?;
+        let secret = SecretKind::Code.random(random);
+        let expires = request.now.after(self.core.config.code_lifetime);
         let code = Code {
             id: digest(&secret),
             grant: id.clone(),
             challenge: authorization.challenge,
             expires,
-            wrapped: self.keys.wrap(random, &secret, &key),
+            wrapped: self.core.keys.wrap(random, &secret, &key),
             used: false,
         };
         let grant = Grant {
@@ -70,116 +81,128 @@ impl AuthorizationServer {
             redirect_uri: authorization.redirect_uri.clone(),
             resource: authorization.resource.clone(),
             scopes,
-            created: visit.now,
-            // Until the code is redeemed.
+            created: request.now,
+            used: request.now,
+            deadline: request.now.after(self.core.config.grant_lifetime),
+            retryable: None,
+            // The redemption of the code extends it.
             expires,
             revision: 0,
             id,
         };
-        self.world.store.issue(grant, code).await?;
-        authorization.answered(visit.site, "code", &secret, None)
+        self.core.store().issue(grant, code).await?;
+        authorization.redirect_with_code(request.site, &secret)
     }
 }
 
 impl Authorization {
-    fn answered(
+    fn redirect_with_code(
         &self,
         site: &Site,
-        name: &str,
-        value: &secrecy::SecretString,
-        description: Option<&str>,
-    ) -> Result<Answer, Refused> {
+        code: &secrecy::SecretString,
+    ) -> Result<PageResponse, ErrorPage> {
         use secrecy::ExposeSecret;
         let (uri, state) = (&self.redirect_uri, self.state.as_deref());
-        let url = redirect(site, uri, state, name, value.expose_secret(), description)?;
-        Ok(Answer::of(Next::Client {
+        let url = response_url(site, uri, state, "code", code.expose_secret(), None)?;
+        Ok(PageResponse::of(Next::Client {
             name: self.client_name.clone(),
             url,
             granted: true,
+            error: None,
         }))
     }
 
-    /// Tells the client that it gets nothing.
-    pub(super) fn refused(&self, site: &Site, error: &OAuthError) -> Result<Answer, Refused> {
+    /// Redirects to the client with an error.
+    pub(super) fn redirect_with_error(
+        &self,
+        site: &Site,
+        error: &OAuthError,
+    ) -> Result<PageResponse, ErrorPage> {
         let (uri, state) = (&self.redirect_uri, self.state.as_deref());
-        refusal(site, uri, state, self.client_name.clone(), error)
+        redirect_with_error(site, uri, state, self.client_name.clone(), error)
     }
 
-    /// Tells the client so before anybody has signed in, or leaves that to the user.
-    pub(super) fn stopped(&self, site: &Site, error: OAuthError) -> Result<Answer, Refused> {
+    /// The response to an error before a user has signed in: for an unverified client on the web, a
+    /// page with a link instead of a redirect.
+    pub(super) fn error_before_sign_in(
+        &self,
+        site: &Site,
+        error: OAuthError,
+    ) -> Result<PageResponse, ErrorPage> {
         if self.vouched_for {
-            return self.refused(site, &error);
+            return self.redirect_with_error(site, &error);
         }
         let (uri, state) = (&self.redirect_uri, self.state.as_deref());
-        stopped(site, uri, state, self.client_name.clone(), error)
+        error_before_sign_in(site, uri, state, self.client_name.clone(), error)
     }
 }
 
-/// Tells a client that it gets nothing (RFC 6749, section 4.1.2.1).
-pub(super) fn refusal(
+/// Redirects to a client with an error (RFC 6749, section 4.1.2.1).
+pub(super) fn redirect_with_error(
     site: &Site,
     redirect_uri: &str,
     state: Option<&str>,
     name: Option<String>,
     error: &OAuthError,
-) -> Result<Answer, Refused> {
-    Ok(Answer::of(Next::Client {
+) -> Result<PageResponse, ErrorPage> {
+    Ok(PageResponse::of(Next::Client {
         name,
-        url: refusal_url(site, redirect_uri, state, error)?,
+        url: error_url(site, redirect_uri, state, error)?,
         granted: false,
+        error: Some(error.clone()),
     }))
 }
 
-/// The same before anybody has signed in, for a client that nobody vouches for: nobody is sent on
-/// to the web by themselves.
-pub(super) fn stopped(
+/// The response to an error before a user has signed in, for an unverified client: a page with a link
+/// if the redirect URI is on the web.
+pub(super) fn error_before_sign_in(
     site: &Site,
     redirect_uri: &str,
     state: Option<&str>,
     name: Option<String>,
     error: OAuthError,
-) -> Result<Answer, Refused> {
+) -> Result<PageResponse, ErrorPage> {
     if !is_on_the_web(redirect_uri) {
-        return refusal(site, redirect_uri, state, name, &error);
+        return redirect_with_error(site, redirect_uri, state, name, &error);
     }
-    Ok(Answer::of(Next::Stopped(Stopped {
-        url: refusal_url(site, redirect_uri, state, &error)?,
+    Ok(PageResponse::of(Next::ErrorLink(ErrorLink {
+        url: error_url(site, redirect_uri, state, &error)?,
         destination: destination(redirect_uri),
         name,
         error,
     })))
 }
 
-/// Whether a redirect URI leads elsewhere than to the user's own machine.
+/// Whether a redirect URI leads to a web server, and not to the user's own machine.
 pub(super) fn is_on_the_web(redirect_uri: &str) -> bool {
     redirect_uri.starts_with("https://")
 }
 
-/// The redirect URI that tells so.
-fn refusal_url(
+/// The redirect URI with an error.
+fn error_url(
     site: &Site,
     redirect_uri: &str,
     state: Option<&str>,
     error: &OAuthError,
-) -> Result<String, Refused> {
+) -> Result<String, ErrorPage> {
     let code = error.code.as_str();
     let description = Some(&*error.description);
-    redirect(site, redirect_uri, state, "error", code, description)
+    response_url(site, redirect_uri, state, "error", code, description)
 }
 
-/// A redirect URI with an answer. Whatever it holds already stays; what it holds under the
-/// answer's own names goes, since each stands once.
-fn redirect(
+/// The redirect URI with an authorization response. Its own query parameters stay, except those with
+/// the name of a response parameter: each of these must appear only once.
+fn response_url(
     site: &Site,
     redirect_uri: &str,
     state: Option<&str>,
     name: &str,
     value: &str,
     description: Option<&str>,
-) -> Result<String, Refused> {
-    let mut url = Url::parse(redirect_uri)
-        .map_err(|_| Refused::from(OAuthError::invalid_request("redirect_uri cannot be used")))?;
-    const OURS: [&str; 6] = [
+) -> Result<String, ErrorPage> {
+    let mut url = parse_url(redirect_uri)
+        .map_err(|_| ErrorPage::from(OAuthError::invalid_request("redirect_uri is not valid")))?;
+    const RESPONSE: [&str; 6] = [
         "code",
         "error",
         "error_description",
@@ -187,11 +210,13 @@ fn redirect(
         "state",
         "iss",
     ];
-    let clashes = url.query_pairs().any(|(name, _)| OURS.contains(&&*name));
+    let clashes = url
+        .query_pairs()
+        .any(|(name, _)| RESPONSE.contains(&&*name));
     if clashes {
         let kept: Vec<(String, String)> = url
             .query_pairs()
-            .filter(|(name, _)| !OURS.contains(&&**name))
+            .filter(|(name, _)| !RESPONSE.contains(&&**name))
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
         url.query_pairs_mut().clear().extend_pairs(kept);

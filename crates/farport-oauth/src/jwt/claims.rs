@@ -1,29 +1,29 @@
 use serde_json::{Map, Value};
 
 use super::{Expect, JwtError};
-use crate::UnixTime;
+use crate::{UnixTime, same_issuer};
 
-/// What a token says, after it has been checked.
+/// The claims of a verified token.
 #[derive(Clone, Debug)]
 pub struct Claims {
-    /// `iss`: who issued it.
+    /// `iss`, the issuer.
     pub issuer: String,
-    /// `sub`: about whom.
+    /// `sub`, the subject.
     pub subject: Option<String>,
-    /// `aud`: for whom.
+    /// `aud`, the audiences.
     pub audience: Vec<String>,
-    /// `exp`: when it ends.
+    /// `exp`, when the token expires.
     pub expires: UnixTime,
-    /// `iat`: when it was issued.
+    /// `iat`, when the token was issued.
     pub issued: Option<UnixTime>,
-    /// `jti`: its name.
+    /// `jti`, the ID of the token.
     pub id: Option<String>,
-    /// All that it says, the above included.
+    /// All claims, including those above.
     pub members: Map<String, Value>,
 }
 
 impl Claims {
-    /// A claim that is a string.
+    /// The value of a claim, if it is a string.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.members.get(name)?.as_str()
     }
@@ -44,7 +44,7 @@ impl Claims {
 
     pub(super) fn check(&self, expect: &Expect<'_>) -> Result<(), JwtError> {
         let Expect { now, leeway, .. } = *expect;
-        if self.issuer != expect.issuer {
+        if !same_issuer(&self.issuer, expect.issuer) {
             return Err(JwtError::Issuer);
         }
         let ours = |audience: &String| expect.audience.contains(&audience.as_str());
@@ -72,7 +72,7 @@ fn text(members: &Map<String, Value>, name: &'static str) -> Result<Option<Strin
     }
 }
 
-/// RFC 7519, section 4.1.3: one string, or an array of them.
+/// Reads `aud` (RFC 7519, section 4.1.3): one string, or an array of strings.
 fn audience(members: &Map<String, Value>) -> Result<Vec<String>, JwtError> {
     let one = |value: &Value| value.as_str().map(str::to_owned);
     let read = match members.get("aud") {
@@ -83,7 +83,7 @@ fn audience(members: &Map<String, Value>) -> Result<Vec<String>, JwtError> {
     read.ok_or(JwtError::Claim("aud"))
 }
 
-/// RFC 7519, section 2: seconds, perhaps with a fraction, which is cut off.
+/// Reads a NumericDate (RFC 7519, section 2). Drops fractions of a second.
 fn date(members: &Map<String, Value>, name: &'static str) -> Result<Option<UnixTime>, JwtError> {
     let Some(value) = members.get(name) else {
         return Ok(None);
@@ -91,7 +91,7 @@ fn date(members: &Map<String, Value>, name: &'static str) -> Result<Option<UnixT
     let whole = value.as_u64();
     let cut = || {
         let seconds = value.as_f64()?;
-        // A cast saturates; this keeps what it makes of a number honest.
+        // The cast saturates, so reject numbers that it would change.
         (0.0..9e15).contains(&seconds).then_some(seconds as u64)
     };
     match whole.or_else(cut) {

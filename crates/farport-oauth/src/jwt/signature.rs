@@ -6,7 +6,7 @@ use sha2::{Sha256, Sha384, Sha512};
 use super::{Algorithm, JwtError, Parts};
 use crate::jwk::{KeySet, PublicKey};
 
-/// Checks that one of `keys` made the signature.
+/// Verifies that one of `keys` signed the token.
 pub(super) fn check(
     parts: &Parts<'_>,
     algorithm: Algorithm,
@@ -16,11 +16,11 @@ pub(super) fn check(
     let signature = BASE64_URL_SAFE_NO_PAD.decode(parts.signature);
     let signature = signature.map_err(|_| JwtError::Malformed("a part is not base64url"))?;
     let mut outcome = JwtError::UnknownKey;
-    for key in keys.fitting(algorithm, kid) {
-        if made(algorithm, &key.public, parts.signed.as_bytes(), &signature) {
+    for key in keys.candidates(algorithm, kid) {
+        if verifies(algorithm, &key.public, parts.signed.as_bytes(), &signature) {
             return Ok(());
         }
-        // A token that names no key may have been signed with one that we have not seen yet.
+        // A token without a key ID may be signed with a key that is not in this set yet.
         if kid.is_some() {
             outcome = JwtError::Signature;
         }
@@ -28,7 +28,7 @@ pub(super) fn check(
     Err(outcome)
 }
 
-fn made(algorithm: Algorithm, key: &PublicKey, signed: &[u8], signature: &[u8]) -> bool {
+fn verifies(algorithm: Algorithm, key: &PublicKey, signed: &[u8], signature: &[u8]) -> bool {
     match (algorithm, key) {
         (Algorithm::Es256, PublicKey::P256(key)) => ecdsa::Signature::from_slice(signature)
             .is_ok_and(|signature| key.verify(signed, &signature).is_ok()),
@@ -68,9 +68,9 @@ mod tests {
 
     const PAYLOAD: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
 
-    /// RFC 7515, sections A.2 and A.3.
+    /// The examples of RFC 7515, sections A.2 and A.3.
     #[test]
-    fn the_examples_of_rfc_7515_are_good() {
+    fn the_examples_of_rfc_7515_verify() {
         for (header, key, signature) in [
             (
                 "eyJhbGciOiJSUzI1NiJ9",

@@ -1,4 +1,4 @@
-//! What a provider's claims say of a user.
+//! The claims of a provider about a user.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,7 @@ use serde_json::{Map, Value};
 use super::ProviderError;
 use crate::Scopes;
 
-/// The claim of this name; where the name begins with `/`, what that JSON pointer (RFC 6901)
-/// leads to.
+/// The claim with this name, or the value at a JSON pointer (RFC 6901) if the name starts with `/`.
 pub(crate) fn find<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let Some(path) = name.strip_prefix('/') else {
         return claims.get(name);
@@ -25,23 +24,23 @@ fn unescape(part: &str) -> String {
     part.replace("~1", "/").replace("~0", "~")
 }
 
-/// The claim as a text that is not empty.
+/// The value of a claim, if it is a string that is not empty.
 pub(crate) fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     find(claims, name)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// What the user is called.
+/// The display name of the user.
 pub(crate) fn name(claims: &Map<String, Value>) -> Option<String> {
     let names = ["name", "preferred_username", "nickname"];
     let found = names.into_iter().find_map(|name| text(claims, name));
     found.map(str::to_owned)
 }
 
-/// The user's e-mail address, if the provider says that it has verified it.
+/// The user's email address, if the provider has verified it.
 pub(crate) fn verified_email(claims: &Map<String, Value>) -> Option<String> {
     let verified = match claims.get("email_verified")? {
         Value::Bool(verified) => *verified,
-        // Some write it so.
+        // Some providers write a string.
         Value::String(verified) => verified == "true",
         _ => false,
     };
@@ -49,7 +48,7 @@ pub(crate) fn verified_email(claims: &Map<String, Value>) -> Option<String> {
     Some(email.to_owned())
 }
 
-/// Takes away what only concerned the sign-in.
+/// Removes the claims that only concern the sign-in.
 pub(crate) fn without_protocol(mut claims: Map<String, Value>) -> Map<String, Value> {
     for name in [
         "at_hash", "c_hash", "exp", "iat", "jti", "nbf", "nonce", "s_hash",
@@ -59,11 +58,11 @@ pub(crate) fn without_protocol(mut claims: Map<String, Value>) -> Map<String, Va
     claims
 }
 
-/// A claim that says which scopes a user may grant.
+/// A claim with the scopes that a user may grant.
 #[derive(Clone, Debug)]
 pub(crate) struct Permissions {
     pub(crate) claim: String,
-    /// What some of its values stand for. The others stand for themselves.
+    /// The scopes that some values stand for. Other values are scopes themselves.
     pub(crate) meaning: BTreeMap<String, Scopes>,
 }
 
@@ -75,7 +74,7 @@ impl Permissions {
         }
     }
 
-    /// The name of the claim that holds them, or leads to them.
+    /// The top-level claim that contains the permissions.
     pub(crate) fn top(&self) -> String {
         match self.claim.strip_prefix('/') {
             Some(path) => unescape(path.split('/').next().unwrap_or_default()),
@@ -83,8 +82,8 @@ impl Permissions {
         }
     }
 
-    /// The scopes, of an array of strings or of a string with spaces between them. Who has no such
-    /// claim may grant nothing.
+    /// Reads the scopes from an array of strings or a space-separated string. A user without the claim
+    /// may grant nothing.
     pub(crate) fn read(&self, claims: &Map<String, Value>) -> Scopes {
         let values: Vec<&str> = match find(claims, &self.claim) {
             Some(Value::String(values)) => values.split_ascii_whitespace().collect(),
@@ -97,17 +96,20 @@ impl Permissions {
                 scopes = scopes.either(meaning);
                 continue;
             }
-            // One with a space in it would be two, of which nobody has given either.
+            // A value with a space would become two scopes that the provider did not name.
             match Scopes::parse(value) {
                 Ok(scope) if !value.contains(' ') => scopes = scopes.either(&scope),
-                _ => tracing::warn!(claim = self.claim, "a permission is no scope, and left out"),
+                _ => tracing::warn!(
+                    claim = self.claim,
+                    "ignored a permission that is not a scope"
+                ),
             }
         }
         scopes
     }
 }
 
-/// A claim that a user has to have to sign in at all.
+/// A claim that a user needs in order to sign in.
 #[derive(Clone, Debug)]
 pub(crate) struct Required {
     pub(crate) claim: String,
@@ -121,7 +123,7 @@ impl Required {
             return Ok(());
         }
         Err(ProviderError::NotAllowed(format!(
-            "Only accounts of {} may sign in here.",
+            "only accounts of {} can sign in",
             self.values.join(", ")
         )))
     }
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn permissions_are_read_from_lists_and_texts() {
+    fn permissions_are_read_from_arrays_and_strings() {
         let claims = claims(json!({
             "permissions": ["todos:read", "todos:write", 7, "with space", "quote\""],
             "scp": "a b",
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_email_address_counts_when_it_was_verified() {
+    fn an_email_address_counts_only_if_it_is_verified() {
         for (value, expect) in [
             (json!({"email": "a@b.c", "email_verified": true}), true),
             (json!({"email": "a@b.c", "email_verified": "true"}), true),

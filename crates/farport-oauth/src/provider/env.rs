@@ -1,4 +1,4 @@
-//! Providers from the environment: what `.dev.vars` and a server's secrets become.
+//! Providers from environment variables.
 
 use std::{
     collections::HashMap,
@@ -11,20 +11,19 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{GitHub, InvalidSettings, Oidc, Slack};
 use crate::ExternalServer;
 
-static GIVEN: OnceLock<HashMap<String, SecretString>> = OnceLock::new();
+static PROVIDED: OnceLock<HashMap<String, SecretString>> = OnceLock::new();
 
-/// Gives the variables that providers are set up from, for a host without an environment of the
-/// operating system's, such as a Worker. They count for as long as the process lives; only the first
-/// call gives any.
+/// Provides the variables for [`GitHub::from_env`] and the other `from_env` functions, on a host without
+/// environment variables, such as a Worker. Only the first call in a process has an effect.
 pub fn provide_variables(variables: impl IntoIterator<Item = (String, SecretString)>) {
-    GIVEN.get_or_init(|| variables.into_iter().collect());
+    PROVIDED.get_or_init(|| variables.into_iter().collect());
 }
 
 fn variable(name: &str) -> Result<String, VarError> {
-    let Some(given) = GIVEN.get() else {
+    let Some(provided) = PROVIDED.get() else {
         return env::var(name);
     };
-    let value = given.get(name).ok_or(VarError::NotPresent)?;
+    let value = provided.get(name).ok_or(VarError::NotPresent)?;
     Ok(value.expose_secret().to_owned())
 }
 
@@ -32,7 +31,7 @@ fn optional(name: &str) -> Result<Option<String>, InvalidSettings> {
     match variable(name) {
         Ok(value) if !value.is_empty() => Ok(Some(value)),
         Ok(_) | Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(InvalidSettings(format!("{name} is not text"))),
+        Err(VarError::NotUnicode(_)) => Err(InvalidSettings(format!("{name} is not valid UTF-8"))),
     }
 }
 
@@ -46,10 +45,10 @@ fn required(name: &str) -> Result<String, InvalidSettings> {
 }
 
 impl GitHub {
-    /// With `GITHUB_CLIENT_ID` and `GITHUB_CLIENT_SECRET`; at `GITHUB_BASE_URL`, where that is set.
+    /// Reads `GITHUB_CLIENT_ID`, `GITHUB_CLIENT_SECRET` and the optional `GITHUB_BASE_URL`.
     ///
     /// # Errors
-    /// When one of them is missing, or the URL cannot be used.
+    /// When a required variable is missing, or the URL is not valid.
     pub fn from_env() -> Result<Self, InvalidSettings> {
         let provider = Self::new(
             required("GITHUB_CLIENT_ID")?,
@@ -63,10 +62,10 @@ impl GitHub {
 }
 
 impl Slack {
-    /// With `SLACK_CLIENT_ID` and `SLACK_CLIENT_SECRET`; at `SLACK_BASE_URL`, where that is set.
+    /// Reads `SLACK_CLIENT_ID`, `SLACK_CLIENT_SECRET` and the optional `SLACK_BASE_URL`.
     ///
     /// # Errors
-    /// When one of them is missing, or the URL cannot be used.
+    /// When a required variable is missing, or the URL is not valid.
     pub fn from_env() -> Result<Self, InvalidSettings> {
         let provider = Self::new(
             required("SLACK_CLIENT_ID")?,
@@ -80,19 +79,19 @@ impl Slack {
 }
 
 impl Oidc {
-    /// With `OIDC_ISSUER`, `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`; without the secret, as a
+    /// Reads `OIDC_ISSUER`, `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`. Without the secret, this is a
     /// public client.
     ///
     /// # Errors
-    /// When one of the first two is missing, or the issuer cannot be used.
+    /// When one of the first two is missing, or the issuer is not valid.
     pub fn from_env() -> Result<Self, InvalidSettings> {
         Self::from_env_at(&required("OIDC_ISSUER")?)
     }
 
-    /// The same at this issuer, whatever `OIDC_ISSUER` says.
+    /// Like [`Oidc::from_env`], with this issuer instead of `OIDC_ISSUER`.
     ///
     /// # Errors
-    /// When `OIDC_CLIENT_ID` is missing, or the issuer cannot be used.
+    /// When `OIDC_CLIENT_ID` is missing, or the issuer is not valid.
     pub fn from_env_at(issuer: &str) -> Result<Self, InvalidSettings> {
         let id = required("OIDC_CLIENT_ID")?;
         match optional("OIDC_CLIENT_SECRET")? {
@@ -101,9 +100,9 @@ impl Oidc {
         }
     }
 
-    /// Google, with `GOOGLE_CLIENT_ID` and `GOOGLE_CLIENT_SECRET`; restricted to the domains in
-    /// `GOOGLE_HOSTED_DOMAIN` (with commas between them), where that is set. `GOOGLE_ISSUER` is
-    /// for a stand-in.
+    /// Google. Reads `GOOGLE_CLIENT_ID`, `GOOGLE_CLIENT_SECRET`, and the optional
+    /// `GOOGLE_HOSTED_DOMAIN`, a comma-separated list of the permitted domains. `GOOGLE_ISSUER` sets
+    /// another issuer for tests.
     ///
     /// # Errors
     /// When one of the first two is missing.
@@ -120,8 +119,8 @@ impl Oidc {
         })
     }
 
-    /// Auth0, with `AUTH0_DOMAIN`, `AUTH0_CLIENT_ID` and `AUTH0_CLIENT_SECRET`; asking for tokens
-    /// for the API `AUTH0_AUDIENCE`, where that is set.
+    /// Auth0. Reads `AUTH0_DOMAIN`, `AUTH0_CLIENT_ID`, `AUTH0_CLIENT_SECRET`, and the optional
+    /// `AUTH0_AUDIENCE`, the API to request tokens for.
     ///
     /// # Errors
     /// When one of the first three is missing.
@@ -137,7 +136,7 @@ impl Oidc {
         })
     }
 
-    /// WorkOS AuthKit, with `WORKOS_DOMAIN`, `WORKOS_CLIENT_ID` and `WORKOS_CLIENT_SECRET`.
+    /// WorkOS AuthKit. Reads `WORKOS_DOMAIN`, `WORKOS_CLIENT_ID` and `WORKOS_CLIENT_SECRET`.
     ///
     /// # Errors
     /// When one of them is missing.
@@ -149,7 +148,7 @@ impl Oidc {
         )
     }
 
-    /// Stytch, with `STYTCH_DOMAIN`, `STYTCH_CLIENT_ID` and `STYTCH_CLIENT_SECRET`.
+    /// Stytch. Reads `STYTCH_DOMAIN`, `STYTCH_CLIENT_ID` and `STYTCH_CLIENT_SECRET`.
     ///
     /// # Errors
     /// When one of them is missing.
@@ -161,7 +160,7 @@ impl Oidc {
         )
     }
 
-    /// Okta, with `OKTA_DOMAIN`, `OKTA_CLIENT_ID` and `OKTA_CLIENT_SECRET`.
+    /// Okta. Reads `OKTA_DOMAIN`, `OKTA_CLIENT_ID` and `OKTA_CLIENT_SECRET`.
     ///
     /// # Errors
     /// When one of them is missing.
@@ -173,7 +172,7 @@ impl Oidc {
         )
     }
 
-    /// Keycloak, with `KEYCLOAK_BASE_URL`, `KEYCLOAK_REALM`, `KEYCLOAK_CLIENT_ID` and
+    /// Keycloak. Reads `KEYCLOAK_BASE_URL`, `KEYCLOAK_REALM`, `KEYCLOAK_CLIENT_ID` and
     /// `KEYCLOAK_CLIENT_SECRET`.
     ///
     /// # Errors
@@ -189,13 +188,13 @@ impl Oidc {
 }
 
 impl ExternalServer {
-    /// With `EXTERNAL_ISSUER`. Its tokens are JWTs; where `EXTERNAL_CLIENT_ID` and
-    /// `EXTERNAL_CLIENT_SECRET` are set, it is asked about each instead. `EXTERNAL_AUDIENCE` is an
-    /// audience that is ours, in place of the resource's URL, and `EXTERNAL_PERMISSIONS_CLAIM` one
-    /// more claim that says what a token allows.
+    /// Reads `EXTERNAL_ISSUER`. Its tokens are JWTs, unless `EXTERNAL_CLIENT_ID` and
+    /// `EXTERNAL_CLIENT_SECRET` are set: then they are validated by introspection.
+    /// `EXTERNAL_AUDIENCE` sets the accepted audience instead of the resource URL, and
+    /// `EXTERNAL_PERMISSIONS_CLAIM` adds a claim that contains scopes.
     ///
     /// # Errors
-    /// When the issuer is missing or cannot be used, or the secret is missing beside the client id.
+    /// When the issuer is missing or not valid, or the client ID is set without the secret.
     pub fn from_env() -> Result<Self, InvalidSettings> {
         let issuer = required("EXTERNAL_ISSUER")?;
         let mut server = match optional("EXTERNAL_CLIENT_ID")? {

@@ -1,37 +1,40 @@
-//! The token endpoint of a provider.
+//! The OAuth client at a provider: requests to its token, revocation and user-info endpoints.
 
 use std::{fmt, time::Duration};
 
-use base64::{Engine, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
-use http::{StatusCode, header};
+use http::{HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use super::{Begin, Finish, ProviderError, World};
+use super::{Begin, FetchContext, Finish, ProviderError};
 use crate::{
     Reach, Scopes, UpstreamTokens,
-    outgoing::{Answer, Failure, Outgoing},
+    client::{
+        self, ClientCredential, ClientIdentity, GrantRequest, IssuedTokens, TokenError,
+        TokenSuccess,
+    },
+    outgoing::{Failure, Outgoing, Response},
+    same_issuer,
 };
 
-/// The longest answer of a provider that is read, in bytes.
+/// The largest accepted response of a provider, in bytes.
 pub(crate) const MOST_BYTES: usize = 128 * 1024;
 
-/// Where a client's secret goes at the token endpoint (RFC 6749, section 2.3.1).
+/// Where a client secret goes in a request (RFC 6749, section 2.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretIn {
-    /// Into the `Authorization` header: `client_secret_basic`.
+    /// The `Authorization` header: `client_secret_basic`.
     Header,
-    /// Into the form: `client_secret_post`.
+    /// The form: `client_secret_post`.
     Body,
 }
 
-/// Us, as a provider knows us.
+/// This server's registration as a client of a provider.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) id: String,
-    /// None for a public client, which PKCE alone protects.
+    /// `None` for a public client, which only PKCE protects.
     pub(crate) secret: Option<SecretString>,
 }
 
@@ -43,42 +46,44 @@ impl App {
         }
     }
 
-    /// Where the browser goes with these parameters. Those that are ours take the place of others
-    /// of the same name.
+    fn identity(&self, secret_in: SecretIn) -> ClientIdentity<'_> {
+        let secret = self.secret.as_ref().map(SecretString::expose_secret);
+        ClientIdentity {
+            id: &self.id,
+            credential: match (secret, secret_in) {
+                (None, _) => ClientCredential::None,
+                (Some(secret), SecretIn::Header) => ClientCredential::Basic(secret),
+                (Some(secret), SecretIn::Body) => ClientCredential::Post(secret),
+            },
+        }
+    }
+
+    /// The URL of the authorization request. `parameters` replace parameters with the same name in `extra`
+    /// and in the endpoint.
     pub(crate) fn authorization_url<'a>(
         &'a self,
         endpoint: &Url,
         begin: &Begin<'a>,
         pkce: bool,
-        ours: impl IntoIterator<Item = (&'a str, String)>,
+        parameters: impl IntoIterator<Item = (&'a str, String)>,
         extra: &[(String, String)],
     ) -> Url {
-        let mut parameters = vec![
-            ("response_type", "code".to_owned()),
-            ("client_id", self.id.clone()),
-            ("redirect_uri", begin.redirect_uri.to_owned()),
-            ("state", begin.state.to_owned()),
+        let parameters: Vec<_> = parameters.into_iter().collect();
+        let challenge = pkce.then(|| client::code_challenge(begin.verifier));
+        let mut all = vec![
+            ("response_type", "code"),
+            ("client_id", &*self.id),
+            ("redirect_uri", begin.redirect_uri),
+            ("state", begin.state),
         ];
-        if pkce {
-            let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(begin.verifier));
-            parameters.push(("code_challenge", challenge));
-            parameters.push(("code_challenge_method", "S256".to_owned()));
+        if let Some(challenge) = &challenge {
+            all.extend([
+                ("code_challenge", &**challenge),
+                ("code_challenge_method", "S256"),
+            ]);
         }
-        parameters.extend(ours);
-        let taken = |name: &str| parameters.iter().any(|(ours, _)| *ours == name);
-        let mut url = endpoint.clone();
-        url.set_query(None);
-        {
-            let mut query = url.query_pairs_mut();
-            for (name, value) in endpoint.query_pairs().filter(|(name, _)| !taken(name)) {
-                query.append_pair(&name, &value);
-            }
-            for (name, value) in extra.iter().filter(|(name, _)| !taken(name)) {
-                query.append_pair(name, value);
-            }
-            query.extend_pairs(&parameters);
-        }
-        url
+        all.extend(parameters.iter().map(|(name, value)| (*name, &**value)));
+        client::authorization_url(endpoint, &all, extra)
     }
 
     /// Redeems a code.
@@ -88,82 +93,87 @@ impl App {
         secret_in: SecretIn,
         finish: &Finish<'_>,
         pkce: bool,
-        world: World<'_>,
-    ) -> Result<TokenAnswer, ProviderError> {
-        let mut fields = vec![
-            ("grant_type", "authorization_code"),
-            ("code", finish.code),
-            ("redirect_uri", finish.redirect_uri),
-        ];
-        if pkce {
-            fields.push(("code_verifier", finish.verifier));
-        }
-        self.ask(endpoint, secret_in, fields, world).await
+        context: FetchContext<'_>,
+    ) -> Result<TokenSuccess, ProviderError> {
+        let grant = GrantRequest::AuthorizationCode {
+            code: finish.code,
+            redirect_uri: finish.redirect_uri,
+            verifier: pkce.then_some(finish.verifier),
+        };
+        self.request_token(endpoint, secret_in, grant, context)
+            .await
     }
 
     /// Uses a refresh token.
-    pub(crate) async fn renew(
+    pub(crate) async fn refresh(
         &self,
         endpoint: &Url,
         secret_in: SecretIn,
         tokens: &UpstreamTokens,
-        world: World<'_>,
-    ) -> Result<TokenAnswer, ProviderError> {
+        context: FetchContext<'_>,
+    ) -> Result<TokenSuccess, ProviderError> {
         let Some(refresh) = &tokens.refresh else {
-            return Err(ProviderError::Refused("there is no refresh token".into()));
+            let why = "the grant has no refresh token";
+            return Err(ProviderError::Refused(why.into()));
         };
-        let fields = vec![
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh.expose_secret()),
-        ];
-        self.ask(endpoint, secret_in, fields, world).await
+        let grant = GrantRequest::RefreshToken(refresh.expose_secret());
+        self.request_token(endpoint, secret_in, grant, context)
+            .await
     }
 
-    async fn ask(
+    /// Revokes tokens (RFC 7009). The refresh token goes first: if the second request fails, the access
+    /// token expires by itself.
+    pub(crate) async fn revoke(
         &self,
         endpoint: &Url,
         secret_in: SecretIn,
-        fields: Vec<(&str, &str)>,
-        world: World<'_>,
-    ) -> Result<TokenAnswer, ProviderError> {
-        let answer = self.post(endpoint, secret_in, fields.clone(), world).await;
-        let answer = answer.map_err(unavailable)?;
-        // Whoever logs what the endpoint says must not log what we said to it.
-        let secret = self.secret.as_ref().map(|secret| secret.expose_secret());
-        let is_secret = |name: &str| matches!(name, "code" | "code_verifier" | "refresh_token");
-        let sent = fields.iter().filter(|(name, _)| is_secret(name));
-        let kept_quiet: Vec<_> = sent.map(|(_, value)| *value).chain(secret).collect();
-        TokenAnswer::read(&answer, &kept_quiet)
+        tokens: &UpstreamTokens,
+        context: FetchContext<'_>,
+    ) -> Result<(), ProviderError> {
+        let refresh = tokens.refresh.iter().map(|token| (token, true));
+        for (token, is_refresh) in refresh.chain([(&tokens.access, false)]) {
+            let fields = client::revocation_fields(token.expose_secret(), is_refresh);
+            let response = self.post(endpoint, secret_in, fields, context).await;
+            response.and_then(Response::ok).map_err(unavailable)?;
+        }
+        Ok(())
     }
 
-    /// Sends a form, and says who sends it.
-    pub(crate) async fn post(
+    /// The `Authorization` header with the client secret; `None` for a public client.
+    pub(crate) fn basic(&self) -> Option<HeaderValue> {
+        let secret = self.secret.as_ref()?;
+        Some(client::basic(&self.id, secret.expose_secret()))
+    }
+
+    async fn request_token(
         &self,
         endpoint: &Url,
         secret_in: SecretIn,
-        mut fields: Vec<(&str, &str)>,
-        world: World<'_>,
-    ) -> Result<Answer, Failure> {
-        let mut basic = None;
-        match (&self.secret, secret_in) {
-            (Some(secret), SecretIn::Header) => {
-                let encode = |text: &str| -> String {
-                    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
-                };
-                let pair = format!("{}:{}", encode(&self.id), encode(secret.expose_secret()));
-                basic = Some(format!("Basic {}", BASE64_STANDARD.encode(pair)));
-            }
-            (Some(secret), SecretIn::Body) => {
-                fields.push(("client_id", &self.id));
-                fields.push(("client_secret", secret.expose_secret()));
-            }
-            (None, _) => fields.push(("client_id", &self.id)),
-        }
-        let mut request = Outgoing::form(endpoint, fields, Reach::Configured, MOST_BYTES);
-        if let Some(basic) = basic {
-            request = request.header(header::AUTHORIZATION, &basic, true);
-        }
-        request.send(&**world.fetcher).await
+        grant: GrantRequest<'_>,
+        context: FetchContext<'_>,
+    ) -> Result<TokenSuccess, ProviderError> {
+        let fields = grant.fields(None, None);
+        let response = self.post(endpoint, secret_in, fields, context).await;
+        let response = response.map_err(unavailable)?;
+        TokenSuccess::read(response.status, &response.body).map_err(|error| {
+            // The log contains the error of the provider, which must not repeat our secrets.
+            let secret = self.secret.as_ref().map(SecretString::expose_secret);
+            let secrets: Vec<_> = grant.secrets().chain(secret).collect();
+            provider_error(error, &response, &secrets)
+        })
+    }
+
+    /// Sends an authenticated form.
+    pub(crate) async fn post<'a>(
+        &self,
+        endpoint: &Url,
+        secret_in: SecretIn,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+        context: FetchContext<'_>,
+    ) -> Result<Response, Failure> {
+        let form = self.identity(secret_in).form(fields);
+        let request = Outgoing::form(endpoint, form, Reach::Configured, MOST_BYTES);
+        request.send(&**context.fetcher).await
     }
 }
 
@@ -175,123 +185,98 @@ impl fmt::Debug for App {
     }
 }
 
-/// What a provider cannot be reached for.
+/// The error for a provider without a usable response.
 pub(crate) fn unavailable(failure: Failure) -> ProviderError {
     ProviderError::Unavailable(failure.to_string())
 }
 
-/// What a user's description is fetched with.
-pub(crate) async fn ask_as_user(
+/// Sends a request with the user's token.
+pub(crate) async fn get_as_user(
     url: &Url,
     access: &SecretString,
     accept: &str,
-    world: World<'_>,
-) -> Result<Answer, ProviderError> {
+    context: FetchContext<'_>,
+) -> Result<Response, ProviderError> {
     let bearer = format!("Bearer {}", access.expose_secret());
     let request = Outgoing::get(url, Reach::Configured, MOST_BYTES)
         .header(header::ACCEPT, accept, false)
         .header(header::AUTHORIZATION, &bearer, true);
-    request.send(&**world.fetcher).await.map_err(unavailable)
+    request.send(&**context.fetcher).await.map_err(unavailable)
 }
 
-/// What the token endpoint gave.
-pub(crate) struct TokenAnswer {
-    pub(crate) members: Map<String, Value>,
+/// The provider's tokens in `members`. Omitted values are those of `previous`, and omitted scopes without
+/// previous tokens are the `requested` ones (RFC 6749, section 5.1).
+pub(crate) fn upstream_tokens(
+    members: &Map<String, Value>,
+    previous: Option<&UpstreamTokens>,
+    requested: &Scopes,
+    context: FetchContext<'_>,
+) -> Result<UpstreamTokens, ProviderError> {
+    // Slack's type for tokens of a user is `user`. They are sent as `Bearer`, too.
+    let issued = IssuedTokens::read(members, &["bearer", "user"]);
+    let issued = issued.map_err(|error| match error {
+        TokenError::TokenType(_) => ProviderError::Unacceptable(error.to_string()),
+        error => ProviderError::Unavailable(error.to_string()),
+    })?;
+    let expires = issued.expires_in;
+    let expires = expires.map(|seconds| context.now.after(Duration::from_secs(seconds)));
+    let scopes = match issued.scopes {
+        Some(scopes) => parse_scopes(&scopes),
+        None => previous
+            .map_or(requested, |previous| &previous.scopes)
+            .clone(),
+    };
+    Ok(UpstreamTokens {
+        access: issued.access,
+        refresh: issued.refresh.or_else(|| previous?.refresh.clone()),
+        expires,
+        scopes,
+    })
 }
 
-impl TokenAnswer {
-    fn read(answer: &Answer, kept_quiet: &[&str]) -> Result<Self, ProviderError> {
-        let members = match answer.object() {
-            Ok(members) => members,
-            // Some say no more than the status.
-            Err(_) if answer.status != StatusCode::OK => {
-                return Err(unavailable(Failure::Status(answer.status)));
-            }
-            Err(failure) => return Err(unavailable(failure)),
-        };
-        // GitHub and Slack tell of an error with a 200, and Slack says `ok` besides.
-        let failed = members.contains_key("error") || members.get("ok") == Some(&false.into());
-        if failed || answer.status != StatusCode::OK {
-            return Err(refusal(&members, answer.status, kept_quiet));
-        }
-        Ok(Self { members })
-    }
-
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.members.get(name)?.as_str()
-    }
-
-    /// The tokens. What is not said of them is as `before`, and what is not said of their scopes
-    /// is as `asked` for (RFC 6749, section 5.1).
-    pub(crate) fn tokens(
-        &self,
-        before: Option<&UpstreamTokens>,
-        asked: &Scopes,
-        world: World<'_>,
-    ) -> Result<UpstreamTokens, ProviderError> {
-        Self::tokens_of(&self.members, before, asked, world)
-    }
-
-    /// The tokens in one object of the answer.
-    pub(crate) fn tokens_of(
-        members: &Map<String, Value>,
-        before: Option<&UpstreamTokens>,
-        asked: &Scopes,
-        world: World<'_>,
-    ) -> Result<UpstreamTokens, ProviderError> {
-        let text = |name: &str| members.get(name).and_then(Value::as_str);
-        let given = |name: &str| text(name).filter(|text| !text.is_empty());
-        let access = given("access_token").ok_or_else(|| {
-            ProviderError::Unavailable("the token endpoint gave no access token".into())
-        })?;
-        // Slack calls its users' tokens `user`. All of them are sent as `Bearer`.
-        let kind = text("token_type").unwrap_or("Bearer");
-        if !kind.eq_ignore_ascii_case("bearer") && !kind.eq_ignore_ascii_case("user") {
-            let why = "the token endpoint gave a token that is no bearer token";
-            return Err(ProviderError::Unacceptable(why.into()));
-        }
-        let seconds = match members.get("expires_in") {
-            Some(Value::String(text)) => text.parse().ok(),
-            Some(value) => value.as_u64(),
-            None => None,
-        };
-        let expires = seconds.map(|seconds| world.now.after(Duration::from_secs(seconds)));
-        let refresh = given("refresh_token").map(SecretString::from);
-        let scopes = match text("scope") {
-            Some(scopes) => named(scopes),
-            None => before.map_or(asked, |before| &before.scopes).clone(),
-        };
-        Ok(UpstreamTokens {
-            access: access.into(),
-            refresh: refresh.or_else(|| before?.refresh.clone()),
-            expires,
-            scopes,
-        })
-    }
-}
-
-/// Scopes as providers write them: between two stands a space or, at some, a comma.
-fn named(scopes: &str) -> Scopes {
-    Scopes::parse(&scopes.replace(',', " ")).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the provider named scopes that are none");
+/// Parses scopes, which some providers separate with commas.
+fn parse_scopes(scopes: &[String]) -> Scopes {
+    Scopes::parse(&scopes.join(" ").replace(',', " ")).unwrap_or_else(|error| {
+        tracing::warn!(%error, "ignored invalid scopes from the provider");
         Scopes::none()
     })
 }
 
-/// What it means that a token endpoint answers with an error.
-fn refusal(members: &Map<String, Value>, status: StatusCode, kept_quiet: &[&str]) -> ProviderError {
-    let text = |name: &str| members.get(name).and_then(Value::as_str);
-    let code = text("error").unwrap_or("no error code");
-    let mut said = format!("{status}, {code}");
-    if let Some(description) = text("error_description") {
-        said = format!("{said}: {description}");
+/// The meaning of an error of a token endpoint.
+fn provider_error(error: TokenError, response: &Response, secrets: &[&str]) -> ProviderError {
+    match error {
+        TokenError::OAuth { code, description } => {
+            oauth_error(&code, description.as_deref(), response.status, secrets)
+        }
+        TokenError::Status { status, .. } => unavailable(Failure::Status(status)),
+        TokenError::Unreadable => unavailable(response.unexpected("a token response")),
+        TokenError::NoToken | TokenError::TokenType(_) => {
+            ProviderError::Unavailable(error.to_string())
+        }
     }
-    let repeats = |secret: &&str| !secret.is_empty() && said.contains(*secret);
-    if kept_quiet.iter().any(repeats) {
-        said = format!("{status}, with an error that repeats what it was asked");
+}
+
+fn oauth_error(
+    code: &str,
+    description: Option<&str>,
+    status: http::StatusCode,
+    secrets: &[&str],
+) -> ProviderError {
+    let shown = if code.is_empty() {
+        "no error code"
+    } else {
+        code
+    };
+    let mut text = format!("{status}, {shown}");
+    if let Some(description) = description {
+        text = format!("{text}: {description}");
     }
-    let said: String = said.chars().take(300).collect();
-    let said = said.escape_debug().to_string();
+    let repeats = |secret: &&str| !secret.is_empty() && text.contains(*secret);
+    if secrets.iter().any(repeats) {
+        text = format!("{status}, with an error that repeats a secret of the request");
+    }
+    let text: String = text.chars().take(300).collect();
+    let text = text.escape_debug().to_string();
     match code {
         "invalid_grant"
         | "bad_verification_code"
@@ -300,24 +285,18 @@ fn refusal(members: &Map<String, Value>, status: StatusCode, kept_quiet: &[&str]
         | "code_already_used"
         | "invalid_refresh_token"
         | "token_revoked"
-        | "token_expired" => ProviderError::Refused(said),
-        _ => ProviderError::Unavailable(format!("the token endpoint answered {said}")),
+        | "token_expired" => ProviderError::Refused(text),
+        _ => ProviderError::Unavailable(format!("the token endpoint returned {text}")),
     }
 }
 
-/// RFC 9207: who answered has to be who was asked.
+/// Checks that an authorization response is from an accepted issuer (RFC 9207).
 pub(crate) fn check_issuer(
-    said: Option<&str>,
+    iss: Option<&str>,
     accepted: &[&str],
-    required: bool,
+    announced: bool,
 ) -> Result<(), ProviderError> {
-    match said {
-        None if required => Err(ProviderError::Unacceptable(
-            "the answer does not say who it is from, although the provider's answers do".into(),
-        )),
-        Some(issuer) if !accepted.contains(&issuer) => Err(ProviderError::Unacceptable(
-            "the answer is from somebody else than was asked".into(),
-        )),
-        _ => Ok(()),
-    }
+    let is_expected = |iss: &str| accepted.iter().any(|one| same_issuer(one, iss));
+    client::check_response_issuer(iss, announced, is_expected)
+        .map_err(|error| ProviderError::Unacceptable(error.to_string()))
 }

@@ -1,25 +1,29 @@
-//! GitHub, which is OAuth 2.0 and not OpenID.
+//! GitHub, which uses OAuth 2.0 without OpenID Connect.
 
+use crate::parse_url;
 use std::sync::Arc;
 
-use http::StatusCode;
-use secrecy::SecretString;
+use http::{Method, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    Begin, Finish, InvalidSettings, Provider, ProviderError, SecretIn, World, claims,
-    exchange::{App, ask_as_user, check_issuer, unavailable},
+    Begin, FetchContext, Finish, InvalidSettings, Provider, ProviderError, SecretIn, claims,
+    exchange::{App, MOST_BYTES, check_issuer, get_as_user, unavailable, upstream_tokens},
     urls,
 };
-use crate::{BoxFuture, Identity, Properties, Scopes, UpstreamTokens, UserId};
+use crate::{
+    BoxFuture, Identity, Properties, Reach, Scopes, UpstreamTokens, UserId,
+    outgoing::{Failure, Outgoing},
+};
 
 /// GitHub, or a GitHub Enterprise Server.
 ///
-/// Users are known by the base URL as the issuer and by their number as the subject: a login name
-/// can be given up, and taken by somebody else. The name is among the claims as `login`.
+/// The issuer of a user is the base URL, and the subject is the user's number, because another user can
+/// take a login name later. The claim `login` contains the name.
 ///
-/// OAuth apps and GitHub Apps both work. The tokens of a GitHub App may expire; they are renewed.
+/// Supports OAuth apps and GitHub Apps. Expiring tokens of a GitHub App are refreshed.
 #[derive(Debug)]
 pub struct GitHub {
     base: Url,
@@ -30,11 +34,11 @@ pub struct GitHub {
 }
 
 impl GitHub {
-    /// github.com. It is asked for the scopes `read:user` and `user:email`.
+    /// github.com, with the scopes `read:user` and `user:email`.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<SecretString>) -> Self {
         #[expect(clippy::expect_used, reason = "both are constants")]
         let [base, api] = ["https://github.com/", "https://api.github.com/"]
-            .map(|url| Url::parse(url).expect("a URL"));
+            .map(|url| parse_url(url).expect("a URL"));
         Self {
             base,
             api,
@@ -44,11 +48,11 @@ impl GitHub {
         }
     }
 
-    /// A GitHub Enterprise Server, or another stand-in, at this URL. Its API is taken to be below
-    /// `api/v3`, or, at `*.ghe.com`, on a host of its own.
+    /// Sets the URL of a GitHub Enterprise Server. Its API is at `api/v3`, or on the host `api.` for
+    /// `*.ghe.com`.
     ///
     /// # Errors
-    /// When it is not an https URL (http is good for localhost).
+    /// When `url` is not an https URL (http for localhost).
     pub fn base_url(mut self, url: &str) -> Result<Self, InvalidSettings> {
         let base = urls::endpoint("GitHub's base URL", url)?;
         let host = base.host_str().unwrap_or_default();
@@ -60,24 +64,24 @@ impl GitHub {
         Ok(self)
     }
 
-    /// Where its API is, if it is not where [`base_url`](Self::base_url) takes it to be.
+    /// Sets the URL of the API, if it differs from the one that [`base_url`](Self::base_url) assumes.
     ///
     /// # Errors
-    /// When it is not an https URL (http is good for localhost).
+    /// When `url` is not an https URL (http for localhost).
     pub fn api_url(mut self, url: &str) -> Result<Self, InvalidSettings> {
         self.api = urls::endpoint("GitHub's API", url)?;
         Ok(self)
     }
 
-    /// The scopes to ask for, in place of the preset ones. Without `user:email` there is no e-mail
-    /// address. GitHub Apps have permissions instead, and ignore scopes.
+    /// Sets the requested scopes. Without `user:email` there is no email address. GitHub Apps have
+    /// permissions instead and ignore scopes.
     #[must_use]
     pub fn scopes<S: Into<Arc<str>>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = Scopes::from_iter(scopes);
         self
     }
 
-    /// One more parameter of the authorization request, such as `allow_signup` or `prompt`.
+    /// Adds a parameter to the authorization request, such as `allow_signup` or `prompt`.
     #[must_use]
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameters.push((name.into(), value.into()));
@@ -91,26 +95,26 @@ impl GitHub {
     async fn complete(
         &self,
         finish: Finish<'_>,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Properties, ProviderError> {
         let issuer = urls::identifier(&self.base);
-        // What GitHub's own authorization server metadata call it.
+        // The issuer in GitHub's own authorization server metadata.
         let server = format!("{issuer}/login/oauth");
         check_issuer(finish.iss, &[&issuer, &server], false)?;
         let answer = self
             .app
-            .redeem(&self.token_url(), SecretIn::Body, &finish, true, world)
+            .redeem(&self.token_url(), SecretIn::Body, &finish, true, context)
             .await?;
-        let tokens = answer.tokens(None, &self.scopes, world)?;
-        let user = self.user(&tokens.access, world).await?;
+        let tokens = upstream_tokens(answer.members(), None, &self.scopes, context)?;
+        let user = self.user(&tokens.access, context).await?;
         let subject = user.get("id").and_then(Value::as_u64);
         let login = claims::text(&user, "login");
         let (Some(subject), Some(login)) = (subject, login) else {
-            let why = "GitHub describes a user without number or login";
+            let why = "the user info from GitHub has no id or login";
             return Err(ProviderError::Unavailable(why.into()));
         };
         let email = match self.may_see_emails(&tokens) {
-            true => self.email(&tokens.access, world).await?,
+            true => self.email(&tokens.access, context).await?,
             false => None,
         };
         Ok(Properties {
@@ -128,7 +132,7 @@ impl GitHub {
         })
     }
 
-    /// A GitHub App's token names no scopes; whether it may is found out by asking.
+    /// A GitHub App's token names no scopes, so only the request shows whether it is permitted.
     fn may_see_emails(&self, tokens: &UpstreamTokens) -> bool {
         let scopes = &tokens.scopes;
         scopes.is_empty() || scopes.contains("user:email") || scopes.contains("user")
@@ -137,28 +141,28 @@ impl GitHub {
     async fn user(
         &self,
         access: &SecretString,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Map<String, Value>, ProviderError> {
         let url = urls::below(&self.api, "user");
-        let answer = ask_as_user(&url, access, ACCEPT, world).await?;
-        let members = answer.good().and_then(|answer| answer.object());
+        let answer = get_as_user(&url, access, ACCEPT, context).await?;
+        let members = answer.ok().and_then(|answer| answer.object());
         members.map_err(unavailable)
     }
 
-    /// The user's primary address, if it is verified and we may see it.
+    /// The user's primary email address, if it is verified and the token permits access to it.
     async fn email(
         &self,
         access: &SecretString,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Option<String>, ProviderError> {
         let url = urls::below(&self.api, "user/emails");
-        let answer = ask_as_user(&url, access, ACCEPT, world).await?;
+        let answer = get_as_user(&url, access, ACCEPT, context).await?;
         if matches!(answer.status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND) {
             return Ok(None);
         }
-        let answer = answer.good().map_err(unavailable)?;
+        let answer = answer.ok().map_err(unavailable)?;
         let Ok(Value::Array(all)) = serde_json::from_slice(&answer.body) else {
-            return Err(unavailable(answer.nonsense("a JSON array")));
+            return Err(unavailable(answer.unexpected("a JSON array")));
         };
         let is = |email: &Value, what: &str| email.get(what) == Some(&Value::Bool(true));
         let primary = all
@@ -171,7 +175,7 @@ impl GitHub {
 
 const ACCEPT: &str = "application/vnd.github+json";
 
-/// A user's description is full of links to the API, which help nobody who looks at claims.
+/// Removes the API links from the user info.
 fn without_links(mut user: Map<String, Value>) -> Map<String, Value> {
     let kept = |name: &str| matches!(name, "avatar_url" | "html_url") || !name.ends_with("url");
     user.retain(|name, _| kept(name));
@@ -186,7 +190,7 @@ impl Provider for GitHub {
     fn begin<'a>(
         &'a self,
         begin: Begin<'a>,
-        _world: World<'a>,
+        _world: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Url, ProviderError>> {
         let endpoint = urls::below(&self.base, "login/oauth/authorize");
         let ours = [("scope", self.scopes.to_string())];
@@ -199,22 +203,58 @@ impl Provider for GitHub {
     fn finish<'a>(
         &'a self,
         finish: Finish<'a>,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Properties, ProviderError>> {
-        Box::pin(self.complete(finish, world))
+        Box::pin(self.complete(finish, context))
     }
 
     fn refresh<'a>(
         &'a self,
         tokens: &'a UpstreamTokens,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<UpstreamTokens, ProviderError>> {
         Box::pin(async move {
             let answer = self
                 .app
-                .renew(&self.token_url(), SecretIn::Body, tokens, world)
+                .refresh(&self.token_url(), SecretIn::Body, tokens, context)
                 .await?;
-            answer.tokens(Some(tokens), &self.scopes, world)
+            upstream_tokens(answer.members(), Some(tokens), &self.scopes, context)
         })
+    }
+
+    /// Deletes the token through GitHub's API.
+    fn revoke<'a>(
+        &'a self,
+        tokens: &'a UpstreamTokens,
+        context: FetchContext<'a>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move {
+            let url = urls::below(&self.api, &format!("applications/{}/token", self.app.id));
+            let body = serde_json::json!({ "access_token": tokens.access.expose_secret() });
+            let mut request =
+                Outgoing::json(Method::DELETE, &url, &body, Reach::Configured, MOST_BYTES).header(
+                    header::ACCEPT,
+                    ACCEPT,
+                    false,
+                );
+            if let Some(basic) = self.app.basic() {
+                request = request.header_value(header::AUTHORIZATION, basic);
+            }
+            let answer = request
+                .send(&**context.fetcher)
+                .await
+                .map_err(unavailable)?;
+            match answer.status {
+                // 404 and 422: the token is no longer valid.
+                StatusCode::NO_CONTENT
+                | StatusCode::NOT_FOUND
+                | StatusCode::UNPROCESSABLE_ENTITY => Ok(()),
+                status => Err(unavailable(Failure::Status(status))),
+            }
+        })
+    }
+
+    fn unique_login(&self) -> Option<&str> {
+        Some("login")
     }
 }

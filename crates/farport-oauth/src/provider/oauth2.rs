@@ -1,4 +1,4 @@
-//! Providers of OAuth 2.0 that are not OpenID providers.
+//! OAuth 2.0 providers without OpenID Connect.
 
 use std::{fmt, sync::Arc};
 
@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    Begin, Finish, InvalidSettings, Provider, ProviderError, SecretIn, World,
+    Begin, FetchContext, Finish, InvalidSettings, Provider, ProviderError, SecretIn,
     claims::{self, Permissions},
-    exchange::{App, ask_as_user, check_issuer, unavailable},
+    exchange::{App, check_issuer, get_as_user, unavailable, upstream_tokens},
     urls,
 };
 use crate::{BoxFuture, Identity, Properties, Scopes, UpstreamTokens, UserId};
@@ -17,17 +17,17 @@ use crate::{BoxFuture, Identity, Properties, Scopes, UpstreamTokens, UserId};
 /// The endpoints of a provider.
 #[derive(Clone, Copy, Debug)]
 pub struct OAuth2Urls<'a> {
-    /// Where users sign in.
+    /// The authorization endpoint.
     pub authorize: &'a str,
-    /// Where codes are redeemed.
+    /// The token endpoint.
     pub token: &'a str,
-    /// What describes the user whose token asks, as a JSON object.
+    /// The user-info endpoint, which returns a JSON object about the user of a token.
     pub user_info: &'a str,
 }
 
-/// Any provider of OAuth 2.0 that describes its users somewhere.
+/// An OAuth 2.0 provider with a user-info endpoint.
 ///
-/// Without OpenID there is no id token: what its user-info endpoint says to the token counts.
+/// Without OpenID Connect there is no id token: the user-info endpoint identifies the user.
 pub struct OAuth2 {
     name: String,
     issuer: String,
@@ -42,14 +42,16 @@ pub struct OAuth2 {
     subject: String,
     display_name: Option<String>,
     permissions: Option<Permissions>,
+    revocation: Option<Url>,
+    unique_login: Option<String>,
 }
 
 impl OAuth2 {
-    /// The provider at these endpoints. `issuer` is what its users are known by here and must not
-    /// change later; the provider's base URL is a good choice. No scope is asked for.
+    /// A provider with these endpoints. `issuer` identifies its users together with their subject, and
+    /// must not change later; the provider's base URL is a good choice. Requests no scope.
     ///
     /// # Errors
-    /// When an endpoint is not an https URL (http is good for localhost), or the issuer is empty.
+    /// When an endpoint is not an https URL (http for localhost), or the issuer is empty.
     pub fn new(
         issuer: &str,
         endpoints: OAuth2Urls<'_>,
@@ -57,11 +59,15 @@ impl OAuth2 {
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, InvalidSettings> {
         if issuer.is_empty() {
-            return Err(InvalidSettings("the issuer may not be empty".into()));
+            return Err(InvalidSettings("the issuer must not be empty".into()));
         }
         let authorize = urls::endpoint("the authorization endpoint", endpoints.authorize)?;
+        // On localhost the port distinguishes providers. The path of an endpoint does not.
+        let mut of_issuer = authorize.clone();
+        of_issuer.set_path("");
+        of_issuer.set_query(None);
         Ok(Self {
-            name: authorize.host_str().unwrap_or_default().to_owned(),
+            name: urls::display_name(&of_issuer),
             issuer: issuer.to_owned(),
             token: urls::endpoint("the token endpoint", endpoints.token)?,
             user_info: urls::endpoint("the user-info endpoint", endpoints.user_info)?,
@@ -74,62 +80,64 @@ impl OAuth2 {
             subject: "sub".to_owned(),
             display_name: None,
             permissions: None,
+            revocation: None,
+            unique_login: None,
         })
     }
 
-    /// What it is called on pages. By default the host of its authorization endpoint.
+    /// Sets the display name. Default: the host of the authorization endpoint.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The scopes to ask for.
+    /// Sets the requested scopes.
     #[must_use]
     pub fn scopes<S: Into<Arc<str>>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = Scopes::from_iter(scopes);
         self
     }
 
-    /// One more parameter of the authorization request.
+    /// Adds a parameter to the authorization request.
     #[must_use]
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameters.push((name.into(), value.into()));
         self
     }
 
-    /// Where the client secret goes. By default into the header.
+    /// Sets where the client secret goes. Default: the header.
     #[must_use]
     pub fn secret_in(mut self, place: SecretIn) -> Self {
         self.secret_in = place;
         self
     }
 
-    /// Whether PKCE is used. By default it is.
+    /// Sets whether to use PKCE. Default: true.
     #[must_use]
     pub fn pkce(mut self, pkce: bool) -> Self {
         self.pkce = pkce;
         self
     }
 
-    /// What in the user's description names the user for good, a string or a whole number: `sub`
-    /// by default, often `id`. A name that begins with `/` is a JSON pointer. Never name what a
-    /// user can change or give up, such as a login or an e-mail address.
+    /// Sets the member of the user info that permanently identifies the user, a string or a whole
+    /// number: `sub` by default, often `id`. A name that starts with `/` is a JSON pointer. Never use a
+    /// member that a user can change, such as a login or an email address.
     #[must_use]
     pub fn subject(mut self, member: impl Into<String>) -> Self {
         self.subject = member.into();
         self
     }
 
-    /// What in the user's description they are called by. By default `name`,
-    /// `preferred_username` or `nickname`. A name that begins with `/` is a JSON pointer.
+    /// Sets the member of the user info with the display name. Default: `name`,
+    /// `preferred_username` or `nickname`. A name that starts with `/` is a JSON pointer.
     #[must_use]
     pub fn display_name(mut self, member: impl Into<String>) -> Self {
         self.display_name = Some(member.into());
         self
     }
 
-    /// What in the user's description says which scopes they may grant, see
+    /// Sets the member of the user info with the scopes that the user may grant; see
     /// [`Oidc::permissions_claim`](super::Oidc::permissions_claim).
     #[must_use]
     pub fn permissions_claim(mut self, member: impl Into<String>) -> Self {
@@ -137,20 +145,38 @@ impl OAuth2 {
         self
     }
 
+    /// Sets the revocation endpoint (RFC 7009), for tokens of grants that have ended. By default they
+    /// are not revoked.
+    ///
+    /// # Errors
+    /// When `url` is not an https URL (http for localhost).
+    pub fn revocation_url(mut self, url: &str) -> Result<Self, InvalidSettings> {
+        self.revocation = Some(urls::endpoint("the revocation endpoint", url)?);
+        Ok(self)
+    }
+
+    /// Sets the member of the user info with the user name that `login_in` compares. Set it only if the
+    /// provider guarantees that no two users have the same name.
+    #[must_use]
+    pub fn unique_login(mut self, member: impl Into<String>) -> Self {
+        self.unique_login = Some(member.into());
+        self
+    }
+
     async fn complete(
         &self,
         finish: Finish<'_>,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Properties, ProviderError> {
         check_issuer(finish.iss, &[&self.issuer], false)?;
         let answer = self
             .app
-            .redeem(&self.token, self.secret_in, &finish, self.pkce, world)
+            .redeem(&self.token, self.secret_in, &finish, self.pkce, context)
             .await?;
-        let tokens = answer.tokens(None, &self.scopes, world)?;
+        let tokens = upstream_tokens(answer.members(), None, &self.scopes, context)?;
         let accept = "application/json";
-        let answer = ask_as_user(&self.user_info, &tokens.access, accept, world).await?;
-        let user = answer.good().and_then(|answer| answer.object());
+        let answer = get_as_user(&self.user_info, &tokens.access, accept, context).await?;
+        let user = answer.ok().and_then(|answer| answer.object());
         let user = user.map_err(unavailable)?;
         let name = match &self.display_name {
             Some(member) => claims::text(&user, member).map(str::to_owned),
@@ -179,7 +205,7 @@ impl OAuth2 {
         };
         subject.ok_or_else(|| {
             ProviderError::Unavailable(format!(
-                "the description of the user has no `{}` that names them",
+                "the user info has no `{}` that identifies the user",
                 self.subject
             ))
         })
@@ -194,7 +220,7 @@ impl Provider for OAuth2 {
     fn begin<'a>(
         &'a self,
         begin: Begin<'a>,
-        _world: World<'a>,
+        _world: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Url, ProviderError>> {
         let scope = (!self.scopes.is_empty()).then(|| ("scope", self.scopes.to_string()));
         let parameters = &self.parameters;
@@ -207,23 +233,40 @@ impl Provider for OAuth2 {
     fn finish<'a>(
         &'a self,
         finish: Finish<'a>,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Properties, ProviderError>> {
-        Box::pin(self.complete(finish, world))
+        Box::pin(self.complete(finish, context))
     }
 
     fn refresh<'a>(
         &'a self,
         tokens: &'a UpstreamTokens,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<UpstreamTokens, ProviderError>> {
         Box::pin(async move {
             let answer = self
                 .app
-                .renew(&self.token, self.secret_in, tokens, world)
+                .refresh(&self.token, self.secret_in, tokens, context)
                 .await?;
-            answer.tokens(Some(tokens), &self.scopes, world)
+            upstream_tokens(answer.members(), Some(tokens), &self.scopes, context)
         })
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        tokens: &'a UpstreamTokens,
+        context: FetchContext<'a>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move {
+            match &self.revocation {
+                Some(url) => self.app.revoke(url, self.secret_in, tokens, context).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn unique_login(&self) -> Option<&str> {
+        self.unique_login.as_deref()
     }
 }
 

@@ -1,4 +1,4 @@
-//! OpenID providers (OpenID Connect Core 1.0, the code flow).
+//! OpenID Connect providers (OpenID Connect Core 1.0, authorization code flow).
 
 use std::{
     collections::BTreeMap,
@@ -12,26 +12,26 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    Begin, Finish, InvalidSettings, Provider, ProviderError, SecretIn, World,
+    Begin, FetchContext, Finish, InvalidSettings, Provider, ProviderError, SecretIn,
     claims::{self, Permissions, Required},
-    exchange::{App, TokenAnswer, ask_as_user, check_issuer, unavailable},
-    metadata::{self, Metadata},
+    exchange::{App, check_issuer, get_as_user, unavailable, upstream_tokens},
+    metadata::Metadata,
     urls,
 };
 use crate::{
     BoxFuture, Identity, Properties, Reach, Scopes, UpstreamTokens, UserId,
     caching::Bounds,
+    client::{self, TokenSuccess},
     jwks::{RemoteKeys, RemoteKeysError},
     jwt::{Algorithm, Claims, Expect},
-    outgoing::Answer,
+    outgoing::Response,
     remote::Remote,
 };
 
-/// An OpenID provider, known by its issuer: its endpoints and keys are discovered from there.
+/// An OpenID Connect provider. Its endpoints and keys come from the metadata of its issuer.
 ///
-/// The code is protected by PKCE and a nonce, and the id token is checked against the provider's
-/// keys. Where it lacks the name, the e-mail address or the permissions that were asked for, the
-/// user-info endpoint is asked too.
+/// PKCE and a nonce protect the code, and the id token is verified with the provider's keys. If it lacks
+/// the name, the email address or the permissions, they come from the user-info endpoint.
 pub struct Oidc {
     pub(super) name: String,
     pub(super) issuer: String,
@@ -42,9 +42,11 @@ pub struct Oidc {
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) pkce: bool,
     pub(super) permissions: Option<Permissions>,
-    /// For whom access tokens are, where permissions are looked for in them too.
+    /// The audience of access tokens, if they contain the permissions.
     pub(super) access_token_audience: Option<String>,
     pub(super) required: Vec<Required>,
+    pub(super) unique_login: Option<String>,
+    pub(super) revokes_all: bool,
     metadata: Remote<Metadata>,
     keys: Mutex<Option<Arc<RemoteKeys>>>,
 }
@@ -59,18 +61,18 @@ impl Oidc {
         most: Duration::from_secs(24 * 3600),
     };
 
-    /// The provider with this issuer, written exactly as its metadata write it. It is asked for
-    /// the scopes `openid`, `profile` and `email`.
+    /// A provider with the scopes `openid`, `profile` and `email`. `issuer` has to be written exactly as
+    /// in its metadata.
     ///
     /// # Errors
-    /// When the issuer is not an https URL (http is good for localhost).
+    /// When the issuer is not an https URL (http for localhost).
     pub fn new(
         issuer: &str,
         client_id: impl Into<String>,
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, InvalidSettings> {
         let url = urls::endpoint("the issuer", issuer)?;
-        let name = url.host_str().unwrap_or_default().to_owned();
+        let name = urls::display_name(&url);
         Ok(Self::at(
             &url,
             issuer,
@@ -79,10 +81,10 @@ impl Oidc {
         ))
     }
 
-    /// The same as a public client, which has no secret.
+    /// Like [`Oidc::new`], as a public client, which has no secret.
     ///
     /// # Errors
-    /// When the issuer is not an https URL (http is good for localhost).
+    /// When the issuer is not an https URL (http for localhost).
     pub fn public(issuer: &str, client_id: impl Into<String>) -> Result<Self, InvalidSettings> {
         let mut provider = Self::new(issuer, client_id, String::new())?;
         provider.app.secret = None;
@@ -102,8 +104,10 @@ impl Oidc {
             permissions: None,
             access_token_audience: None,
             required: Vec::new(),
+            unique_login: None,
+            revokes_all: false,
             metadata: Remote::new(
-                metadata::location(url),
+                client::openid_metadata_url(url),
                 Reach::Configured,
                 Self::BOUNDS,
                 Metadata::MOST_BYTES,
@@ -112,45 +116,47 @@ impl Oidc {
         }
     }
 
-    /// What it is called on pages. By default a preset's name, or the issuer's host.
+    /// Sets the display name. Default: the name of the preset, or the host of the issuer; on localhost,
+    /// the whole issuer.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The scopes to ask for, in place of the preset ones. `openid` is always among them.
+    /// Sets the requested scopes. They always include `openid`.
     #[must_use]
     pub fn scopes<S: Into<Arc<str>>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.scopes = Scopes::from_iter(scopes).either(&Scopes::from_iter(["openid"]));
         self
     }
 
-    /// One more parameter of the authorization request, such as `prompt` or `audience`. Those that
-    /// belong to the protocol cannot be changed so.
+    /// Adds a parameter to the authorization request, such as `prompt` or `audience`. It cannot replace
+    /// the parameters of the protocol.
     #[must_use]
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameters.push((name.into(), value.into()));
         self
     }
 
-    /// Where the client secret goes. By default what the metadata say, the header if they allow it.
+    /// Sets where the client secret goes. By default a method that the metadata lists, the header if
+    /// possible.
     #[must_use]
     pub fn secret_in(mut self, place: SecretIn) -> Self {
         self.secret_in = Some(place);
         self
     }
 
-    /// How id tokens may be signed. By default in any way that [`Algorithm`] knows.
+    /// Sets the accepted signature algorithms of id tokens. Default: [`Algorithm::ALL`].
     #[must_use]
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = algorithms.into_iter().collect();
         self
     }
 
-    /// The claim that says which scopes a user may grant: an array of strings, or a string with
-    /// spaces between them. A name that begins with `/` is a JSON pointer. A user without the
-    /// claim may grant nothing. By default there is none, and users are not limited.
+    /// Sets the claim with the scopes that a user may grant: an array of strings, or a space-separated
+    /// string. A name that starts with `/` is a JSON pointer. A user without the claim may grant
+    /// nothing. By default users are not limited.
     #[must_use]
     pub fn permissions_claim(mut self, claim: impl Into<String>) -> Self {
         let meaning = self
@@ -163,8 +169,8 @@ impl Oidc {
         self
     }
 
-    /// Lets a value of the permissions claim, such as a role, stand for these scopes. Other values
-    /// stand for themselves.
+    /// Maps a value of the permissions claim, such as a role, to scopes. Other values are scopes
+    /// themselves.
     #[must_use]
     pub fn permission<S: Into<Arc<str>>>(
         mut self,
@@ -179,15 +185,15 @@ impl Oidc {
         self
     }
 
-    /// Looks for the permissions claim in the access token first. It has to be a JWT of the same
-    /// issuer for this audience, about the same user.
+    /// Reads the permissions claim from the access token. It has to be a JWT of the same issuer for this
+    /// audience and the same user.
     #[must_use]
     pub fn permissions_in_access_token(mut self, audience: impl Into<String>) -> Self {
         self.access_token_audience = Some(audience.into());
         self
     }
 
-    /// Lets only those sign in whose id token has one of these values in this claim.
+    /// Permits only users whose id token has one of these values in this claim.
     #[must_use]
     pub fn require<V: Into<String>>(
         mut self,
@@ -201,28 +207,37 @@ impl Oidc {
         self
     }
 
-    /// Whether PKCE is used. By default it is; a provider that ignores it does no harm, one that
-    /// chokes on it would.
+    /// Sets whether to use PKCE. Default: true. Turn it off only for a provider that rejects requests
+    /// with PKCE.
     #[must_use]
     pub fn pkce(mut self, pkce: bool) -> Self {
         self.pkce = pkce;
         self
     }
 
-    async fn metadata(&self, world: World<'_>) -> Result<Arc<Metadata>, ProviderError> {
-        let read = |answer: &Answer| Metadata::read(&answer.body, &self.issuer);
-        let metadata = self.metadata.get(world, read).await;
+    /// Sets the claim with the user name that `login_in` compares, such as `preferred_username`. Set it
+    /// only if the provider guarantees that no two users have the same name. OpenID Connect does not
+    /// (Core 1.0, section 5.7).
+    #[must_use]
+    pub fn unique_login(mut self, claim: impl Into<String>) -> Self {
+        self.unique_login = Some(claim.into());
+        self
+    }
+
+    async fn metadata(&self, context: FetchContext<'_>) -> Result<Arc<Metadata>, ProviderError> {
+        let read = |answer: &Response| Metadata::read(&answer.body, &self.issuer);
+        let metadata = self.metadata.get(context, read).await;
         metadata.map_err(ProviderError::Unavailable)
     }
 
-    /// The keys at the URL that the metadata name.
+    /// The keys at the URL in the metadata.
     fn keys(&self, metadata: &Metadata) -> Arc<RemoteKeys> {
-        let mut kept = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*kept {
+        let mut cached = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*cached {
             Some(keys) if *keys.url() == metadata.keys => keys.clone(),
             _ => {
                 let keys = RemoteKeys::new(metadata.keys.clone(), Reach::Configured);
-                kept.insert(Arc::new(keys)).clone()
+                cached.insert(Arc::new(keys)).clone()
             }
         }
     }
@@ -238,54 +253,54 @@ impl Oidc {
         audience: &str,
         types: &[&str],
         metadata: &Metadata,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Claims, ProviderError> {
         let expect = Expect {
             algorithms: &self.algorithms,
             types,
             issuer: &self.issuer,
             audience: &[audience],
-            now: world.now,
+            now: context.now,
             leeway: Self::LEEWAY,
         };
-        let verified = self.keys(metadata).verify(token, &expect, world).await;
+        let verified = self.keys(metadata).verify(token, &expect, context).await;
         verified.map_err(|error| match error {
             RemoteKeysError::Token(error) => unacceptable(format!("the {what}: {error}")),
             RemoteKeysError::Unavailable(why) => ProviderError::Unavailable(why),
         })
     }
 
-    /// OpenID Connect Core 1.0, section 3.1.3.7.
+    /// Validates the id token (OpenID Connect Core 1.0, section 3.1.3.7).
     async fn id_token(
         &self,
-        answer: &TokenAnswer,
+        answer: &TokenSuccess,
         nonce: &str,
         metadata: &Metadata,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Claims, ProviderError> {
-        let Some(token) = answer.text("id_token") else {
-            return Err(unacceptable("there is no id token"));
+        let Some(token) = answer.members().get("id_token").and_then(Value::as_str) else {
+            return Err(unacceptable("the token response has no id token"));
         };
-        let us = &self.app.id;
+        let client_id = &self.app.id;
         let claims = self
-            .verify("id token", token, us, &["JWT"], metadata, world)
+            .verify("id token", token, client_id, &["JWT"], metadata, context)
             .await?;
         let party = claims.members.get("azp");
-        if party.is_some_and(|party| party != us) {
+        if party.is_some_and(|party| party != client_id) {
             return Err(unacceptable("the id token was issued to another client"));
         }
         if claims.audience.len() > 1 && party.is_none() {
-            return Err(unacceptable("the id token is not for us alone"));
+            return Err(unacceptable("the id token has other audiences and no azp"));
         }
         if claims.text("nonce") != Some(nonce) {
-            return Err(unacceptable("the id token is not of this sign-in"));
+            return Err(unacceptable("the id token has another nonce"));
         }
         Ok(claims)
     }
 
-    /// What the id token lacks of what was asked for.
+    /// Whether the id token lacks requested claims.
     fn lacks(&self, claims: &Map<String, Value>) -> bool {
-        let lacks = |scope: &str, there: bool| self.scopes.contains(scope) && !there;
+        let lacks = |scope: &str, present: bool| self.scopes.contains(scope) && !present;
         lacks("profile", claims::name(claims).is_some())
             || lacks("email", claims.contains_key("email"))
             || self.permissions.as_ref().is_some_and(|permissions| {
@@ -299,27 +314,27 @@ impl Oidc {
         url: &Url,
         access: &SecretString,
         subject: &str,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Map<String, Value>, ProviderError> {
-        let answer = ask_as_user(url, access, "application/json", world).await?;
-        let members = answer.good().and_then(|answer| answer.object());
+        let answer = get_as_user(url, access, "application/json", context).await?;
+        let members = answer.ok().and_then(|answer| answer.object());
         let members = members.map_err(unavailable)?;
-        // Section 5.3.2: otherwise somebody's token could stand for somebody else.
+        // Section 5.3.2: the user info may be about another user.
         if members.get("sub").and_then(Value::as_str) != Some(subject) {
-            return Err(unacceptable("the user info is about somebody else"));
+            return Err(unacceptable("the user info is about another user"));
         }
         Ok(members)
     }
 
-    /// What the user may grant. Where an access token says so, its claim counts among the claims,
-    /// in place of one of the same name.
+    /// The scopes that the user may grant. If they come from the access token, its claim replaces the
+    /// one in `claims`.
     async fn allowed(
         &self,
         claims: &mut Map<String, Value>,
         subject: &str,
         access: &SecretString,
         metadata: &Metadata,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Option<Scopes>, ProviderError> {
         use secrecy::ExposeSecret;
 
@@ -332,13 +347,13 @@ impl Oidc {
         let token = access.expose_secret();
         let types = ["at+jwt", "JWT"];
         let token = self
-            .verify("access token", token, audience, &types, metadata, world)
+            .verify("access token", token, audience, &types, metadata, context)
             .await?;
         if token.subject.as_deref() != Some(subject) {
-            return Err(unacceptable("the access token is about somebody else"));
+            return Err(unacceptable("the access token is about another user"));
         }
         let allowed = permissions.read(&token.members);
-        // A pointer leads into the claim that its first part names.
+        // The first part of a pointer names the claim.
         let top = permissions.top();
         let claim = token.members.get(&top).cloned();
         match claim {
@@ -351,39 +366,41 @@ impl Oidc {
     async fn complete(
         &self,
         finish: Finish<'_>,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Properties, ProviderError> {
-        let metadata = self.metadata(world).await?;
-        check_issuer(finish.iss, &[&self.issuer], metadata.names_itself)?;
+        let metadata = self.metadata(context).await?;
+        check_issuer(finish.iss, &[&self.issuer], metadata.announces_iss)?;
         let place = self.secret_goes(&metadata);
         let answer = self
             .app
-            .redeem(&metadata.token, place, &finish, self.pkce, world)
+            .redeem(&metadata.token, place, &finish, self.pkce, context)
             .await?;
         let id_token = self
-            .id_token(&answer, finish.nonce, &metadata, world)
+            .id_token(&answer, finish.nonce, &metadata, context)
             .await?;
-        let tokens = answer.tokens(None, &self.scopes, world)?;
+        let tokens = upstream_tokens(answer.members(), None, &self.scopes, context)?;
         let subject = id_token.subject.clone().filter(|sub| !sub.is_empty());
         let Some(subject) = subject else {
-            return Err(unacceptable("the id token is about nobody"));
+            return Err(unacceptable("the id token has no subject"));
         };
         for required in &self.required {
             required.check(&id_token.members)?;
         }
         let mut claims = id_token.members;
         if let Some(url) = metadata.userinfo.as_ref().filter(|_| self.lacks(&claims)) {
-            let more = self.user_info(url, &tokens.access, &subject, world).await?;
-            // One side's address must not count as verified because of the other's word.
-            let addressed = claims.contains_key("email");
+            let more = self
+                .user_info(url, &tokens.access, &subject, context)
+                .await?;
+            // `email_verified` of one source must not apply to the `email` of the other.
+            let has_email = claims.contains_key("email");
             for (name, value) in more {
-                if !(addressed && name == "email_verified") {
+                if !(has_email && name == "email_verified") {
                     claims.entry(name).or_insert(value);
                 }
             }
         }
         let allowed = self
-            .allowed(&mut claims, &subject, &tokens.access, &metadata, world)
+            .allowed(&mut claims, &subject, &tokens.access, &metadata, context)
             .await?;
         Ok(Properties {
             identity: Identity {
@@ -413,10 +430,10 @@ impl Provider for Oidc {
     fn begin<'a>(
         &'a self,
         begin: Begin<'a>,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Url, ProviderError>> {
         Box::pin(async move {
-            let metadata = self.metadata(world).await?;
+            let metadata = self.metadata(context).await?;
             let ours = [
                 ("scope", self.scopes.to_string()),
                 ("nonce", begin.nonce.to_owned()),
@@ -434,25 +451,48 @@ impl Provider for Oidc {
     fn finish<'a>(
         &'a self,
         finish: Finish<'a>,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Properties, ProviderError>> {
-        Box::pin(self.complete(finish, world))
+        Box::pin(self.complete(finish, context))
     }
 
     fn refresh<'a>(
         &'a self,
         tokens: &'a UpstreamTokens,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<UpstreamTokens, ProviderError>> {
         Box::pin(async move {
-            let metadata = self.metadata(world).await?;
+            let metadata = self.metadata(context).await?;
             let place = self.secret_goes(&metadata);
             let answer = self
                 .app
-                .renew(&metadata.token, place, tokens, world)
+                .refresh(&metadata.token, place, tokens, context)
                 .await?;
-            answer.tokens(Some(tokens), &self.scopes, world)
+            upstream_tokens(answer.members(), Some(tokens), &self.scopes, context)
         })
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        tokens: &'a UpstreamTokens,
+        context: FetchContext<'a>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move {
+            let metadata = self.metadata(context).await?;
+            let Some(endpoint) = &metadata.revocation else {
+                return Ok(());
+            };
+            let place = self.secret_goes(&metadata);
+            self.app.revoke(endpoint, place, tokens, context).await
+        })
+    }
+
+    fn revokes_all(&self) -> bool {
+        self.revokes_all
+    }
+
+    fn unique_login(&self) -> Option<&str> {
+        self.unique_login.as_deref()
     }
 }
 

@@ -1,25 +1,25 @@
-//! OpenID providers of which we know how they are set up.
+//! Presets for well-known OpenID Connect providers.
 
+use crate::parse_url;
 use secrecy::SecretString;
-use url::Url;
 
 use super::{InvalidSettings, Oidc, exchange::App, urls};
 
 impl Oidc {
-    /// Google. A refresh token is asked for, so that tools can use Google's APIs later.
+    /// Google. Requests a refresh token, so that tools can use Google's APIs later.
     ///
-    /// Another issuer, as a stand-in, can be given with [`Oidc::google_at`].
+    /// [`Oidc::google_at`] sets another issuer for tests.
     pub fn google(client_id: impl Into<String>, client_secret: impl Into<SecretString>) -> Self {
         let issuer = "https://accounts.google.com";
         #[expect(clippy::expect_used, reason = "it is a constant")]
-        let url = Url::parse(issuer).expect("a URL");
+        let url = parse_url(issuer).expect("a URL");
         Self::at(&url, issuer, "Google", App::new(client_id, client_secret)).for_google()
     }
 
-    /// A stand-in for Google.
+    /// Google with another issuer, for tests.
     ///
     /// # Errors
-    /// When the issuer is not an https URL (http is good for localhost).
+    /// When the issuer is not an https URL (http for localhost).
     pub fn google_at(
         issuer: &str,
         client_id: impl Into<String>,
@@ -29,29 +29,31 @@ impl Oidc {
         Ok(provider.named("Google").for_google())
     }
 
-    fn for_google(self) -> Self {
+    fn for_google(mut self) -> Self {
+        // A revocation ends all grants of the user to this server.
+        self.revokes_all = true;
         self.parameter("access_type", "offline")
     }
 
-    /// Lets only users of these Google Workspace domains sign in. Google is asked to offer no
-    /// others, and the id token has to say so (`hd`): what is only asked for, a user can change.
+    /// Permits only users of these Google Workspace domains. The request names them, so that Google
+    /// offers only these accounts, and the id token has to confirm the domain (`hd`), because a user can
+    /// change the request.
     #[must_use]
     pub fn hosted_domains<V: Into<String>>(self, domains: impl IntoIterator<Item = V>) -> Self {
         let domains: Vec<String> = domains.into_iter().map(Into::into).collect();
-        let asked = match domains.as_slice() {
+        let requested = match domains.as_slice() {
             [domain] => domain.clone(),
-            // Google takes one, or any.
+            // Google accepts one domain, or any.
             _ => "*".to_owned(),
         };
-        self.parameter("hd", asked).require("hd", domains)
+        self.parameter("hd", requested).require("hd", domains)
     }
 
-    /// Auth0, by the tenant's domain (`example.eu.auth0.com`, or a domain of its own). Where an
-    /// API's [`auth0_audience`](Self::auth0_audience) is set, its permissions limit what users may
-    /// grant.
+    /// Auth0, with the domain of the tenant (`example.eu.auth0.com`, or a custom domain). With
+    /// [`auth0_audience`](Self::auth0_audience), the permissions of the API limit what users may grant.
     ///
     /// # Errors
-    /// When the domain makes no URL.
+    /// When the domain is not valid.
     pub fn auth0(
         domain: &str,
         client_id: impl Into<String>,
@@ -62,8 +64,8 @@ impl Oidc {
         Ok(Self::new(&issuer, client_id, client_secret)?.named("Auth0"))
     }
 
-    /// The Auth0 API that access tokens are for. Its permissions, which Auth0 writes into them
-    /// when *RBAC* and *Add Permissions in the Access Token* are on, limit what a user may grant.
+    /// Sets the Auth0 API that access tokens are for. Its permissions limit what a user may grant. Auth0
+    /// writes them into access tokens when *RBAC* and *Add Permissions in the Access Token* are on.
     #[must_use]
     pub fn auth0_audience(self, audience: impl Into<String>) -> Self {
         let audience = audience.into();
@@ -72,12 +74,12 @@ impl Oidc {
             .permissions_in_access_token(audience)
     }
 
-    /// WorkOS AuthKit, by its domain (`example.authkit.app`). The permissions in its access tokens
-    /// limit what users may grant; the audience of these is the client id, unless
-    /// [`permissions_in_access_token`](Self::permissions_in_access_token) says otherwise.
+    /// WorkOS AuthKit, with its domain (`example.authkit.app`). The permissions in its access tokens
+    /// limit what users may grant. The audience of these tokens is the client ID, unless
+    /// [`permissions_in_access_token`](Self::permissions_in_access_token) sets another.
     ///
     /// # Errors
-    /// When the domain makes no URL.
+    /// When the domain is not valid.
     pub fn workos(
         domain: &str,
         client_id: impl Into<String>,
@@ -93,10 +95,10 @@ impl Oidc {
             .permissions_in_access_token(client_id))
     }
 
-    /// Stytch, by the project's domain (`example.customers.stytch.com`).
+    /// Stytch, with the domain of the project (`example.customers.stytch.com`).
     ///
     /// # Errors
-    /// When the domain makes no URL.
+    /// When the domain is not valid.
     pub fn stytch(
         domain: &str,
         client_id: impl Into<String>,
@@ -106,24 +108,26 @@ impl Oidc {
         Ok(Self::new(&issuer, client_id, client_secret)?.named("Stytch"))
     }
 
-    /// Okta, by the organisation's domain (`example.okta.com`), or with the path of one of its
+    /// Okta, with the domain of the organization (`example.okta.com`), or with the path of one of its
     /// authorization servers (`example.okta.com/oauth2/default`).
     ///
     /// # Errors
-    /// When the domain makes no URL.
+    /// When the domain is not valid.
     pub fn okta(
         domain: &str,
         client_id: impl Into<String>,
         client_secret: impl Into<SecretString>,
     ) -> Result<Self, InvalidSettings> {
         let issuer = urls::of_domain(domain);
-        Ok(Self::new(&issuer, client_id, client_secret)?.named("Okta"))
+        let provider = Self::new(&issuer, client_id, client_secret)?;
+        // An Okta username is unique in its organization.
+        Ok(provider.named("Okta").unique_login("preferred_username"))
     }
 
-    /// Keycloak, by its base URL and the realm.
+    /// Keycloak, with its base URL and the realm.
     ///
     /// # Errors
-    /// When they make no https URL (http is good for localhost).
+    /// When `base_url` is not an https URL (http for localhost).
     pub fn keycloak(
         base_url: &str,
         realm: &str,
@@ -132,6 +136,10 @@ impl Oidc {
     ) -> Result<Self, InvalidSettings> {
         let base = urls::endpoint("Keycloak's base URL", base_url)?;
         let issuer = urls::below(&base, &format!("realms/{realm}"));
-        Ok(Self::new(issuer.as_str(), client_id, client_secret)?.named("Keycloak"))
+        let provider = Self::new(issuer.as_str(), client_id, client_secret)?;
+        // A Keycloak username is unique in its realm.
+        Ok(provider
+            .named("Keycloak")
+            .unique_login("preferred_username"))
     }
 }

@@ -1,5 +1,6 @@
-//! Slack: OpenID for who somebody is, and a flow of its own for what may be done in their name.
+//! Slack: OpenID Connect for the user's identity, and Slack's own flow for access on the user's behalf.
 
+use crate::parse_url;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -7,24 +8,26 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    Begin, Finish, InvalidSettings, Oidc, Provider, ProviderError, SecretIn, World,
+    Begin, FetchContext, Finish, InvalidSettings, Oidc, Provider, ProviderError, SecretIn,
     claims::{self, Required},
-    exchange::{App, TokenAnswer, ask_as_user, check_issuer, unavailable},
+    exchange::{App, check_issuer, get_as_user, unavailable, upstream_tokens},
     urls,
 };
-use crate::{BoxFuture, Identity, Properties, Scopes, UpstreamTokens, UserId};
+use crate::{
+    BoxFuture, Identity, Properties, Scopes, UpstreamTokens, UserId, client::TokenSuccess,
+};
 
 const TEAM: &str = "https://slack.com/team_id";
 const USER: &str = "https://slack.com/user_id";
 
 /// Slack.
 ///
-/// Slack does not give its OpenID scopes and those of its API together. Without user scopes this
-/// is *Sign in with Slack*, which is OpenID, and its token is good for who the user is. With user
-/// scopes it is Slack's own flow, whose token acts for the user; who they are is asked of the API
-/// then. Both know a user as `<team>/<user>`, since a user's id is a name within their team.
+/// Slack does not grant OpenID scopes and API scopes together. Without user scopes this is *Sign in with
+/// Slack*, which is OpenID Connect, and its token only identifies the user. With user scopes it is
+/// Slack's own flow, whose token acts for the user; the API then identifies the user. In both cases the
+/// subject is `<team>/<user>`, because user IDs are only unique within a team.
 ///
-/// Tokens of an app that rotates them are renewed.
+/// Rotating tokens are refreshed.
 #[derive(Debug)]
 pub struct Slack {
     oidc: Oidc,
@@ -36,15 +39,15 @@ pub struct Slack {
 }
 
 impl Slack {
-    /// slack.com, as *Sign in with Slack* with the scopes `openid`, `profile` and `email`.
+    /// *Sign in with Slack* at slack.com, with the scopes `openid`, `profile` and `email`.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<SecretString>) -> Self {
         #[expect(clippy::expect_used, reason = "it is a constant")]
-        let base = Url::parse("https://slack.com/").expect("a URL");
+        let base = parse_url("https://slack.com/").expect("a URL");
         Self::at(base, App::new(client_id, client_secret))
     }
 
     fn at(base: Url, app: App) -> Self {
-        // Slack wants apps to opt in to PKCE, and treats those as public clients then.
+        // Slack apps have to opt in to PKCE, and then count as public clients.
         let oidc = Oidc::at(&base, &urls::identifier(&base), "Slack", app.clone()).pkce(false);
         Self {
             oidc,
@@ -56,11 +59,11 @@ impl Slack {
         }
     }
 
-    /// A stand-in for slack.com, or slack-gov.com. Set it before anything else but the user
-    /// scopes, the teams and PKCE.
+    /// Sets another base URL, such as slack-gov.com. Keeps the user scopes, the teams and the PKCE
+    /// setting, and resets everything else.
     ///
     /// # Errors
-    /// When it is not an https URL (http is good for localhost).
+    /// When `url` is not an https URL (http for localhost).
     pub fn base_url(self, url: &str) -> Result<Self, InvalidSettings> {
         let base = urls::endpoint("Slack's base URL", url)?;
         let new = Self {
@@ -70,22 +73,22 @@ impl Slack {
         Ok(new.teams(self.teams).pkce(self.pkce))
     }
 
-    /// What is asked for to act in the user's name, such as `channels:read`. Where there is
-    /// `users:read`, the user's real name is known, and with `users:read.email` their address.
+    /// Sets the scopes for access on the user's behalf, such as `channels:read`. `users:read` provides
+    /// the user's real name, and `users:read.email` the email address.
     #[must_use]
     pub fn user_scopes<S: Into<Arc<str>>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.user_scopes = Scopes::from_iter(scopes);
         self
     }
 
-    /// Lets only members of these teams sign in, by their ids (`T...`).
+    /// Permits only members of the teams with these IDs (`T...`).
     #[must_use]
     pub fn teams<V: Into<String>>(mut self, teams: impl IntoIterator<Item = V>) -> Self {
         self.teams = teams.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Whether PKCE is used. By default it is not: an app has to opt in at Slack first.
+    /// Sets whether to use PKCE. Default: false, because an app has to opt in at Slack first.
     #[must_use]
     pub fn pkce(mut self, pkce: bool) -> Self {
         self.pkce = pkce;
@@ -101,11 +104,11 @@ impl Slack {
         urls::below(&self.base, "api/oauth.v2.access")
     }
 
-    /// Checks the team, and makes of what is known an identity.
+    /// Checks the team, and sets the issuer and the subject.
     fn identity(&self, mut known: Identity) -> Result<Identity, ProviderError> {
         let text = |name: &str| claims::text(&known.claims, name);
         let (Some(team), Some(user)) = (text(TEAM), text(USER)) else {
-            let why = "Slack does not say which user of which team it is";
+            let why = "the response from Slack does not name the user and the team";
             return Err(ProviderError::Unacceptable(why.into()));
         };
         if !self.teams.is_empty() {
@@ -123,25 +126,25 @@ impl Slack {
         Ok(known)
     }
 
-    /// What one of Slack's methods says to the user's token.
+    /// Calls a method of Slack's API with the user's token.
     async fn call(
         &self,
         method: &str,
         query: Option<(&str, &str)>,
         access: &SecretString,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Map<String, Value>, ProviderError> {
         let mut url = urls::below(&self.base, &format!("api/{method}"));
         if let Some((name, value)) = query {
             url.query_pairs_mut().append_pair(name, value);
         }
-        let answer = ask_as_user(&url, access, "application/json", world).await?;
-        let members = answer.good().and_then(|answer| answer.object());
+        let answer = get_as_user(&url, access, "application/json", context).await?;
+        let members = answer.ok().and_then(|answer| answer.object());
         let members = members.map_err(unavailable)?;
         if members.get("ok") != Some(&Value::Bool(true)) {
             let code = claims::text(&members, "error").unwrap_or("no error code");
             let code: String = code.chars().take(60).collect();
-            let why = format!("{method} answered {}", code.escape_debug());
+            let why = format!("{method} returned {}", code.escape_debug());
             return Err(ProviderError::Unavailable(why));
         }
         Ok(members)
@@ -150,7 +153,7 @@ impl Slack {
     async fn complete(
         &self,
         finish: Finish<'_>,
-        world: World<'_>,
+        context: FetchContext<'_>,
     ) -> Result<Properties, ProviderError> {
         let issuer = self.issuer();
         check_issuer(finish.iss, &[&issuer], false)?;
@@ -161,15 +164,17 @@ impl Slack {
                 SecretIn::Header,
                 &finish,
                 self.pkce,
-                world,
+                context,
             )
             .await?;
         let of_user = user_tokens(&answer);
-        let tokens = TokenAnswer::tokens_of(of_user, None, &self.user_scopes, world)?;
-        let who = self.call("auth.test", None, &tokens.access, world).await?;
+        let tokens = upstream_tokens(of_user, None, &self.user_scopes, context)?;
+        let who = self
+            .call("auth.test", None, &tokens.access, context)
+            .await?;
         let (team, user) = (claims::text(&who, "team_id"), claims::text(&who, "user_id"));
         let (Some(team), Some(user)) = (team, user) else {
-            let why = "Slack does not say whose token it gave";
+            let why = "the response from Slack does not name the user of the token";
             return Err(ProviderError::Unavailable(why.into()));
         };
         let mut known = Map::new();
@@ -181,11 +186,11 @@ impl Slack {
         let mut name = claims::text(&who, "user").map(str::to_owned);
         if tokens.scopes.contains("users:read") {
             let about = self
-                .call("users.info", Some(("user", user)), &tokens.access, world)
+                .call("users.info", Some(("user", user)), &tokens.access, context)
                 .await?;
             if let Some(Value::Object(about)) = about.get("user") {
                 if claims::text(about, "id") != Some(user) {
-                    let why = "Slack describes somebody else than was asked for";
+                    let why = "the user info from Slack is about another user";
                     return Err(ProviderError::Unacceptable(why.into()));
                 }
                 name = claims::text(about, "real_name").map(str::to_owned).or(name);
@@ -213,12 +218,12 @@ impl Slack {
     }
 }
 
-/// Where in an answer of `oauth.v2.access` the user's tokens are: when a code was redeemed, in a
-/// part of its own; when they were renewed, at the top.
-fn user_tokens(answer: &TokenAnswer) -> &Map<String, Value> {
-    match answer.members.get("authed_user") {
+/// The part of an `oauth.v2.access` response with the user's tokens: `authed_user` after a code, the top
+/// level after a refresh.
+fn user_tokens(answer: &TokenSuccess) -> &Map<String, Value> {
+    match answer.members().get("authed_user") {
         Some(Value::Object(user)) if user.contains_key("access_token") => user,
-        _ => &answer.members,
+        _ => answer.members(),
     }
 }
 
@@ -230,16 +235,16 @@ impl Provider for Slack {
     fn begin<'a>(
         &'a self,
         begin: Begin<'a>,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Url, ProviderError>> {
-        // With one team, Slack can show its sign-in at once.
+        // With only one team, Slack can show its sign-in page directly.
         let team = match self.teams.as_slice() {
             [team] => vec![("team".to_owned(), team.clone())],
             _ => Vec::new(),
         };
         Box::pin(async move {
             if self.user_scopes.is_empty() {
-                let mut url = self.oidc.begin(begin, world).await?;
+                let mut url = self.oidc.begin(begin, context).await?;
                 url.query_pairs_mut().extend_pairs(&team);
                 return Ok(url);
             }
@@ -255,13 +260,13 @@ impl Provider for Slack {
     fn finish<'a>(
         &'a self,
         finish: Finish<'a>,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Properties, ProviderError>> {
         Box::pin(async move {
             if !self.user_scopes.is_empty() {
-                return self.complete(finish, world).await;
+                return self.complete(finish, context).await;
             }
-            let properties = self.oidc.finish(finish, world).await?;
+            let properties = self.oidc.finish(finish, context).await?;
             Ok(Properties {
                 identity: self.identity(properties.identity)?,
                 upstream: properties.upstream,
@@ -272,18 +277,32 @@ impl Provider for Slack {
     fn refresh<'a>(
         &'a self,
         tokens: &'a UpstreamTokens,
-        world: World<'a>,
+        context: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<UpstreamTokens, ProviderError>> {
         Box::pin(async move {
             if self.user_scopes.is_empty() {
-                return self.oidc.refresh(tokens, world).await;
+                return self.oidc.refresh(tokens, context).await;
             }
             let answer = self
                 .app
-                .renew(&self.token_url(), SecretIn::Header, tokens, world)
+                .refresh(&self.token_url(), SecretIn::Header, tokens, context)
                 .await?;
             let of_user = user_tokens(&answer);
-            TokenAnswer::tokens_of(of_user, Some(tokens), &self.user_scopes, world)
+            upstream_tokens(of_user, Some(tokens), &self.user_scopes, context)
+        })
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        tokens: &'a UpstreamTokens,
+        context: FetchContext<'a>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Box::pin(async move {
+            if self.user_scopes.is_empty() {
+                return self.oidc.revoke(tokens, context).await;
+            }
+            let revoked = self.call("auth.revoke", None, &tokens.access, context);
+            revoked.await.map(drop)
         })
     }
 }

@@ -1,47 +1,60 @@
-//! URLs in a provider's settings and metadata.
+//! URLs in settings and metadata.
 
-use serde_json::{Map, Value};
 use url::{Host, Url};
 
 use super::InvalidSettings;
+use crate::{client::ServerMetadata, parse_url};
 
-/// Reads a URL that secrets and users are sent to: https, or http on this machine.
+/// Parses a URL that receives secrets or users: https, or http on localhost.
 pub(crate) fn endpoint(what: &str, text: &str) -> Result<Url, InvalidSettings> {
-    let url = Url::parse(text)
+    let url = parse_url(text)
         .map_err(|error| InvalidSettings(format!("{what} is not a URL: {error}: {text}")))?;
     let secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
     if !secure || url.host().is_none() {
         return Err(InvalidSettings(format!(
-            "{what} has to be an https URL (http only for localhost): {text}"
+            "{what} must be an https URL (http only for localhost): {text}"
         )));
     }
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     if !plain {
         return Err(InvalidSettings(format!(
-            "{what} may have neither user name nor fragment: {text}"
+            "{what} must not contain a user name or a fragment: {text}"
         )));
     }
     Ok(url)
 }
 
-/// The endpoint that `issuer`'s metadata name as `name`, if they do. It is no less secure than the
-/// issuer is.
-pub(crate) fn endpoint_of(
-    members: &Map<String, Value>,
-    issuer: &str,
+/// Checks an endpoint of `metadata`. It has to be https if the issuer is.
+pub(crate) fn checked(
+    metadata: &ServerMetadata,
     name: &str,
+    url: Option<&Url>,
 ) -> Result<Option<Url>, String> {
-    let Some(text) = members.get(name).and_then(Value::as_str) else {
+    if metadata.malformed.contains(&name) {
+        return Err(format!("{name} is not a URL"));
+    }
+    let Some(url) = url else {
         return Ok(None);
     };
-    let url = endpoint(name, text).map_err(|error| error.0)?;
-    if issuer.starts_with("https:") && url.scheme() != "https" {
+    let url = endpoint(name, url.as_str()).map_err(|error| error.0)?;
+    if metadata.issuer.starts_with("https:") && url.scheme() != "https" {
         return Err(format!("{name} is not https, although the issuer is"));
     }
     Ok(Some(url))
 }
 
-/// Whether it is on this machine.
+/// The default display name of the provider at `url`: its host. Several providers can run on
+/// localhost, so there it is the URL without the scheme.
+pub(crate) fn display_name(url: &Url) -> String {
+    if !is_loopback(url) {
+        return url.host_str().unwrap_or_default().to_owned();
+    }
+    let text = url.as_str().trim_end_matches('/');
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    text.chars().take(80).collect()
+}
+
+/// Whether the host of a URL is this machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -51,7 +64,7 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// `base` with `path` below it.
+/// Appends `path` to the path of `base`.
 pub(crate) fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_query(None);
@@ -60,12 +73,12 @@ pub(crate) fn below(base: &Url, path: &str) -> Url {
     url
 }
 
-/// `base` as an identifier: without a slash at its end.
+/// `base` as an identifier, without a slash at the end.
 pub(crate) fn identifier(base: &Url) -> String {
     base.as_str().trim_end_matches('/').to_owned()
 }
 
-/// The issuer at a domain, which may be written as a URL already.
+/// The issuer at a domain, or `domain` itself if it is a URL already.
 pub(crate) fn of_domain(domain: &str) -> String {
     let domain = domain.trim_end_matches('/');
     match domain.contains("://") {
@@ -79,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_go_over_https_or_stay_on_this_machine() {
+    fn endpoints_are_https_or_on_localhost() {
         for (text, good) in [
             ("https://issuer.example", true),
             ("https://issuer.example/realms/a?x=y", true),
@@ -103,7 +116,23 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_added_to_what_is_there() {
+    fn the_default_display_name_is_the_host() {
+        for (url, expect) in [
+            ("https://login.example.com/tenant", "login.example.com"),
+            ("https://login.example.com:8443", "login.example.com"),
+            (
+                "http://localhost:9000/realms/demo",
+                "localhost:9000/realms/demo",
+            ),
+            ("http://127.0.0.1:9000/", "127.0.0.1:9000"),
+            ("http://[::1]:9000", "[::1]:9000"),
+        ] {
+            assert_eq!(display_name(&Url::parse(url).unwrap()), expect);
+        }
+    }
+
+    #[test]
+    fn paths_are_appended() {
         for (base, expect) in [
             ("https://a.example", "https://a.example/b/c"),
             ("https://a.example/", "https://a.example/b/c"),

@@ -1,16 +1,41 @@
-//! Finding clients.
+//! The lookup of clients.
 
-use std::net::IpAddr;
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-use crate::{AuthorizationServer, Client, ClientId, ErrorCode, OAuthError, UnixTime};
+use quick_cache::sync::Cache;
 
-impl AuthorizationServer {
-    /// The client of this id: one that the operator named, one that registered itself, or one
-    /// whose metadata document stands at the URL that is its id.
+use super::{Core, admit, documents::Cached};
+use crate::{Client, ClientId, ErrorCode, OAuthError, UnixTime, limiter::AddressLimiter};
+
+/// The clients of the settings, of dynamic registration, and of client metadata documents.
+pub(crate) struct Clients {
+    pub(super) core: Arc<Core>,
+    /// The clients of the settings.
+    named: HashMap<ClientId, Client>,
+    pub(super) documents: Cache<ClientId, Cached>,
+    /// The rate of fetches that requests from one address cause.
+    document_rate: AddressLimiter,
+}
+
+impl Clients {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        let named = core.config.clients.iter();
+        Self {
+            named: named
+                .map(|client| (client.id.clone(), client.clone()))
+                .collect(),
+            documents: Cache::new(1_000),
+            document_rate: AddressLimiter::new(core.config.authorize_rate),
+            core,
+        }
+    }
+
+    /// Finds the client with this ID: in the settings, among the registered clients, or through its
+    /// metadata document.
     ///
     /// # Errors
-    /// When the store fails, or a document cannot be had; the text says why.
-    pub(crate) async fn client(
+    /// When the store fails, or the client's metadata document cannot be used.
+    pub(crate) async fn find(
         &self,
         id: &str,
         address: Option<IpAddr>,
@@ -24,18 +49,18 @@ impl AuthorizationServer {
             return Ok(Some(client.clone()));
         }
         if id.as_str().starts_with("https://") {
-            if !self.config.client_documents {
+            if !self.core.config.client_documents {
                 return Ok(None);
             }
             if let Some(client) = self.known_document(&id, now) {
                 return Ok(Some(client));
             }
-            self.admit_document(address, now)?;
+            admit(&self.document_rate, address, now)?;
             let client = self.client_document(&id, now).await;
             return client.map(Some).map_err(|error| {
-                tracing::debug!(client = %id, %error, "a client's metadata document is not usable");
-                // A client whose document cannot be had for a moment must not think that it is
-                // unknown, and throw away what it holds.
+                tracing::debug!(client = %id, %error, "cannot use a client metadata document");
+                // During an outage of its document's server, a client must not conclude that it is
+                // unknown and drop its tokens.
                 let code = match error.is_temporary() {
                     true => ErrorCode::TemporarilyUnavailable,
                     false => ErrorCode::InvalidClient,
@@ -43,19 +68,19 @@ impl AuthorizationServer {
                 OAuthError::new(code, error.to_string())
             });
         }
-        let client = self.world.store.client(&id).await?;
+        let client = self.core.store().client(&id).await?;
         Ok(client.filter(|client| client.expires.is_none_or(|expires| expires > now)))
     }
 
-    /// Remembers that a registered client is in use.
-    pub(crate) async fn client_used(&self, client: &Client, now: UnixTime) {
-        // Once a day is often enough for something that lasts for months.
-        let later = now.after(self.config.client_lifetime);
+    /// Extends the lifetime of a registered client, because it is in use.
+    pub(super) async fn extend(&self, client: &Client, now: UnixTime) {
+        // The lifetime is months long, so one write per day is enough.
+        let later = now.after(self.core.config.client_lifetime);
         let due = client
             .expires
             .is_some_and(|expires| expires.until(later).as_secs() > 86_400);
-        if due && let Err(error) = self.world.store.keep_client(&client.id, later, now).await {
-            tracing::error!(%error, "a client's time could not be prolonged");
+        if due && let Err(error) = self.core.store().keep_client(&client.id, later, now).await {
+            tracing::error!(%error, "cannot extend the lifetime of a client");
         }
     }
 }

@@ -1,63 +1,67 @@
-//! Client id metadata documents (draft-ietf-oauth-client-id-metadata-document).
+//! Client ID metadata documents (draft-ietf-oauth-client-id-metadata-document).
 
+use crate::parse_url;
 use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::error::Category;
 use url::Url;
 
-use super::register::Metadata;
+use super::{Clients, Config, register::Metadata};
 use crate::{
-    AuthorizationServer, Client, ClientId, ClientOrigin, FetchError, OAuthError, Reach, UnixTime,
+    Client, ClientId, ClientOrigin, FetchError, OAuthError, Reach, UnixTime,
     caching::Bounds,
     json,
-    outgoing::{Answer, Failure, Outgoing},
+    outgoing::{Failure, Outgoing, Response},
 };
 
-/// The longest document that is read, in bytes.
+/// The largest accepted document, in bytes.
 const MOST_BYTES: usize = 5 * 1024;
-/// How long a document is remembered.
+/// How long a document is cached.
 const BOUNDS: Bounds = Bounds {
     default: Duration::from_secs(60 * 60),
     least: Duration::ZERO,
     most: Duration::from_secs(7 * 24 * 60 * 60),
 };
 
-/// A client that was read from its document. Errors are not remembered.
+/// A client from a cached document. Errors are not cached.
 #[derive(Clone)]
 pub(super) struct Cached {
     client: Client,
     until: UnixTime,
 }
 
-/// Why a client's metadata document is not used. The text may be told to the user.
+/// A client metadata document cannot be used. The message may be shown to the user.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// The URL is not one that a client may be named by.
-    #[error("the client id is not the URL of a metadata document: {0}")]
+    /// The URL is not acceptable as a client ID.
+    #[error("the client_id is not the URL of a client metadata document: {0}")]
     Url(&'static str),
-    /// The document could not be fetched.
-    #[error("the client's metadata document cannot be fetched")]
+    /// The server did not receive a response. The message is the same for every cause, so that a
+    /// client ID cannot be used to explore the server's network.
+    #[error("the client metadata document cannot be fetched; check its URL, and try again later")]
     Fetch(#[from] FetchError),
-    /// The document was answered with this status.
-    #[error("the client's metadata document is answered with status {0}, not 200")]
+    /// The response is longer than 5 KiB.
+    #[error("the client metadata document is larger than 5 KiB")]
+    TooLong,
+    /// The response has this status.
+    #[error("the client metadata document returns status {0}, not 200")]
     Status(StatusCode),
-    /// The document is not what it has to be.
-    #[error("the client's metadata document is not acceptable: {0}")]
+    /// The document is not valid.
+    #[error("the client metadata document is not valid: {0}")]
     Content(String),
 }
 
 impl DocumentError {
-    /// Whether it may be another time, without the client doing anything about it.
+    /// Whether a later attempt may succeed without a change by the client.
     pub(super) fn is_temporary(&self) -> bool {
         match self {
-            Self::Fetch(FetchError::TimedOut | FetchError::Failed(_)) => true,
+            // A forbidden address looks like one that does not respond.
+            Self::Fetch(_) => true,
             Self::Status(status) => {
                 status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
             }
-            Self::Fetch(FetchError::Forbidden(_) | FetchError::TooLong)
-            | Self::Url(_)
-            | Self::Content(_) => false,
+            Self::TooLong | Self::Url(_) | Self::Content(_) => false,
         }
     }
 }
@@ -65,16 +69,17 @@ impl DocumentError {
 impl From<Failure> for DocumentError {
     fn from(failure: Failure) -> Self {
         match failure {
+            Failure::Fetch(FetchError::TooLong) => Self::TooLong,
             Failure::Fetch(error) => Self::Fetch(error),
             Failure::Status(status) => Self::Status(status),
             Failure::Request(_) => Self::Url("it is not a URL"),
-            failure @ Failure::Nonsense { .. } => Self::Content(failure.to_string()),
+            failure @ Failure::Unexpected { .. } => Self::Content(failure.to_string()),
         }
     }
 }
 
-impl AuthorizationServer {
-    /// A client whose document was read not long ago.
+impl Clients {
+    /// The client from a cached document.
     pub(super) fn known_document(&self, id: &ClientId, now: UnixTime) -> Option<Client> {
         let cached = self.documents.get(id)?;
         (cached.until > now).then_some(cached.client)
@@ -86,28 +91,28 @@ impl AuthorizationServer {
         now: UnixTime,
     ) -> Result<Client, DocumentError> {
         let url = check_url(id.as_str())?;
-        let answer = Outgoing::get(&url, Reach::Public, MOST_BYTES);
-        let answer = answer.send(&*self.world.fetcher).await;
-        let answer = answer.and_then(Answer::good).map_err(|failure| {
-            tracing::info!(client = %id, error = %failure, "a client's metadata document was not fetched");
+        let request = Outgoing::get(&url, Reach::Public, MOST_BYTES);
+        let response = request.send(&*self.core.environment.fetcher).await;
+        let response = response.and_then(Response::ok).map_err(|failure| {
+            tracing::info!(client = %id, error = %failure, "cannot fetch a client metadata document");
             DocumentError::from(failure)
         })?;
-        // Nothing is quoted of it: whoever names a URL is not told what stands there, and what a
-        // stranger wrote does not stand on our pages.
-        let metadata: Metadata = json::shaped(&answer.body).map_err(|error| {
+        // The error quotes nothing of the document: a client ID must not reveal what is at its URL, and
+        // text from untrusted parties must not appear on our pages.
+        let metadata: Metadata = json::parse(&response.body).map_err(|error| {
             let text = match error.classify() {
-                Category::Data => "a member is missing, stands twice, or is not what it has to be",
+                Category::Data => "a member is missing, repeated, or of the wrong type",
                 Category::Io | Category::Syntax | Category::Eof => "it is not JSON",
             };
             let (line, column) = (error.line(), error.column());
             DocumentError::Content(format!("{text} (line {line}, column {column})"))
         })?;
         if metadata.client_id.as_deref() != Some(id.as_str()) {
-            let text = "its client_id is not the URL it stands at";
+            let text = "its client_id differs from its URL";
             return Err(DocumentError::Content(text.into()));
         }
-        let client = self.client_of_document(id, metadata, now)?;
-        let until = now.after(BOUNDS.lifetime(&answer.headers));
+        let client = client_of_document(id, metadata, &self.core.config, now)?;
+        let until = now.after(BOUNDS.lifetime(&response.headers));
         if until > now {
             let cached = Cached {
                 client: client.clone(),
@@ -117,43 +122,44 @@ impl AuthorizationServer {
         }
         Ok(client)
     }
-
-    fn client_of_document(
-        &self,
-        id: &ClientId,
-        mut metadata: Metadata,
-        now: UnixTime,
-    ) -> Result<Client, DocumentError> {
-        let content = |error: OAuthError| DocumentError::Content(error.description.into_owned());
-        if metadata.client_secret.is_some() || metadata.client_secret_expires_at.is_some() {
-            let text = "a public document cannot hold a secret";
-            return Err(DocumentError::Content(text.into()));
-        }
-        // MCP, section "Client ID Metadata Documents".
-        if !metadata.is_named() {
-            return Err(DocumentError::Content("it lacks client_name".into()));
-        }
-        // A secret cannot be agreed on with a document, so registration's default is none here.
-        let method = metadata
-            .token_endpoint_auth_method
-            .get_or_insert("none".into());
-        if !matches!(method.as_str(), "none" | "private_key_jwt") {
-            let text = "its token_endpoint_auth_method is neither none nor private_key_jwt";
-            return Err(DocumentError::Content(text.into()));
-        }
-        // Whoever publishes a document has no registration to say that it refreshes.
-        let grants = metadata.grant_types.get_or_insert_default();
-        if grants.is_empty() {
-            grants.extend(["authorization_code".into(), "refresh_token".into()]);
-        }
-        let (client, _) = metadata
-            .into_client(id.clone(), ClientOrigin::Document, self, now, None)
-            .map_err(content)?;
-        Ok(client)
-    }
 }
 
-/// Section 3 of the draft: which URLs may name a client.
+/// The client that a document describes.
+fn client_of_document(
+    id: &ClientId,
+    mut metadata: Metadata,
+    config: &Config,
+    now: UnixTime,
+) -> Result<Client, DocumentError> {
+    let content = |error: OAuthError| DocumentError::Content(error.description.into_owned());
+    if metadata.client_secret.is_some() || metadata.client_secret_expires_at.is_some() {
+        let text = "it contains a client secret, which a public document cannot keep";
+        return Err(DocumentError::Content(text.into()));
+    }
+    // MCP, section "Client ID Metadata Documents".
+    if !metadata.is_named() {
+        return Err(DocumentError::Content("client_name is missing".into()));
+    }
+    // A document cannot contain a shared secret, so the default of registration does not apply.
+    let method = metadata
+        .token_endpoint_auth_method
+        .get_or_insert("none".into());
+    if !matches!(method.as_str(), "none" | "private_key_jwt") {
+        let text = "token_endpoint_auth_method must be none or private_key_jwt";
+        return Err(DocumentError::Content(text.into()));
+    }
+    // Unlike in a registration, refresh tokens are the default.
+    let grants = metadata.grant_types.get_or_insert_default();
+    if grants.is_empty() {
+        grants.extend(["authorization_code".into(), "refresh_token".into()]);
+    }
+    let (client, _) = metadata
+        .into_client(id.clone(), ClientOrigin::Document, config, now, None)
+        .map_err(content)?;
+    Ok(client)
+}
+
+/// Checks the URL of a client metadata document (section 3 of the draft).
 fn check_url(id: &str) -> Result<Url, DocumentError> {
     let wrong = |text| Err(DocumentError::Url(text));
     if !id
@@ -162,7 +168,7 @@ fn check_url(id: &str) -> Result<Url, DocumentError> {
     {
         return wrong("it is not printable ASCII");
     }
-    let Ok(url) = Url::parse(id) else {
+    let Ok(url) = parse_url(id) else {
         return wrong("it is not a URL");
     };
     if url.scheme() != "https" {
@@ -181,7 +187,7 @@ fn check_url(id: &str) -> Result<Url, DocumentError> {
         return wrong("it has no path");
     };
     if authority.contains('@') {
-        return wrong("it names a user");
+        return wrong("it contains a user name");
     }
     if path.is_empty() {
         return wrong("it has no path");
@@ -191,11 +197,11 @@ fn check_url(id: &str) -> Result<Url, DocumentError> {
         segment == "." || segment == ".."
     };
     if path.split('/').any(dots) {
-        return wrong("it has dot segments");
+        return wrong("its path contains . or .. segments");
     }
-    // What a parser mends is not compared as it was written.
+    // A parser would change the URL, and it would no longer equal the client_id.
     if url.as_str() != id {
-        return wrong("it is not in its normal form");
+        return wrong("it is not in normalized form");
     }
     Ok(url)
 }
@@ -205,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_named_by_a_plain_https_url_with_a_path() {
+    fn a_client_id_is_a_plain_https_url_with_a_path() {
         for (id, expect) in [
             ("https://client.example/oauth/client.json", true),
             ("https://client.example:8443/c", true),

@@ -4,22 +4,21 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::token::TokenRequest;
+use super::token::{TokenEndpoint, TokenRequest};
 use crate::{
-    AuthorizationServer, ClientAuthentication, ClientId, Digest, OAuthError, Scopes, Site,
-    UnixTime, token::Kind,
+    ClientAuthentication, ClientId, Digest, OAuthError, Scopes, Site, UnixTime, token::SecretKind,
 };
 
-/// What a token is.
+/// An introspection response.
 #[derive(Debug, Default, Serialize)]
 pub struct Introspection {
     active: bool,
     #[serde(flatten)]
-    token: Option<Described>,
+    token: Option<TokenInfo>,
 }
 
 #[derive(Debug, Serialize)]
-struct Described {
+struct TokenInfo {
     #[serde(skip_serializing_if = "Scopes::is_empty")]
     scope: Scopes,
     client_id: ClientId,
@@ -31,29 +30,29 @@ struct Described {
     iss: Arc<str>,
 }
 
-impl AuthorizationServer {
-    /// Answers the introspection endpoint: for clients that prove themselves, about the tokens
-    /// that were issued to them. Any other token is not active to them.
+impl TokenEndpoint {
+    /// Handles a request to the introspection endpoint. A confidential client can introspect its own
+    /// tokens; any other token is reported as not active.
     ///
     /// # Errors
-    /// When the client is not proven, or cannot prove itself.
+    /// When the client fails to authenticate, or is a public client.
     pub async fn introspect(
         &self,
         site: &Site,
         request: TokenRequest<'_>,
         now: UnixTime,
     ) -> Result<Introspection, OAuthError> {
-        let (client, form) = self.form_of_client(site, request, now).await?;
+        let (client, form) = self.authenticator.read_form(site, request, now).await?;
         if matches!(client.authentication, ClientAuthentication::None) {
-            let text = "A public client cannot introspect tokens";
+            let text = "a public client cannot introspect tokens";
             return Err(OAuthError::invalid_client(text));
         }
         let token = form
             .get("token")
             .ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
         let id = Digest::of(token);
-        let store = &self.world.store;
-        let described = |scope, token_type, exp, iat, grant: &crate::Grant, aud| Described {
+        let store = self.core.store();
+        let info = |scope, token_type, exp, iat, grant: &crate::Grant, aud| TokenInfo {
             scope,
             client_id: grant.client.clone(),
             token_type,
@@ -63,31 +62,37 @@ impl AuthorizationServer {
             aud,
             iss: site.issuer().clone(),
         };
-        let found = if Kind::Refresh.fits(token) {
-            let found = store.refresh_token(&id).await?;
-            let found = found.map(|(token, grant)| {
+        let found = if SecretKind::Refresh.fits(token) {
+            // A replaced token is not active, although the store still contains it.
+            let found = match store.is_present(&id).await? {
+                true => store.refresh_token(&id).await?,
+                false => None,
+            };
+            found.map(|(token, grant)| {
                 let aud = grant.resource.clone();
                 let scopes = grant.scopes.clone();
                 let exp = token.expires.min(grant.expires);
-                described(scopes, "refresh_token", exp, grant.created, &grant, aud)
-            });
-            // One that was left behind is not active, though it is remembered.
-            match store.is_present(&id).await? {
-                true => found,
-                false => None,
-            }
-        } else if Kind::Access.fits(token) {
+                let token = info(scopes, "refresh_token", exp, grant.created, &grant, aud);
+                (token, grant.retryable, grant)
+            })
+        } else if SecretKind::Access.fits(token) {
             store.access_token(&id).await?.map(|(token, grant)| {
                 let exp = token.expires.min(grant.expires);
                 let aud = token.resource;
-                described(token.scopes, "Bearer", exp, token.issued, &grant, aud)
+                let info = info(token.scopes, "Bearer", exp, token.issued, &grant, aud);
+                (info, token.replaces, grant)
             })
         } else {
             None
         };
-        let token = found
-            .filter(|token| token.client_id == client.id && token.exp > now)
-            .filter(|token| site.holds(&token.aud));
+        let found = found
+            .filter(|(token, ..)| token.client_id == client.id && token.exp > now)
+            .filter(|(token, ..)| site.holds(&token.aud));
+        // The client has the token, so it received the token response.
+        if let Some((_, replaces, grant)) = &found {
+            self.grants.confirm(*replaces, grant).await?;
+        }
+        let token = found.map(|(token, ..)| token);
         Ok(Introspection {
             active: token.is_some(),
             token,

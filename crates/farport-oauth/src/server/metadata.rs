@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::{AuthorizationServer, Scopes, Site};
+use super::Config;
+use crate::{Scopes, Site};
 
-/// What the authorization server says of itself (RFC 8414).
+/// The authorization server metadata (RFC 8414).
 #[derive(Clone, Debug, Serialize)]
 pub struct AuthorizationServerMetadata {
     issuer: Arc<str>,
@@ -33,19 +34,19 @@ pub struct AuthorizationServerMetadata {
     protected_resources: Vec<Arc<str>>,
 }
 
-/// What a protected resource says of itself (RFC 9728).
+/// The metadata of a protected resource (RFC 9728).
 #[derive(Clone, Debug, Serialize)]
 pub struct ProtectedResourceMetadata {
-    /// The resource.
+    /// The resource identifier.
     pub resource: Arc<str>,
-    /// Who issues tokens for it.
+    /// The issuers of its authorization servers.
     pub authorization_servers: Vec<Arc<str>>,
-    /// The scopes there are.
+    /// The supported scopes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes_supported: Vec<String>,
-    /// How a token is sent: in the header alone.
+    /// How clients send tokens: only in the header.
     pub bearer_methods_supported: [&'static str; 1],
-    /// What people call it.
+    /// The display name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_name: Option<String>,
 }
@@ -58,20 +59,20 @@ const METHODS: [&str; 4] = [
     "private_key_jwt",
 ];
 
-impl AuthorizationServer {
-    /// The authorization server's metadata, as they are at `site`.
-    pub fn metadata(&self, site: &Site) -> AuthorizationServerMetadata {
+impl AuthorizationServerMetadata {
+    /// The metadata of a server with these settings at `site`.
+    pub(super) fn new(config: &Config, site: &Site) -> Self {
         let issuer = site.issuer();
         let at = |path: &str| format!("{issuer}{path}");
         let [_, secret, basic, jwt] = METHODS;
-        AuthorizationServerMetadata {
+        Self {
             issuer: issuer.clone(),
             authorization_endpoint: at("/authorize"),
             token_endpoint: at("/token"),
-            registration_endpoint: self.config.registration.then(|| at("/register")),
+            registration_endpoint: config.registration.then(|| at("/register")),
             revocation_endpoint: at("/revoke"),
             introspection_endpoint: at("/introspect"),
-            scopes_supported: names(&self.config.scopes),
+            scopes_supported: names(&config.scopes),
             response_types_supported: ["code"],
             response_modes_supported: ["query"],
             grant_types_supported: ["authorization_code", "refresh_token"],
@@ -83,14 +84,14 @@ impl AuthorizationServer {
             introspection_endpoint_auth_signing_alg_values_supported: ALGORITHMS,
             code_challenge_methods_supported: ["S256"],
             authorization_response_iss_parameter_supported: true,
-            client_id_metadata_document_supported: self.config.client_documents,
+            client_id_metadata_document_supported: config.client_documents,
             protected_resources: site.resources().cloned().collect(),
         }
     }
 }
 
 impl ProtectedResourceMetadata {
-    /// The metadata of `resource`, whose tokens `issuers` issue.
+    /// The metadata of `resource`, for tokens of `issuers`.
     pub fn new(resource: Arc<str>, issuers: Vec<Arc<str>>, scopes: &Scopes) -> Self {
         Self {
             resource,

@@ -1,4 +1,4 @@
-//! What an operator does: API tokens, and the grants of users.
+//! Operations of the operator: creating API tokens and revoking grants.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,25 +6,25 @@ use secrecy::SecretString;
 
 use crate::{
     ApiToken, GrantFilter, GrantId, Random, Scopes, Store, StoreError, UnixTime, UserId,
-    token::{self, Kind, digest},
+    token::{self, SecretKind, digest},
 };
 
-/// The issuer of those in whose name API tokens act.
+/// The issuer of the users of API tokens.
 pub(crate) const API_TOKENS: &str = "urn:farport:api-tokens";
 
-/// An API token that an operator wants.
+/// The parameters of a new API token.
 #[derive(Clone, Debug)]
 pub struct NewApiToken {
-    /// What it is for. Its holder acts under this name.
+    /// The purpose of the token. It is also the subject of its holder.
     pub label: String,
-    /// What it allows.
+    /// The scopes of the token.
     pub scopes: Scopes,
-    /// How long it is good; for ever, where this is `None`.
+    /// The lifetime of the token; `None` for no expiry.
     pub lifetime: Option<Duration>,
 }
 
 impl NewApiToken {
-    /// Makes the token. It is shown now or never: only its digest is kept.
+    /// Creates the token. The store keeps only its digest, so the token cannot be shown again.
     ///
     /// # Errors
     /// When the store fails.
@@ -34,7 +34,7 @@ impl NewApiToken {
         random: &dyn Random,
         now: UnixTime,
     ) -> Result<(ApiToken, SecretString), StoreError> {
-        let secret = Kind::Api.random(random);
+        let secret = SecretKind::Api.random(random);
         let label: Arc<str> = self.label.into();
         let token = ApiToken {
             id: token::random_name(random).into(),
@@ -53,24 +53,24 @@ impl NewApiToken {
     }
 }
 
-/// Revokes the grants that fit, and forgets that their users consented. Answers which went.
+/// Revokes the matching grants and the consent for them. Returns the revoked grants.
 ///
 /// # Errors
-/// When the store fails; some may have gone by then.
+/// When the store fails. Some grants may have been revoked by then.
 pub async fn revoke_grants(
     store: &dyn Store,
     filter: &GrantFilter,
     id: Option<&GrantId>,
 ) -> Result<Vec<GrantId>, StoreError> {
-    let mut gone = Vec::new();
+    let mut revoked = Vec::new();
     for grant in store.grants(filter).await? {
         if id.is_some_and(|id| *id != grant.id) {
             continue;
         }
         store.remove_consents(&grant.user, &grant.client).await?;
         if store.revoke(&grant.id).await? {
-            gone.push(grant.id);
+            revoked.push(grant.id);
         }
     }
-    Ok(gone)
+    Ok(revoked)
 }

@@ -4,22 +4,23 @@ use std::{net::IpAddr, sync::Arc};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use url::Url;
 
+use super::{Config, Core, admit};
 use crate::{
-    AuthorizationServer, Client, ClientAuthentication, ClientId, ClientKeys, ClientOrigin, Digest,
-    ErrorCode, OAuthError, Scopes, UnixTime, json,
+    Client, ClientAuthentication, ClientId, ClientKeys, ClientOrigin, Digest, ErrorCode,
+    OAuthError, Scopes, UnixTime, json,
     jwk::KeySet,
-    redirect,
-    token::{self, Kind},
+    limiter::AddressLimiter,
+    parse_url, redirect,
+    token::{self, SecretKind},
 };
 
-/// The largest registration that is read, in bytes.
+/// The largest accepted registration request, in bytes.
 const MOST_BYTES: usize = 16 * 1024;
 const MOST_REDIRECTS: usize = 10;
 const LONGEST_NAME: usize = 120;
 
-/// Client metadata as a client sends it. Members that are not known are let be.
+/// The client metadata in a request or a document. Unknown members are ignored.
 #[derive(Debug, Deserialize)]
 pub(super) struct Metadata {
     pub(super) client_id: Option<String>,
@@ -38,7 +39,7 @@ pub(super) struct Metadata {
     application_type: Option<String>,
 }
 
-/// What a client is answered that has registered: its metadata as they are in effect.
+/// A registration response, with the effective client metadata.
 #[derive(Debug, Serialize)]
 pub struct Registration {
     client_id: ClientId,
@@ -66,7 +67,7 @@ pub struct Registration {
 struct Secret {
     #[serde(serialize_with = "expose")]
     client_secret: SecretString,
-    /// It ends with the client, not before.
+    /// 0, because the secret expires with the client.
     client_secret_expires_at: u8,
 }
 
@@ -74,31 +75,56 @@ fn expose<S: serde::Serializer>(secret: &SecretString, serializer: S) -> Result<
     serializer.serialize_str(secret.expose_secret())
 }
 
-impl AuthorizationServer {
-    /// Registers a client: answers the registration endpoint with 201.
+/// The registration endpoint.
+#[derive(Debug)]
+pub struct RegistrationEndpoint {
+    core: Arc<Core>,
+    rate: AddressLimiter,
+}
+
+impl RegistrationEndpoint {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self {
+            rate: AddressLimiter::new(core.config.register_rate),
+            core,
+        }
+    }
+
+    /// Handles a registration request. The host responds with status 201.
     ///
     /// # Errors
-    /// When registration is off, comes too often, or the metadata cannot be accepted.
+    /// When registration is disabled, the rate limit is reached, or the metadata is not valid.
     pub async fn register(
         &self,
         body: &[u8],
         address: Option<IpAddr>,
         now: UnixTime,
     ) -> Result<Registration, OAuthError> {
-        if !self.config.registration {
-            let text = "Clients do not register themselves here";
+        if !self.core.config.registration {
+            let text = "this server does not accept client registrations; ask its operator for a client_id";
             return Err(OAuthError::new(ErrorCode::AccessDenied, text));
         }
-        self.admit_registration(address, now)?;
+        admit(&self.rate, address, now)?;
         if body.len() > MOST_BYTES {
-            return Err(invalid("The metadata are too large"));
+            return Err(invalid(format!(
+                "the client metadata is larger than {MOST_BYTES} bytes"
+            )));
         }
-        let metadata: Metadata = json::shaped(body)
-            .map_err(|error| invalid(format!("The metadata are not what RFC 7591 has: {error}")))?;
-        let id = ClientId(token::random_name(self.random()).into());
-        let secret = Kind::ClientSecret.random(self.random());
-        let (client, application_type) =
-            metadata.into_client(id, ClientOrigin::Registered, self, now, Some(&secret))?;
+        let metadata: Metadata = json::parse(body).map_err(|error| {
+            invalid(format!(
+                "the client metadata is not valid (RFC 7591): {error}"
+            ))
+        })?;
+        let id = ClientId(token::random_name(self.core.random()).into());
+        let secret = SecretKind::ClientSecret.random(self.core.random());
+        let (mut client, application_type) = metadata.into_client(
+            id,
+            ClientOrigin::Registered,
+            &self.core.config,
+            now,
+            Some(&secret),
+        )?;
+        client.share = crate::limiter::share(address);
         let secret = match client.authentication {
             ClientAuthentication::ClientSecretPost { .. }
             | ClientAuthentication::ClientSecretBasic { .. } => Some(Secret {
@@ -131,9 +157,9 @@ impl AuthorizationServer {
             jwks,
             jwks_uri,
         };
-        let most = self.config.most_clients;
-        if !self.world.store.add_client(client, most, now).await? {
-            let text = "There are too many clients; try again later";
+        let most = self.core.config.most_clients;
+        if !self.core.store().add_client(client, most, now).await? {
+            let text = "too many clients are registered; try again later";
             return Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, text));
         }
         Ok(registration)
@@ -145,25 +171,24 @@ impl Metadata {
         self.client_name.is_some()
     }
 
-    /// The client that these metadata describe, and its application type.
+    /// Validates the metadata. Returns the client and its application type.
     pub(super) fn into_client(
         self,
         id: ClientId,
         origin: ClientOrigin,
-        server: &AuthorizationServer,
+        config: &Config,
         now: UnixTime,
         secret: Option<&SecretString>,
     ) -> Result<(Client, &'static str), OAuthError> {
-        let application_type = self.check_redirects(server)?;
+        let application_type = self.check_redirects(config, origin)?;
         let grants = self.grant_types.as_deref();
-        let grants_hold =
-            |grant: &str| grants.is_some_and(|all| all.iter().any(|one| one == grant));
-        if grants.is_some() && !grants_hold("authorization_code") {
-            return Err(invalid("grant_types must hold authorization_code"));
+        let has_grant = |grant: &str| grants.is_some_and(|all| all.iter().any(|one| one == grant));
+        if grants.is_some() && !has_grant("authorization_code") {
+            return Err(invalid("grant_types must contain authorization_code"));
         }
         let responses = self.response_types.as_deref();
         if responses.is_some_and(|all| !all.iter().any(|one| one == "code")) {
-            return Err(invalid("response_types must hold code"));
+            return Err(invalid("response_types must contain code"));
         }
         let name = self
             .client_name
@@ -171,14 +196,14 @@ impl Metadata {
             .transpose()?;
         let uri = self.client_uri.as_deref().map(web_url).transpose()?;
         let scopes = self.scope.as_deref().map(Scopes::parse).transpose();
-        let scopes = scopes.map_err(|error| invalid(format!("scope: {error}")))?;
-        // Registering for a scope does not make it one, nor is it a way to one.
+        let scopes = scopes.map_err(|error| invalid(format!("scope is not valid: {error}")))?;
+        // A registration cannot add scopes to the server.
         let scopes = scopes
-            .map(|scopes| scopes.both(&server.config.scopes))
+            .map(|scopes| scopes.both(&config.scopes))
             .filter(|scopes| !scopes.is_empty());
         let method = self.token_endpoint_auth_method.as_deref();
         let digest = || -> Result<Digest, OAuthError> {
-            let secret = secret.ok_or_else(|| invalid("A secret cannot be given"))?;
+            let secret = secret.ok_or_else(|| invalid("this client cannot have a secret"))?;
             Ok(Digest::of(secret.expose_secret()))
         };
         let authentication = match method.unwrap_or("client_secret_basic") {
@@ -189,16 +214,17 @@ impl Metadata {
                 keys: match (self.jwks, self.jwks_uri) {
                     (Some(keys), None) => ClientKeys::Inline(keys),
                     (None, Some(url)) => ClientKeys::At(https_url(&url)?),
-                    _ => return Err(invalid("private_key_jwt needs either jwks or jwks_uri")),
+                    _ => return Err(invalid("private_key_jwt requires either jwks or jwks_uri")),
                 },
             },
             _ => {
                 return Err(invalid(
-                    "token_endpoint_auth_method is not one that is supported",
+                    "token_endpoint_auth_method is not supported; use none, client_secret_basic, \
+                     client_secret_post or private_key_jwt",
                 ));
             }
         };
-        let refreshes = grants_hold("refresh_token");
+        let refreshes = has_grant("refresh_token");
         let client = Client {
             id,
             name,
@@ -210,53 +236,74 @@ impl Metadata {
             origin,
             registered: now,
             expires: (origin == ClientOrigin::Registered)
-                .then(|| now.after(server.config.client_lifetime)),
+                .then(|| now.after(config.client_lifetime)),
+            share: "".into(),
         };
         Ok((client, application_type))
     }
 
-    fn check_redirects(&self, server: &AuthorizationServer) -> Result<&'static str, OAuthError> {
+    fn check_redirects(
+        &self,
+        config: &Config,
+        origin: ClientOrigin,
+    ) -> Result<&'static str, OAuthError> {
         let wrong = |text: String| OAuthError::new(ErrorCode::InvalidRedirectUri, text);
         if self.redirect_uris.is_empty() {
-            return Err(wrong("redirect_uris must hold one at least".into()));
+            return Err(wrong("redirect_uris must contain at least one URI".into()));
         }
         if self.redirect_uris.len() > MOST_REDIRECTS {
             return Err(wrong(format!(
-                "redirect_uris holds more than {MOST_REDIRECTS}"
+                "redirect_uris contains more than {MOST_REDIRECTS} URIs"
             )));
         }
-        for uri in &self.redirect_uris {
-            if let Err(error) = server.config.redirects.check(uri) {
-                return Err(wrong(format!("A redirect URI cannot be used: {error}")));
+        for (index, uri) in self.redirect_uris.iter().enumerate() {
+            if let Err(error) = config.redirects.check(uri) {
+                // The error of a document appears on a page, which quotes nothing of it.
+                let named = match origin {
+                    ClientOrigin::Document => format!("redirect_uris[{index}]"),
+                    _ => format!("the redirect URI {}", shown(uri)),
+                };
+                return Err(wrong(format!("{named} cannot be used: {error}")));
             }
         }
         let native = |uri: &Arc<str>| redirect::is_loopback(uri) || !uri.starts_with("https:");
-        let leads_to_a_program = self.redirect_uris.iter().any(native);
+        let is_native = self.redirect_uris.iter().any(native);
         match self.application_type.as_deref() {
-            // OpenID Connect's default is web, whose redirect URIs are https; clients that say
-            // nothing are taken for what their redirect URIs make of them.
-            None if leads_to_a_program => Ok("native"),
+            // The default of OpenID Connect is web, which requires https. A client without the member
+            // gets the type that fits its redirect URIs.
+            None if is_native => Ok("native"),
             None => Ok("web"),
             Some("native") => Ok("native"),
-            Some("web") if leads_to_a_program => {
-                Err(wrong("A web application's redirect URIs are https".into()))
-            }
+            Some("web") if is_native => Err(wrong(
+                "the redirect URIs of a web application must be https".into(),
+            )),
             Some("web") => Ok("web"),
-            Some(_) => Err(invalid("application_type is web or native")),
+            Some(_) => Err(invalid("application_type must be web or native")),
         }
     }
+}
+
+/// A printable, shortened URI for an error message.
+fn shown(uri: &str) -> String {
+    const MOST: usize = 120;
+    let clean = |c: char| if c.is_ascii_graphic() { c } else { '?' };
+    let mut text: String = uri.chars().take(MOST).map(clean).collect();
+    if uri.chars().nth(MOST).is_some() {
+        text.push_str("...");
+    }
+    text
 }
 
 fn invalid(text: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidClientMetadata, text)
 }
 
-/// A name that does not pretend to be something else by characters that nobody sees.
+/// Checks a client name. Invisible characters could make it look like another name.
 fn checked_name(name: &str) -> Result<String, OAuthError> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > LONGEST_NAME {
         return Err(invalid(format!(
-            "client_name has 1 to {LONGEST_NAME} characters"
+            "client_name must have 1 to {LONGEST_NAME} characters"
         )));
     }
     let unseen = |c: char| {
@@ -276,22 +323,22 @@ fn checked_name(name: &str) -> Result<String, OAuthError> {
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
     };
     if name.chars().any(unseen) {
-        return Err(invalid("client_name holds characters that cannot be seen"));
+        return Err(invalid("client_name contains invisible characters"));
     }
     Ok(name.to_owned())
 }
 
 fn web_url(text: &str) -> Result<String, OAuthError> {
-    let url = Url::parse(text).ok();
+    let url = parse_url(text).ok();
     let url = url.filter(|url| matches!(url.scheme(), "https" | "http") && text.len() <= 2048);
-    // `https://known.example@evil.example` is not what it looks like.
+    // `https://known.example@evil.example` leads to evil.example.
     let url = url.filter(|url| url.username().is_empty() && url.password().is_none());
-    let url = url.ok_or_else(|| invalid("client_uri is not a web page's URL"))?;
+    let url = url.ok_or_else(|| invalid("client_uri is not an http or https URL"))?;
     Ok(url.into())
 }
 
 fn https_url(text: &str) -> Result<String, OAuthError> {
-    let url = Url::parse(text).ok();
+    let url = parse_url(text).ok();
     let url = url.filter(|url| url.scheme() == "https" && text.len() <= 2048);
     let url = url.ok_or_else(|| invalid("jwks_uri is not an https URL"))?;
     Ok(url.into())

@@ -6,30 +6,35 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
+use super::{Clients, Core, Grants, authentication::ClientAuthenticator};
 use crate::{
-    AccessToken, AuthorizationServer, Client, Digest, ErrorCode, Grant, OAuthError, Redemption,
-    RefreshToken, Rotation, Scopes, Site, Tokens, UnixTime,
+    AccessToken, Client, Digest, ErrorCode, Grant, OAuthError, Redemption, RefreshToken, Rotation,
+    RotationTimes, Scopes, Site, Tokens, UnixTime,
     keys::GrantKey,
     parameters::Parameters,
-    token::{Kind, digest},
+    token::{SecretKind, digest},
 };
 
-/// Two that bring the same refresh token within this time came at once: one of them is served,
-/// and the other is told to come again. Whoever comes later has lost an answer.
+/// Two requests with the same refresh token within this time are concurrent: the server serves one
+/// of them and asks the other to retry. A later one comes from a client that lost the response.
 const CONCURRENT: Duration = Duration::from_secs(2);
 
-/// A request to the token endpoint, or to one like it.
+/// How long a client that lost a response can retry with its previous refresh token. The period ends
+/// early when the client uses a token from the response.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// A request to the token, revocation or introspection endpoint.
 #[derive(Clone, Copy)]
 pub struct TokenRequest<'a> {
     /// The `Authorization` header, if there is one.
     pub authorization: Option<&'a str>,
     /// The body, which is a form.
     pub body: &'a [u8],
-    /// Who asks.
+    /// The address that the request came from.
     pub address: Option<IpAddr>,
 }
 
-/// What it holds are secrets.
+/// Omits the header and the body, which contain secrets.
 impl fmt::Debug for TokenRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenRequest")
@@ -38,7 +43,7 @@ impl fmt::Debug for TokenRequest<'_> {
     }
 }
 
-/// What the token endpoint answers.
+/// A token response.
 #[derive(Debug, Serialize)]
 pub struct TokenResponse {
     #[serde(serialize_with = "expose")]
@@ -68,60 +73,52 @@ fn expose_some<S: Serializer>(
     }
 }
 
-/// Tokens as they go to the client and as they are stored.
+/// Issued tokens: the response to the client, and the records for the store.
 struct Issued {
     response: TokenResponse,
     stored: Tokens,
     grant_expires: UnixTime,
 }
 
-impl AuthorizationServer {
-    /// Answers the token endpoint: redeems a code, or rotates a refresh token.
+/// The token, revocation and introspection endpoints.
+pub struct TokenEndpoint {
+    pub(super) core: Arc<Core>,
+    pub(super) clients: Arc<Clients>,
+    pub(super) authenticator: ClientAuthenticator,
+    pub(super) grants: Arc<Grants>,
+}
+
+impl fmt::Debug for TokenEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenEndpoint")
+            .field("core", &self.core)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TokenEndpoint {
+    /// Handles a token request: redeems a code or rotates a refresh token.
     ///
     /// # Errors
-    /// As RFC 6749, section 5.2, has them; see [`ErrorCode::status`] for what to answer with.
+    /// The errors of RFC 6749, section 5.2. [`ErrorCode::status`] is the HTTP status.
     pub async fn token(
         &self,
         site: &Site,
         request: TokenRequest<'_>,
         now: UnixTime,
     ) -> Result<TokenResponse, OAuthError> {
-        let (client, form) = self.form_of_client(site, request, now).await?;
+        let (client, form) = self.authenticator.read_form(site, request, now).await?;
         let response = match form.get("grant_type") {
             Some("authorization_code") => self.redeem(site, &client, &form, now).await?,
             Some("refresh_token") => self.refresh(site, &client, &form, now).await?,
             Some(_) => {
-                let text = "grant_type is authorization_code or refresh_token";
+                let text = "grant_type must be authorization_code or refresh_token";
                 return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, text));
             }
             None => return Err(OAuthError::invalid_request("grant_type is missing")),
         };
-        self.client_used(&client, now).await;
+        self.clients.extend(&client, now).await;
         Ok(response)
-    }
-
-    /// Reads a form and proves the client that sent it.
-    pub(super) async fn form_of_client(
-        &self,
-        site: &Site,
-        request: TokenRequest<'_>,
-        now: UnixTime,
-    ) -> Result<(Client, Parameters), OAuthError> {
-        self.admit_address(request.address, now)?;
-        let form = Parameters::read(request.body)?;
-        if let Some(name) = form.repeated() {
-            let text = format!("{name} stands more than once");
-            let code = match name {
-                "resource" => ErrorCode::InvalidTarget,
-                _ => ErrorCode::InvalidRequest,
-            };
-            return Err(OAuthError::new(code, text));
-        }
-        let client = self
-            .authenticated_client(site, &request, &form, now)
-            .await?;
-        self.admit_client(&client, request.address, now)?;
-        Ok((client, form))
     }
 
     async fn redeem(
@@ -131,17 +128,20 @@ impl AuthorizationServer {
         form: &Parameters,
         now: UnixTime,
     ) -> Result<TokenResponse, OAuthError> {
-        let code = secret(form, "code", Kind::Code)?;
+        let code = secret(form, "code", SecretKind::Code)?;
         let id = digest(&code);
-        let found = self.world.store.code(&id).await?;
+        let found = self.core.store().code(&id).await?;
         let (stored, grant) = found
             .filter(|(_, grant)| grant.client == client.id)
             .filter(|(_, grant)| site.holds(&grant.resource))
             .ok_or_else(OAuthError::invalid_grant)?;
         if stored.used {
-            // Whoever has it twice may be two; what it gave goes (OAuth 2.1, section 4.1.3).
-            tracing::warn!(grant = %grant.id, client = %client.id, "a code was used again");
-            self.end_grant(&grant.id).await?;
+            // Two parties may have the code, so its tokens are revoked (OAuth 2.1, section 4.1.3).
+            tracing::warn!(grant = %grant.id, client = %client.id, "ended a grant, because its code was used again");
+            self.grants.end(&grant.id).await?;
+            if let Ok(key) = self.unwrapped(&code, &stored.wrapped) {
+                self.grants.revoke_upstream(&grant, &key);
+            }
             return Err(OAuthError::invalid_grant());
         }
         if stored.expires <= now {
@@ -155,17 +155,23 @@ impl AuthorizationServer {
         let resource = narrowed(site, form.get("resource"), &grant.resource)?;
         let key = self.unwrapped(&code, &stored.wrapped)?;
         let scopes = grant.scopes.clone();
-        let issued = self.issue_tokens(client, &grant, &key, resource, scopes, now);
-        let store = &self.world.store;
+        let narrowed = Narrowed {
+            resource,
+            scopes,
+            replaces: None,
+        };
+        let issued = self.issue_tokens(client, &grant, &key, narrowed, now);
+        let store = self.core.store();
         let expires = issued.grant_expires;
         match store.redeem(&id, issued.stored, expires).await? {
             Redemption::Redeemed => {
-                self.bound_grants(&grant).await;
+                self.grants.limit(&grant).await;
                 Ok(issued.response)
             }
             Redemption::Replayed => {
-                tracing::warn!(grant = %grant.id, client = %client.id, "a code was used twice");
-                self.tokens.forget(&grant.id);
+                tracing::warn!(grant = %grant.id, client = %client.id, "ended a grant, because its code was used twice");
+                self.grants.forget(&grant.id);
+                self.grants.revoke_upstream(&grant, &key);
                 Err(OAuthError::invalid_grant())
             }
             Redemption::Unknown => Err(OAuthError::invalid_grant()),
@@ -180,12 +186,12 @@ impl AuthorizationServer {
         now: UnixTime,
     ) -> Result<TokenResponse, OAuthError> {
         if !client.refreshes {
-            let text = "This client does not take refresh tokens";
+            let text = "this client is not registered for refresh tokens";
             return Err(OAuthError::new(ErrorCode::UnauthorizedClient, text));
         }
-        let token = secret(form, "refresh_token", Kind::Refresh)?;
+        let token = secret(form, "refresh_token", SecretKind::Refresh)?;
         let id = digest(&token);
-        let found = self.world.store.refresh_token(&id).await?;
+        let found = self.core.store().refresh_token(&id).await?;
         let (stored, grant) = found
             .filter(|(_, grant)| grant.client == client.id)
             .filter(|(_, grant)| site.holds(&grant.resource))
@@ -194,32 +200,40 @@ impl AuthorizationServer {
         let scopes = self.narrowed_scopes(form.get("scope"), &grant.scopes)?;
         let resource = narrowed(site, form.get("resource"), &grant.resource)?;
         let key = self.unwrapped(&token, &stored.wrapped)?;
-        let issued = self.issue_tokens(client, &grant, &key, resource, scopes, now);
-        let store = &self.world.store;
-        let expires = issued.grant_expires;
-        let rotated = store
-            .rotate(&id, issued.stored, expires, now, CONCURRENT)
-            .await?;
+        let narrowed = Narrowed {
+            resource,
+            scopes,
+            replaces: Some(id),
+        };
+        let issued = self.issue_tokens(client, &grant, &key, narrowed, now);
+        let times = RotationTimes {
+            now,
+            grant_expires: issued.grant_expires,
+            concurrent: CONCURRENT,
+            grace: GRACE,
+        };
+        let rotated = self.core.store().rotate(&id, issued.stored, times).await?;
         match rotated {
             Rotation::Rotated => Ok(issued.response),
             Rotation::Concurrent => {
-                let text = "This refresh token is being used by another request; try again";
+                let text = "another request is using this refresh token; try again";
                 let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, text);
-                Err(error.again_in(CONCURRENT))
+                Err(error.retry_after(CONCURRENT))
             }
             Rotation::Reused => {
-                tracing::warn!(grant = %grant.id, client = %client.id, "a refresh token was reused");
-                self.tokens.forget(&grant.id);
+                tracing::warn!(grant = %grant.id, client = %client.id, "ended a grant, because a refresh token was reused");
+                self.grants.forget(&grant.id);
+                self.grants.revoke_upstream(&grant, &key);
                 Err(OAuthError::invalid_grant())
             }
             Rotation::Unknown => Err(OAuthError::invalid_grant()),
         }
     }
 
-    /// The scopes that a refreshed token is asked for: the grant's, or some of them, never more.
+    /// The scopes of a refreshed token: those of the grant, or fewer if the client requests fewer.
     ///
-    /// Those that there are not are let be, as they were when the grant was asked for: some clients
-    /// repeat here what they asked for there, `openid` and all.
+    /// Unknown scopes are ignored, because some clients repeat the scopes of the authorization request,
+    /// including `openid`.
     fn narrowed_scopes(
         &self,
         parameter: Option<&str>,
@@ -228,22 +242,22 @@ impl AuthorizationServer {
         let Some(parameter) = parameter else {
             return Ok(granted.clone());
         };
-        let asked = Scopes::parse(parameter)
+        let requested = Scopes::parse(parameter)
             .map_err(|error| OAuthError::new(ErrorCode::InvalidScope, error.to_string()))?;
-        let known = asked.both(&self.config.scopes.either(granted));
+        let known = requested.both(&self.core.config.scopes.either(granted));
         if known.is_empty() {
             return Ok(granted.clone());
         }
         if !granted.covers(&known) {
-            let text = "scope holds more than was granted";
+            let text = "scope contains more than the user granted";
             return Err(OAuthError::new(ErrorCode::InvalidScope, text));
         }
         Ok(known)
     }
 
     fn unwrapped(&self, token: &SecretString, wrapped: &[u8]) -> Result<GrantKey, OAuthError> {
-        self.keys.unwrap(token, wrapped).map_err(|error| {
-            tracing::error!(%error, "a grant's key does not unwrap; is the master key another one?");
+        self.core.keys.unwrap(token, wrapped).map_err(|error| {
+            tracing::error!(%error, "cannot decrypt a grant's key; check the master key");
             OAuthError::invalid_grant()
         })
     }
@@ -253,19 +267,23 @@ impl AuthorizationServer {
         client: &Client,
         grant: &Grant,
         key: &GrantKey,
-        resource: Arc<str>,
-        scopes: Scopes,
+        narrowed: Narrowed,
         now: UnixTime,
     ) -> Issued {
-        let random = self.random();
+        let Narrowed {
+            resource,
+            scopes,
+            replaces,
+        } = narrowed;
+        let random = self.core.random();
         let longest = match client.refreshes {
-            true => self.config.refresh_lifetime,
-            false => self.config.access_lifetime,
+            true => self.core.config.refresh_lifetime,
+            false => self.core.config.access_lifetime,
         };
-        let grant_expires = now.after(longest);
-        let expires = grant_expires.min(now.after(self.config.access_lifetime));
-        let access = Kind::Access.random(random);
-        let refresh = client.refreshes.then(|| Kind::Refresh.random(random));
+        let grant_expires = grant.deadline.min(now.after(longest));
+        let expires = grant_expires.min(now.after(self.core.config.access_lifetime));
+        let access = SecretKind::Access.random(random);
+        let refresh = client.refreshes.then(|| SecretKind::Refresh.random(random));
         let stored = Tokens {
             access: AccessToken {
                 id: digest(&access),
@@ -274,13 +292,14 @@ impl AuthorizationServer {
                 scopes: scopes.clone(),
                 issued: now,
                 expires,
-                wrapped: self.keys.wrap(random, &access, key),
+                replaces,
+                wrapped: self.core.keys.wrap(random, &access, key),
             },
             refresh: refresh.as_ref().map(|refresh| RefreshToken {
                 id: digest(refresh),
                 grant: grant.id.clone(),
                 expires: grant_expires,
-                wrapped: self.keys.wrap(random, refresh, key),
+                wrapped: self.core.keys.wrap(random, refresh, key),
             }),
         };
         Issued {
@@ -297,8 +316,16 @@ impl AuthorizationServer {
     }
 }
 
-/// The value of a parameter that holds a code or a token.
-fn secret(form: &Parameters, name: &str, kind: Kind) -> Result<SecretString, OAuthError> {
+/// The resource and scopes of new tokens: those of the grant, or fewer.
+struct Narrowed {
+    resource: Arc<str>,
+    scopes: Scopes,
+    /// The refresh token that the new tokens replace.
+    replaces: Option<Digest>,
+}
+
+/// Reads a parameter with a code or a token.
+fn secret(form: &Parameters, name: &str, kind: SecretKind) -> Result<SecretString, OAuthError> {
     let text = form
         .get(name)
         .ok_or_else(|| OAuthError::invalid_request(format!("{name} is missing")))?;
@@ -308,7 +335,7 @@ fn secret(form: &Parameters, name: &str, kind: Kind) -> Result<SecretString, OAu
     Ok(text.into())
 }
 
-/// The resource that a token is asked for: the grant's, or a part of it, never more.
+/// The resource of a new token: that of the grant, or a part of it if the client requests one.
 fn narrowed(
     site: &Site,
     parameter: Option<&str>,
@@ -317,21 +344,21 @@ fn narrowed(
     let Some(parameter) = parameter else {
         return Ok(granted.clone());
     };
-    let asked = site.requested(Some(parameter));
-    let asked = asked.filter(|asked| asked == granted || granted == site.issuer());
-    asked.ok_or_else(|| {
-        let text = "resource is not what was granted";
+    let requested = site.requested(Some(parameter));
+    let requested = requested.filter(|one| one == granted || granted == site.issuer());
+    requested.ok_or_else(|| {
+        let text = "resource differs from what the user granted";
         OAuthError::new(ErrorCode::InvalidTarget, text)
     })
 }
 
-/// Holds a verifier against the challenge that it has to hash to (RFC 7636, section 4.6).
+/// Checks a code verifier against the challenge (RFC 7636, section 4.6).
 fn check_verifier(verifier: Option<&str>, challenge: &Digest) -> Result<(), OAuthError> {
     let verifier =
         verifier.ok_or_else(|| OAuthError::invalid_request("code_verifier is missing"))?;
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(unreserved) {
-        let text = "code_verifier has 43 to 128 characters, all unreserved";
+        let text = "code_verifier must have 43 to 128 unreserved characters";
         return Err(OAuthError::invalid_request(text));
     }
     if Digest::of(verifier) != *challenge {
@@ -340,7 +367,7 @@ fn check_verifier(verifier: Option<&str>, challenge: &Digest) -> Result<(), OAut
     Ok(())
 }
 
-/// Reads a code challenge, for which S256 is the only method (RFC 7636, section 4.3).
+/// Reads a code challenge. S256 is the only supported method (RFC 7636, section 4.3).
 pub(crate) fn challenge(
     challenge: Option<&str>,
     method: Option<&str>,
@@ -354,7 +381,7 @@ pub(crate) fn challenge(
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(challenge).ok();
     let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
     let bytes = bytes.ok_or_else(|| {
-        OAuthError::invalid_request("code_challenge is not the base64url of a SHA-256 hash")
+        OAuthError::invalid_request("code_challenge must be the base64url of a SHA-256 hash")
     })?;
     Ok(Digest(bytes))
 }

@@ -1,29 +1,28 @@
-//! Everything in memory, for tests and for servers that may forget.
+//! A store in memory.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     future::ready,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
     AccessToken, ApiToken, Code, Consent, ConsentKey, Grant, GrantFilter, GrantId, Redemption,
-    RefreshToken, Rotation, SignIn, Store, Stored, Tokens, Transaction, UserId,
+    RefreshToken, Rotation, RotationTimes, SignIn, Store, Stored, Tokens, Transaction, UserId,
 };
 use crate::{Client, ClientId, ClientOrigin, Digest, UnixTime};
 
-/// A [`Store`] that ends with the process.
+/// A [`Store`] in memory. Its state is lost when the process ends.
 #[derive(Debug, Default)]
 pub struct MemoryStore(Mutex<Tables>);
 
 #[derive(Debug, Default)]
 struct Tables {
     clients: HashMap<ClientId, (Client, UnixTime)>,
-    transactions: Aging<Transaction>,
-    sign_ins: Aging<SignIn>,
+    transactions: Bounded<Transaction>,
+    sign_ins: Bounded<SignIn>,
     consents: HashMap<ConsentKey, Consent>,
-    grants: HashMap<GrantId, Held>,
+    grants: HashMap<GrantId, GrantEntry>,
     codes: HashMap<Digest, Code>,
     access: HashMap<Digest, AccessToken>,
     refresh: HashMap<Digest, RefreshToken>,
@@ -31,63 +30,108 @@ struct Tables {
     used: HashMap<Digest, UnixTime>,
 }
 
-/// A grant, and where its family of refresh tokens stands.
+/// A grant with the state of its refresh tokens.
 #[derive(Debug)]
-struct Held {
+struct GrantEntry {
     grant: Grant,
     present: Option<Digest>,
     previous: Option<Digest>,
-    rotated: UnixTime,
+    /// The latest end of the grace period of `previous`.
+    retry_until: UnixTime,
 }
 
-/// Things of which the oldest give way.
+/// Records with a limit. Beyond it, the share with the most records loses its oldest.
 #[derive(Debug)]
-struct Aging<T> {
-    things: HashMap<Digest, T>,
+struct Bounded<T> {
+    records: HashMap<Digest, T>,
     order: VecDeque<Digest>,
 }
 
-impl<T> Default for Aging<T> {
+/// A record that counts toward a share.
+trait Shared {
+    fn share(&self) -> &Arc<str>;
+}
+
+impl Shared for Transaction {
+    fn share(&self) -> &Arc<str> {
+        &self.share
+    }
+}
+
+impl Shared for SignIn {
+    fn share(&self) -> &Arc<str> {
+        &self.share
+    }
+}
+
+impl<T> Default for Bounded<T> {
     fn default() -> Self {
         Self {
-            things: HashMap::new(),
+            records: HashMap::new(),
             order: VecDeque::new(),
         }
     }
 }
 
-impl<T> Aging<T> {
-    fn insert(&mut self, id: Digest, thing: T, most: usize) {
-        if self.things.insert(id, thing).is_none() {
+impl<T: Shared> Bounded<T> {
+    fn insert(&mut self, id: Digest, record: T, most: usize) {
+        let share = record.share().clone();
+        if self.records.insert(id, record).is_none() {
             self.order.push_back(id);
         }
-        while self.things.len() > most {
-            let Some(oldest) = self.order.pop_front() else {
+        while self.records.len() > most {
+            let largest = largest(self.records.values().map(T::share), &share);
+            let of_largest = |id: &Digest| {
+                let record = self.records.get(id);
+                record.is_some_and(|record| Some(record.share()) == largest.as_ref())
+            };
+            let Some(place) = self.order.iter().position(of_largest) else {
                 break;
             };
-            self.things.remove(&oldest);
+            if let Some(oldest) = self.order.remove(place) {
+                self.records.remove(&oldest);
+            }
         }
-        // Those that were taken leave their place behind.
-        if self.order.len() > 2 * self.things.len() + 64 {
-            let things = &self.things;
-            self.order.retain(|id| things.contains_key(id));
+        // Removed records leave their ID in `order`.
+        if self.order.len() > 2 * self.records.len() + 64 {
+            let records = &self.records;
+            self.order.retain(|id| records.contains_key(id));
         }
     }
 
     fn purge(&mut self, live: impl Fn(&T) -> bool) -> usize {
-        let before = self.things.len();
-        self.things.retain(|_, thing| live(thing));
-        before - self.things.len()
+        let before = self.records.len();
+        self.records.retain(|_, record| live(record));
+        before - self.records.len()
     }
+}
+
+/// The share that loses a record: the one with the most records. If several have the most, the share of
+/// the new record, unless that is its only record.
+fn largest<'a>(
+    shares: impl Iterator<Item = &'a Arc<str>>,
+    newcomer: &Arc<str>,
+) -> Option<Arc<str>> {
+    let mut held: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
+    for share in shares {
+        *held.entry(share).or_default() += 1;
+    }
+    let weight = |(share, held): &(&Arc<str>, usize)| {
+        let own = *share == newcomer;
+        (*held, own && *held > 1, !own)
+    };
+    held.into_iter()
+        .max_by_key(weight)
+        .map(|(share, _)| share.clone())
 }
 
 impl Tables {
     fn revoke(&mut self, id: &GrantId) -> bool {
-        let was_there = self.grants.remove(id).is_some();
+        let existed = self.grants.remove(id).is_some();
         self.codes.retain(|_, code| code.grant != *id);
         self.access.retain(|_, token| token.grant != *id);
         self.refresh.retain(|_, token| token.grant != *id);
-        was_there
+        existed
     }
 
     fn store(&mut self, tokens: Tokens) {
@@ -97,13 +141,13 @@ impl Tables {
         }
     }
 
-    fn of_grant<T>(&self, thing: Option<&T>, grant: impl Fn(&T) -> &GrantId) -> Option<(T, Grant)>
+    fn of_grant<T>(&self, record: Option<&T>, grant: impl Fn(&T) -> &GrantId) -> Option<(T, Grant)>
     where
         T: Clone,
     {
-        let thing = thing?.clone();
-        let held = self.grants.get(grant(&thing))?;
-        Some((thing, held.grant.clone()))
+        let record = record?.clone();
+        let entry = self.grants.get(grant(&record))?;
+        Some((record, entry.grant.clone()))
     }
 }
 
@@ -125,18 +169,23 @@ impl Store for MemoryStore {
                 && !tables.clients.contains_key(&client.id)
                 && registered(tables) >= most
             {
-                let over = |client: &Client| client.expires.is_some_and(|expires| expires <= now);
-                tables.clients.retain(|_, (client, _)| !over(client));
+                let expired =
+                    |client: &Client| client.expires.is_some_and(|expires| expires <= now);
+                tables.clients.retain(|_, (client, _)| !expired(client));
                 let holders: HashSet<_> = tables
                     .grants
                     .values()
-                    .map(|held| held.grant.client.clone())
+                    .map(|entry| entry.grant.client.clone())
                     .collect();
                 while registered(tables) >= most {
                     let unused = tables.clients.values();
                     let unused = unused
                         .filter(|(client, _)| client.origin == ClientOrigin::Registered)
-                        .filter(|(client, _)| !holders.contains(&client.id))
+                        .filter(|(client, _)| !holders.contains(&client.id));
+                    let shares = unused.clone().map(|(client, _)| &client.share);
+                    let largest = largest(shares, &client.share);
+                    let unused = unused
+                        .filter(|(client, _)| Some(&client.share) == largest.as_ref())
                         .min_by_key(|(client, used)| (*used, client.id.clone()));
                     let Some(id) = unused.map(|(client, _)| client.id.clone()) else {
                         return false;
@@ -170,11 +219,11 @@ impl Store for MemoryStore {
     }
 
     fn transaction(&self, id: &Digest) -> Stored<'_, Option<Transaction>> {
-        self.at_once(|tables| tables.transactions.things.get(id).cloned())
+        self.at_once(|tables| tables.transactions.records.get(id).cloned())
     }
 
     fn take_transaction(&self, id: &Digest) -> Stored<'_, Option<Transaction>> {
-        self.at_once(|tables| tables.transactions.things.remove(id))
+        self.at_once(|tables| tables.transactions.records.remove(id))
     }
 
     fn add_sign_in(&self, sign_in: SignIn, most: usize) -> Stored<'_, ()> {
@@ -185,12 +234,12 @@ impl Store for MemoryStore {
     }
 
     fn sign_in(&self, id: &Digest) -> Stored<'_, Option<SignIn>> {
-        self.at_once(|tables| tables.sign_ins.things.get(id).cloned())
+        self.at_once(|tables| tables.sign_ins.records.get(id).cloned())
     }
 
     fn remove_sign_in(&self, id: &Digest) -> Stored<'_, ()> {
         self.at_once(|tables| {
-            tables.sign_ins.things.remove(id);
+            tables.sign_ins.records.remove(id);
         })
     }
 
@@ -213,13 +262,13 @@ impl Store for MemoryStore {
 
     fn issue(&self, grant: Grant, code: Code) -> Stored<'_, ()> {
         self.at_once(|tables| {
-            let held = Held {
+            let entry = GrantEntry {
                 present: None,
                 previous: None,
-                rotated: grant.created,
+                retry_until: grant.created,
                 grant,
             };
-            tables.grants.insert(held.grant.id.clone(), held);
+            tables.grants.insert(entry.grant.id.clone(), entry);
             tables.codes.insert(code.id, code);
         })
     }
@@ -243,12 +292,12 @@ impl Store for MemoryStore {
                 tables.revoke(&grant);
                 return Redemption::Replayed;
             }
-            let Some(held) = tables.grants.get_mut(&code.grant) else {
+            let Some(entry) = tables.grants.get_mut(&code.grant) else {
                 return Redemption::Unknown;
             };
             code.used = true;
-            held.present = refresh_id(&tokens);
-            held.grant.expires = grant_expires;
+            entry.present = refresh_id(&tokens);
+            entry.grant.expires = grant_expires;
             tables.store(tokens);
             Redemption::Redeemed
         })
@@ -263,8 +312,8 @@ impl Store for MemoryStore {
     fn is_present(&self, id: &Digest) -> Stored<'_, bool> {
         self.at_once(|tables| {
             let token = tables.refresh.get(id);
-            let held = token.and_then(|token| tables.grants.get(&token.grant));
-            held.is_some_and(|held| held.present == Some(*id))
+            let entry = token.and_then(|token| tables.grants.get(&token.grant));
+            entry.is_some_and(|entry| entry.present == Some(*id))
         })
     }
 
@@ -272,33 +321,45 @@ impl Store for MemoryStore {
         &self,
         presented: &Digest,
         tokens: Tokens,
-        grant_expires: UnixTime,
-        now: UnixTime,
-        concurrent: Duration,
+        times: RotationTimes,
     ) -> Stored<'_, Rotation> {
+        let RotationTimes { now, .. } = times;
         self.at_once(|tables| {
             let Some(token) = tables.refresh.get(presented) else {
                 return Rotation::Unknown;
             };
             let grant = token.grant.clone();
-            let Some(held) = tables.grants.get_mut(&grant) else {
+            let Some(entry) = tables.grants.get_mut(&grant) else {
                 return Rotation::Unknown;
             };
-            if held.present == Some(*presented) {
-                held.previous = Some(*presented);
-            } else if held.previous == Some(*presented) {
-                if now < held.rotated.after(concurrent) {
+            if entry.present == Some(*presented) {
+                entry.previous = Some(*presented);
+                entry.grant.retryable = Some(*presented);
+                entry.retry_until = now.after(times.grace);
+            } else {
+                let is_previous = entry.previous == Some(*presented);
+                if is_previous && now < entry.grant.used.after(times.concurrent) {
                     return Rotation::Concurrent;
                 }
-            } else {
-                tables.revoke(&grant);
-                return Rotation::Reused;
+                if entry.grant.retryable != Some(*presented) || now >= entry.retry_until {
+                    tables.revoke(&grant);
+                    return Rotation::Reused;
+                }
             }
-            held.present = refresh_id(&tokens);
-            held.rotated = now;
-            held.grant.expires = grant_expires;
+            entry.present = refresh_id(&tokens);
+            entry.grant.used = now;
+            entry.grant.expires = times.grant_expires;
             tables.store(tokens);
             Rotation::Rotated
+        })
+    }
+
+    fn confirm(&self, grant: &GrantId, replaced: &Digest) -> Stored<'_, ()> {
+        self.at_once(|tables| {
+            let entry = tables.grants.get_mut(grant);
+            if let Some(entry) = entry.filter(|entry| entry.grant.retryable == Some(*replaced)) {
+                entry.grant.retryable = None;
+            }
         })
     }
 
@@ -319,7 +380,7 @@ impl Store for MemoryStore {
     }
 
     fn grant(&self, id: &GrantId) -> Stored<'_, Option<Grant>> {
-        self.at_once(|tables| tables.grants.get(id).map(|held| held.grant.clone()))
+        self.at_once(|tables| tables.grants.get(id).map(|entry| entry.grant.clone()))
     }
 
     fn grants(&self, filter: &GrantFilter) -> Stored<'_, Vec<Grant>> {
@@ -330,7 +391,7 @@ impl Store for MemoryStore {
                 subject.is_none_or(|subject| grant.user.subject == *subject)
                     && client.is_none_or(|client| grant.client == *client)
             };
-            let all = tables.grants.values().map(|held| &held.grant);
+            let all = tables.grants.values().map(|entry| &entry.grant);
             let mut grants: Vec<_> = all.filter(fits).cloned().collect();
             grants.sort_by(|a, b| (b.created, &b.id).cmp(&(a.created, &a.id)));
             grants
@@ -344,12 +405,12 @@ impl Store for MemoryStore {
         sealed: Vec<u8>,
     ) -> Stored<'_, bool> {
         self.at_once(|tables| {
-            let held = tables.grants.get_mut(grant);
-            let Some(held) = held.filter(|held| held.grant.revision == revision) else {
+            let entry = tables.grants.get_mut(grant);
+            let Some(entry) = entry.filter(|entry| entry.grant.revision == revision) else {
                 return false;
             };
-            held.grant.sealed = sealed;
-            held.grant.revision += 1;
+            entry.grant.sealed = sealed;
+            entry.grant.revision += 1;
             true
         })
     }
@@ -392,25 +453,25 @@ impl Store for MemoryStore {
 
     fn purge(&self, now: UnixTime) -> Stored<'_, usize> {
         self.at_once(|tables| {
-            let mut gone = 0;
-            let ended: Vec<_> = tables.grants.values().map(|held| &held.grant).collect();
+            let mut deleted = 0;
+            let ended: Vec<_> = tables.grants.values().map(|entry| &entry.grant).collect();
             let ended = ended.into_iter().filter(|grant| grant.expires <= now);
             for id in ended.map(|grant| grant.id.clone()).collect::<Vec<_>>() {
-                gone += usize::from(tables.revoke(&id));
+                deleted += usize::from(tables.revoke(&id));
             }
-            gone += retain(&mut tables.access, |token| token.expires > now);
-            gone += retain(&mut tables.refresh, |token| token.expires > now);
-            gone += retain(&mut tables.used, |until| *until > now);
-            gone += retain(&mut tables.api, |token| {
+            deleted += retain(&mut tables.access, |token| token.expires > now);
+            deleted += retain(&mut tables.refresh, |token| token.expires > now);
+            deleted += retain(&mut tables.used, |until| *until > now);
+            deleted += retain(&mut tables.api, |token| {
                 token.expires.is_none_or(|expires| expires > now)
             });
-            gone += retain(&mut tables.consents, |consent| consent.expires > now);
-            gone += retain(&mut tables.clients, |(client, _)| {
+            deleted += retain(&mut tables.consents, |consent| consent.expires > now);
+            deleted += retain(&mut tables.clients, |(client, _)| {
                 client.expires.is_none_or(|expires| expires > now)
             });
-            gone += tables.transactions.purge(|one| one.expires > now);
-            gone += tables.sign_ins.purge(|one| one.expires > now);
-            gone
+            deleted += tables.transactions.purge(|one| one.expires > now);
+            deleted += tables.sign_ins.purge(|one| one.expires > now);
+            deleted
         })
     }
 }

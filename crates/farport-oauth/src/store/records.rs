@@ -1,22 +1,22 @@
-//! The things that a store keeps.
+//! The records of a store.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{ClientId, Digest, Scopes, UnixTime};
 
-/// A user, by who vouches for them and by what name. Never by an e-mail address: an address can
-/// pass to somebody else.
+/// A user, identified by issuer and subject. Never by an email address, which another user can get
+/// later.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UserId {
-    /// The issuer's identifier.
+    /// The issuer identifier.
     pub issuer: Arc<str>,
     /// The subject at that issuer.
     pub subject: Arc<str>,
 }
 
-/// Names a grant. It proves nothing.
+/// The ID of a grant. It is not secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct GrantId(pub Arc<str>);
@@ -27,110 +27,126 @@ impl fmt::Display for GrantId {
     }
 }
 
-/// Something that a browser is in the middle of: an authorization request that waits for sign-in
-/// or consent, or a sign-in that is going on at an identity provider.
+/// A pending step of a browser: an authorization request that waits for sign-in or consent, or a sign-in
+/// at an identity provider.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Transaction {
-    /// The digest of the secret that continues it.
+    /// The digest of the secret that continues the transaction.
     pub id: Digest,
-    /// When it can no longer be continued.
+    /// When the transaction expires.
     pub expires: UnixTime,
-    /// What it is about, sealed under the master key.
+    /// The state of the transaction, encrypted with the master key.
     pub sealed: Vec<u8>,
+    /// The network that the transaction counts toward.
+    #[serde(default)]
+    pub share: Arc<str>,
 }
 
-/// A browser in which somebody has signed in.
+/// The sign-in of a browser.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SignIn {
-    /// The digest of its cookie.
+    /// The digest of the cookie.
     pub id: Digest,
-    /// When it is forgotten.
+    /// When the sign-in expires.
     pub expires: UnixTime,
-    /// Who has signed in, sealed under the cookie.
+    /// The user, encrypted with the cookie and the master key.
     pub sealed: Vec<u8>,
+    /// The user, or in development the network, that the sign-in counts toward.
+    #[serde(default)]
+    pub share: Arc<str>,
 }
 
-/// What consent is remembered by.
+/// The key of a consent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConsentKey {
-    /// Who consented.
+    /// The user.
     pub user: UserId,
-    /// To what client.
+    /// The client.
     pub client: ClientId,
-    /// At which redirect URI.
+    /// The redirect URI.
     pub redirect_uri: Arc<str>,
-    /// At which resource.
+    /// The resource.
     pub resource: Arc<str>,
 }
 
-/// What a user consented to.
+/// A consent of a user.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Consent {
-    /// By whom and for whom.
+    /// The key.
     pub key: ConsentKey,
-    /// The scopes they saw.
+    /// The scopes on the consent page.
     pub scopes: Scopes,
-    /// When to ask again.
+    /// When the consent expires.
     pub expires: UnixTime,
 }
 
-/// What a user granted a client. It lives for as long as its refresh token can.
+/// A grant of a user to a client. It ends when its refresh token expires unused, and at its deadline at
+/// the latest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Grant {
-    /// Its name.
+    /// The ID.
     pub id: GrantId,
-    /// Who granted it.
+    /// The user who granted access.
     pub user: UserId,
-    /// To whom.
+    /// The client that has access.
     pub client: ClientId,
-    /// The redirect URI its code went to.
+    /// The redirect URI that received the code.
     pub redirect_uri: Arc<str>,
-    /// The resource it is good at.
+    /// The resource that the client can access.
     pub resource: Arc<str>,
-    /// What it allows.
+    /// The granted scopes.
     pub scopes: Scopes,
-    /// When it was granted.
+    /// When the user granted access.
     pub created: UnixTime,
-    /// When it ends.
+    /// When the refresh token was last used. Before the first use, the same as `created`.
+    pub used: UnixTime,
+    /// When the grant ends, unless the client refreshes it before.
     pub expires: UnixTime,
-    /// What is known of the user, sealed under the grant's key.
+    /// When the grant ends even if the client refreshes it. `expires` is never later.
+    pub deadline: UnixTime,
+    /// The previous refresh token, while the client may present it again because it may have lost the
+    /// response with its successor.
+    pub retryable: Option<Digest>,
+    /// The properties, encrypted with the grant's key.
     pub sealed: Vec<u8>,
-    /// How often what is sealed was replaced.
+    /// How often the properties were replaced.
     pub revision: u64,
 }
 
 /// An authorization code.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Code {
-    /// Its digest.
+    /// The digest of the code.
     pub id: Digest,
-    /// The grant it gives access to.
+    /// The grant.
     pub grant: GrantId,
-    /// The S256 code challenge it is bound to.
+    /// The S256 code challenge.
     pub challenge: Digest,
-    /// The last time at which it is good.
+    /// When the code expires.
     pub expires: UnixTime,
     /// The grant's key, wrapped by the code.
     pub wrapped: Vec<u8>,
-    /// Whether it was redeemed.
+    /// Whether the code was redeemed.
     pub used: bool,
 }
 
 /// An access token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AccessToken {
-    /// Its digest.
+    /// The digest of the token.
     pub id: Digest,
-    /// Its grant.
+    /// The grant.
     pub grant: GrantId,
-    /// The resource it is good at: the grant's, or a part of it.
+    /// The resource: that of the grant, or a part of it.
     pub resource: Arc<str>,
-    /// What it allows: the grant's scopes, or fewer.
+    /// The scopes: those of the grant, or fewer.
     pub scopes: Scopes,
-    /// When it was issued.
+    /// When the token was issued.
     pub issued: UnixTime,
-    /// The last time at which it is good.
+    /// When the token expires.
     pub expires: UnixTime,
+    /// The refresh token that the token response replaced; `None` after a code.
+    pub replaces: Option<Digest>,
     /// The grant's key, wrapped by the token.
     pub wrapped: Vec<u8>,
 }
@@ -138,49 +154,62 @@ pub struct AccessToken {
 /// A refresh token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RefreshToken {
-    /// Its digest.
+    /// The digest of the token.
     pub id: Digest,
-    /// Its grant.
+    /// The grant.
     pub grant: GrantId,
-    /// The last time at which it is good.
+    /// When the token expires.
     pub expires: UnixTime,
     /// The grant's key, wrapped by the token.
     pub wrapped: Vec<u8>,
 }
 
-/// What one answer of the token endpoint issues.
+/// The times for the rotation of a refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotationTimes {
+    /// The current time.
+    pub now: UnixTime,
+    /// When the grant expires after the rotation.
+    pub grant_expires: UnixTime,
+    /// How long after a rotation a second request with the same token counts as concurrent.
+    pub concurrent: Duration,
+    /// How long after its first replacement a token can be presented again.
+    pub grace: Duration,
+}
+
+/// The tokens of one token response.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tokens {
     /// The access token.
     pub access: AccessToken,
-    /// The refresh token, for clients that take one.
+    /// The refresh token, for clients with refresh tokens.
     pub refresh: Option<RefreshToken>,
 }
 
-/// Which grants to list. What is `None` fits all.
+/// A filter for grants. `None` matches all.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct GrantFilter {
-    /// Only of this user's subject, at whatever issuer.
+    /// The subject of the user, at any issuer.
     pub subject: Option<Arc<str>>,
-    /// Only of this client.
+    /// The client of the grant.
     pub client: Option<ClientId>,
 }
 
-/// A token that an operator made for a script.
+/// An API token, which an operator created for a script.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ApiToken {
-    /// Its name in lists.
+    /// The ID, which is not secret.
     pub id: Arc<str>,
-    /// Its digest.
+    /// The digest of the token.
     pub digest: Digest,
-    /// What it is for.
+    /// The purpose of the token.
     pub label: Arc<str>,
-    /// In whose name it acts.
+    /// The user that the token authenticates.
     pub user: UserId,
-    /// What it allows.
+    /// The scopes.
     pub scopes: Scopes,
-    /// When it was made.
+    /// When the token was created.
     pub created: UnixTime,
-    /// When it ends; never, where this is `None`.
+    /// When the token expires; `None` for never.
     pub expires: Option<UnixTime>,
 }

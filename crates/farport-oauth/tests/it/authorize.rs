@@ -1,4 +1,4 @@
-//! The authorization endpoint: whom it tells what is wrong, and what it accepts.
+//! The authorization endpoint: valid requests, and who receives an error.
 
 use farport_oauth::{
     Client, ClientAuthentication, ClientOrigin, Config, Destination, Next, UnixTime,
@@ -6,11 +6,11 @@ use farport_oauth::{
 use serde_json::json;
 
 use crate::support::{
-    App, Browser, House, ISSUER, MCP, REDIRECT, START, Script, VERIFIER, challenge, client,
-    client_error, parameter, refused,
+    App, Browser, Fixture, ISSUER, MCP, REDIRECT, START, Script, VERIFIER, challenge, client,
+    client_error, error_page, parameter,
 };
 
-/// Ways to make a redirect URI lead elsewhere while it looks the same.
+/// Changed redirect URIs that look similar but may lead elsewhere.
 fn mutations(uri: &str) -> Vec<String> {
     let all = everything(uri).into_iter();
     all.filter(|mutated| mutated != uri).collect()
@@ -58,11 +58,11 @@ fn everything(uri: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_bad_client_or_redirect_is_shown_to_the_user_and_never_redirected() {
-    let house = House::with(|config| config.authorize_rate.burst = 100_000);
+async fn an_invalid_client_or_redirect_uri_leads_to_an_error_page() {
+    let fixture = Fixture::with(|config| config.authorize_rate.burst = 100_000);
     let loopback = "http://127.0.0.1:7777/callback";
     let private = "cursor://anysphere.cursor-mcp/callback";
-    let app = house
+    let app = fixture
         .app(json!({"redirect_uris": [REDIRECT, loopback, private]}))
         .await;
     let good = app.request();
@@ -103,10 +103,10 @@ async fn a_bad_client_or_redirect_is_shown_to_the_user_and_never_redirected() {
             .with("client_id", "https://nowhere.example/client.json"),
     ]);
     for request in bad {
-        let mut browser = Browser::new(&house);
-        let refused = refused(browser.authorize(&request).await);
+        let mut browser = Browser::new(&fixture);
+        let page = error_page(browser.authorize(&request).await);
         assert!(
-            refused.status.is_client_error() || refused.status == 503,
+            page.status.is_client_error() || page.status == 503,
             "{request:?}"
         );
         assert!(browser.cookies.is_empty());
@@ -120,20 +120,20 @@ async fn a_bad_client_or_redirect_is_shown_to_the_user_and_never_redirected() {
         "http://127.0.0.1/callback",
     ] {
         let request = good.clone().with("redirect_uri", uri);
-        let url = client(Browser::new(&house).go(&request, "alice").await);
+        let url = client(Browser::new(&fixture).go(&request, "alice").await);
         assert!(url.as_str().starts_with(&format!("{uri}?code=")), "{url}");
     }
 }
 
 #[tokio::test]
-async fn a_redirect_uri_that_is_no_longer_registered_is_not_redirected_to_at_completion() {
-    let house = House::new();
+async fn a_redirect_uri_must_still_be_registered_at_the_end() {
+    let fixture = Fixture::new();
     let id = "https://client.example/client.json";
     let document = |redirect: &str| json!({"client_id": id, "client_name": "Notes", "redirect_uris": [redirect]});
     let line = &format!("GET {id}");
     let publish = |redirect: &str| {
         let body = document(redirect).to_string();
-        house.script.on(line, move |_| {
+        fixture.script.on(line, move |_| {
             let response = http::Response::builder().header("cache-control", "no-store");
             Ok(response.body(body.clone().into()).unwrap())
         });
@@ -141,19 +141,19 @@ async fn a_redirect_uri_that_is_no_longer_registered_is_not_redirected_to_at_com
     let app = crate::support::App::named(id, REDIRECT);
     for decision in ["deny", "allow"] {
         publish(REDIRECT);
-        let mut browser = Browser::new(&house);
+        let mut browser = Browser::new(&fixture);
         let page = browser.consent_page(&app.request(), "alice").await;
         publish("https://client.example/elsewhere");
-        let refused = refused(browser.decide(&page.transaction, decision).await);
-        assert_eq!(refused.status, 400, "{decision}");
+        let page = error_page(browser.decide(&page.transaction, decision).await);
+        assert_eq!(page.status, 400, "{decision}");
     }
-    assert_eq!(house.grants().await, 0);
+    assert_eq!(fixture.grants().await, 0);
 }
 
 #[tokio::test]
-async fn whatever_else_is_wrong_is_told_to_the_client_with_state_and_iss() {
-    let house = House::new();
-    let app = house.public_app().await;
+async fn other_errors_go_to_the_client_with_state_and_iss() {
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
     let good = app.request();
     for (request, error) in [
         (
@@ -200,7 +200,7 @@ async fn whatever_else_is_wrong_is_told_to_the_client_with_state_and_iss() {
         (good.clone().with("prompt", "none login"), "invalid_request"),
         (good.clone().with("prompt", "create"), "invalid_request"),
     ] {
-        let mut browser = Browser::new(&house);
+        let mut browser = Browser::new(&fixture);
         let url = client(browser.authorize(&request).await);
         assert!(url.as_str().starts_with(&format!("{REDIRECT}?")), "{url}");
         assert_eq!(
@@ -215,7 +215,7 @@ async fn whatever_else_is_wrong_is_told_to_the_client_with_state_and_iss() {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_on_to_a_client_that_nobody_vouches_for_before_they_have_signed_in() {
+async fn an_error_before_sign_in_does_not_redirect_to_an_unverified_client() {
     const LOOPBACK: &str = "http://127.0.0.1/callback";
     const APP: &str = "cursor://notes/callback";
     let document = "https://client.example/client.json";
@@ -230,17 +230,18 @@ async fn nobody_is_sent_on_to_a_client_that_nobody_vouches_for_before_they_have_
         origin: ClientOrigin::Settings,
         registered: UnixTime(START),
         expires: None,
+        share: "".into(),
     };
     for upstream in [false, true] {
         let change = |config: &mut Config| config.clients.push(named(REDIRECT));
-        let house = House::build(change, upstream, Script::default());
+        let fixture = Fixture::build(change, upstream, Script::default());
         let body = json!({
             "client_id": document, "client_name": "Notes", "redirect_uris": [REDIRECT],
         });
-        house.script.on_json(&format!("GET {document}"), body);
+        fixture.script.on_json(&format!("GET {document}"), body);
         let registered = json!({"redirect_uris": [LOOPBACK, APP, REDIRECT]});
-        let registered = house.app(registered).await;
-        for (id, uri, sent_on) in [
+        let registered = fixture.app(registered).await;
+        for (id, uri, redirected) in [
             (&*registered.id, REDIRECT, false),
             (document, REDIRECT, false),
             (&registered.id, LOOPBACK, true),
@@ -256,26 +257,26 @@ async fn nobody_is_sent_on_to_a_client_that_nobody_vouches_for_before_they_have_
                 ("prompt", "none", "interaction_required"),
             ] {
                 let request = app.request().with(name, value);
-                let next = Browser::new(&house).authorize(&request).await;
+                let next = Browser::new(&fixture).authorize(&request).await;
                 match &next {
-                    Next::Client { granted, .. } => assert!(sent_on && !granted, "{id} {uri}"),
-                    Next::Stopped(stopped) => {
-                        assert!(!sent_on, "{id} {uri}: {next:?}");
-                        assert_eq!(stopped.error.code.as_str(), code);
+                    Next::Client { granted, .. } => assert!(redirected && !granted, "{id} {uri}"),
+                    Next::ErrorLink(link) => {
+                        assert!(!redirected, "{id} {uri}: {next:?}");
+                        assert_eq!(link.error.code.as_str(), code);
                         let host = Destination::Host("client.example".into());
-                        assert_eq!(stopped.destination, host);
+                        assert_eq!(link.destination, host);
                     }
                     next => panic!("{id} {uri}: {next:?}"),
                 }
-                // Who goes there by themselves brings the answer.
+                // The link contains the same error as a redirect.
                 assert_eq!(client_error(next), code, "{id} {uri}");
             }
-            // Whoever says no has been asked; but where the provider comes later, not who they are.
-            let mut browser = Browser::new(&house);
+            // A user who denies access has seen the page. With a provider, they have not signed in.
+            let mut browser = Browser::new(&fixture);
             let page = browser.consent_page(&app.request(), "alice").await;
             let next = browser.decide(&page.transaction, "deny").await;
-            let stays = matches!(next, Next::Stopped(_));
-            assert_eq!(stays, upstream && !sent_on, "{id} {uri}: {next:?}");
+            let is_link = matches!(next, Next::ErrorLink(_));
+            assert_eq!(is_link, upstream && !redirected, "{id} {uri}: {next:?}");
             assert_eq!(client_error(next), "access_denied");
         }
     }
@@ -283,8 +284,8 @@ async fn nobody_is_sent_on_to_a_client_that_nobody_vouches_for_before_they_have_
 
 #[tokio::test]
 async fn each_parameter_has_one_value_at_authorize() {
-    let house = House::new();
-    let app = house.public_app().await;
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
     for name in [
         "response_type",
         "code_challenge",
@@ -294,7 +295,7 @@ async fn each_parameter_has_one_value_at_authorize() {
         "x",
     ] {
         let request = app.request().and(name, "y").and(name, "y");
-        let url = client(Browser::new(&house).authorize(&request).await);
+        let url = client(Browser::new(&fixture).authorize(&request).await);
         assert_eq!(
             parameter(&url, "error").as_deref(),
             Some("invalid_request"),
@@ -304,15 +305,15 @@ async fn each_parameter_has_one_value_at_authorize() {
         let expect = (name != "state").then_some("the state");
         assert_eq!(state.as_deref(), expect, "{name}");
     }
-    // One without a value was not sent.
+    // A parameter without a value counts as missing.
     let request = app.request().and("prompt", "").and("prompt", "");
-    client(Browser::new(&house).go(&request, "alice").await);
+    client(Browser::new(&fixture).go(&request, "alice").await);
 }
 
 #[tokio::test]
-async fn a_challenge_is_there_is_s256_and_is_a_hash() {
-    let house = House::with(|config| config.authorize_rate.burst = 1000);
-    let app = house.public_app().await;
+async fn a_challenge_is_required_and_is_a_sha256_hash() {
+    let fixture = Fixture::with(|config| config.authorize_rate.burst = 1000);
+    let app = fixture.public_app().await;
     let good = challenge(VERIFIER);
     let (short, long) = (&good[..42], format!("{good}A"));
     let (padded, classic) = (format!("{good}="), good.replace('-', "+").replace('_', "/"));
@@ -339,9 +340,9 @@ async fn a_challenge_is_there_is_s256_and_is_a_hash() {
         for challenge in challenges {
             let request = app.request().set("code_challenge", challenge);
             let request = request.set("code_challenge_method", method);
-            let next = Browser::new(&house).authorize(&request).await;
-            // A verifier of 43 characters that is used as its own challenge is 32 bytes, too:
-            // nobody can hash to it.
+            let next = Browser::new(&fixture).authorize(&request).await;
+            // A verifier of 43 characters is 32 bytes in base64url, so it passes as a challenge. No
+            // verifier hashes to it.
             let bytes = challenge == Some(&*good) || challenge == Some(VERIFIER);
             if method == Some("S256") && bytes {
                 assert!(matches!(next, Next::SignIn(_)), "{challenge:?}");
@@ -357,11 +358,11 @@ async fn a_challenge_is_there_is_s256_and_is_a_hash() {
 }
 
 #[tokio::test]
-async fn iss_stands_in_every_answer_and_is_the_issuer_to_the_byte() {
-    let house = House::new();
-    let metadata = serde_json::to_value(house.server.metadata(&house.site)).unwrap();
-    let app = house.public_app().await;
-    let mut browser = Browser::new(&house);
+async fn every_response_contains_the_exact_issuer() {
+    let fixture = Fixture::new();
+    let metadata = serde_json::to_value(fixture.server.metadata(&fixture.site)).unwrap();
+    let app = fixture.public_app().await;
+    let mut browser = Browser::new(&fixture);
     let granted = client(browser.go(&app.request(), "alice").await);
     let page = browser
         .consent_page(&app.request().with("prompt", "consent"), "alice")
@@ -380,11 +381,11 @@ async fn iss_stands_in_every_answer_and_is_the_issuer_to_the_byte() {
 }
 
 #[tokio::test]
-async fn what_a_redirect_uri_holds_stays_but_for_the_names_of_the_answer() {
-    let house = House::new();
+async fn a_response_keeps_the_query_of_the_redirect_uri_except_its_own_parameters() {
+    let fixture = Fixture::new();
     let uri = "https://client.example/cb?code=theirs&keep=a%20b&state=x&iss=evil&error=y";
-    let app = house.app(json!({"redirect_uris": [uri]})).await;
-    let url = client(Browser::new(&house).go(&app.request(), "alice").await);
+    let app = fixture.app(json!({"redirect_uris": [uri]})).await;
+    let url = client(Browser::new(&fixture).go(&app.request(), "alice").await);
     assert_ne!(parameter(&url, "code").as_deref(), Some("theirs"));
     assert_eq!(parameter(&url, "keep").as_deref(), Some("a b"));
     assert_eq!(parameter(&url, "state").as_deref(), Some("the state"));
@@ -393,9 +394,9 @@ async fn what_a_redirect_uri_holds_stays_but_for_the_names_of_the_answer() {
 }
 
 #[tokio::test]
-async fn scopes_that_there_are_not_are_let_be_and_none_is_the_default() {
-    let house = House::new();
-    let app = house
+async fn unknown_scopes_are_ignored_and_none_requests_the_default() {
+    let fixture = Fixture::new();
+    let app = fixture
         .app(json!({"scope": "profile todos:read nothing admin"}))
         .await;
     for (asked, expect) in [
@@ -406,52 +407,52 @@ async fn scopes_that_there_are_not_are_let_be_and_none_is_the_default() {
         (None, "todos:read"),
     ] {
         let request = app.request().set("scope", asked);
-        let mut browser = Browser::new(&house);
+        let mut browser = Browser::new(&fixture);
         let ask = request.clone().with("prompt", "consent");
         let page = browser.consent_page(&ask, "alice").await;
         let shown: Vec<_> = page.scopes.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(shown.join(" "), expect, "{asked:?}");
         let code = browser.code(&ask, "alice").await;
-        let answer = house.token(&app.redemption(&code)).await.unwrap();
+        let answer = fixture.token(&app.redemption(&code)).await.unwrap();
         assert_eq!(answer["scope"], expect, "{asked:?}");
     }
 }
 
 #[tokio::test]
-async fn text_that_is_no_text_is_refused_before_anything_is_believed() {
-    let house = House::new();
-    let app = house.public_app().await;
+async fn a_query_that_is_not_text_is_rejected() {
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
     let good = app.request().encoded();
     for more in ["&x=%00", "&x=%ff", "&x=a%0d%0aLocation:x", "&%0a=x"] {
         let query = format!("{good}{more}");
-        let refused = refused(Browser::new(&house).authorize_raw(query.as_bytes()).await);
-        assert_eq!(refused.status, 400, "{more}");
+        let page = error_page(Browser::new(&fixture).authorize_raw(query.as_bytes()).await);
+        assert_eq!(page.status, 400, "{more}");
     }
     let many = good + &"&a=b".repeat(100);
-    refused(Browser::new(&house).authorize_raw(many.as_bytes()).await);
+    error_page(Browser::new(&fixture).authorize_raw(many.as_bytes()).await);
 }
 
 #[tokio::test]
-async fn a_long_state_is_not_kept() {
-    let house = House::new();
-    let app = house.public_app().await;
+async fn a_long_state_is_rejected() {
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
     let fits = app.request().with("state", &"s".repeat(4096));
-    let url = client(Browser::new(&house).go(&fits, "alice").await);
+    let url = client(Browser::new(&fixture).go(&fits, "alice").await);
     assert_eq!(parameter(&url, "state").unwrap().len(), 4096);
     let long = app.request().with("state", &"s".repeat(4097));
-    let error = client_error(Browser::new(&house).authorize(&long).await);
+    let error = client_error(Browser::new(&fixture).authorize(&long).await);
     assert_eq!(error, "invalid_request");
-    // Nor is a long name given back.
+    // The error does not repeat a long parameter name either.
     let name = "n".repeat(5000);
     let request = app.request().and(&name, "1").and(&name, "1");
-    let url = client(Browser::new(&house).authorize(&request).await);
+    let url = client(Browser::new(&fixture).authorize(&request).await);
     assert!(url.as_str().len() < 1000, "{url}");
 }
 
 #[tokio::test]
-async fn a_resource_is_one_of_the_servers_at_authorize() {
-    let house = House::new();
-    let app = house.public_app().await;
+async fn an_authorization_request_names_a_resource_of_the_server() {
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
     for (resource, expect) in [
         (Some(MCP), MCP),
         (Some("HTTPS://MCP.example:443/mcp"), MCP),
@@ -460,7 +461,7 @@ async fn a_resource_is_one_of_the_servers_at_authorize() {
         (None, ISSUER),
     ] {
         let request = app.request().set("resource", resource);
-        let page = Browser::new(&house).consent_page(&request, "alice").await;
+        let page = Browser::new(&fixture).consent_page(&request, "alice").await;
         assert_eq!(&*page.resource, expect, "{resource:?}");
     }
 }

@@ -1,50 +1,50 @@
-//! Redeeming a code at the token endpoint.
+//! The redemption of codes at the token endpoint.
 
 use farport_oauth::{Digest, ErrorCode, Store};
 use serde_json::{Value, json};
 
-use crate::support::{App, Browser, Form, House, MCP, REDIRECT, VERIFIER, challenge};
+use crate::support::{App, Browser, Fixture, Form, MCP, REDIRECT, VERIFIER, challenge};
 
-async fn code(house: &House, app: &App) -> String {
-    Browser::new(house).code(&app.request(), "alice").await
+async fn code(fixture: &Fixture, app: &App) -> String {
+    Browser::new(fixture).code(&app.request(), "alice").await
 }
 
-async fn error(house: &House, form: &Form) -> ErrorCode {
-    house.token(form).await.unwrap_err().code
+async fn error(fixture: &Fixture, form: &Form) -> ErrorCode {
+    fixture.token(form).await.unwrap_err().code
 }
 
 #[tokio::test]
-async fn a_code_is_redeemed_once_and_its_replay_revokes_what_it_gave() {
-    let house = House::new();
-    let app = house.public_app().await;
-    // A second grant, which has nothing to do with the first.
-    let other = house.tokens(&app, "alice").await;
-    let code = code(&house, &app).await;
-    let first = house.token(&app.redemption(&code)).await.unwrap();
-    let refreshed = house.token(&app.refresh(&first)).await.unwrap();
-    assert!(house.good(&first["access_token"]).await);
-    assert!(house.good(&refreshed["access_token"]).await);
-    // Long after the code's own time, too.
-    house.pass(3000);
+async fn a_replay_of_a_code_revokes_its_tokens() {
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
+    // Another grant, which must not be affected.
+    let other = fixture.tokens(&app, "alice").await;
+    let code = code(&fixture, &app).await;
+    let first = fixture.token(&app.redemption(&code)).await.unwrap();
+    let refreshed = fixture.token(&app.refresh(&first)).await.unwrap();
+    assert!(fixture.good(&first["access_token"]).await);
+    assert!(fixture.good(&refreshed["access_token"]).await);
+    // Also long after the code has expired.
+    fixture.pass(3000);
     assert_eq!(
-        error(&house, &app.redemption(&code)).await,
+        error(&fixture, &app.redemption(&code)).await,
         ErrorCode::InvalidGrant
     );
     for answer in [&first, &refreshed] {
-        assert!(!house.good(&answer["access_token"]).await);
+        assert!(!fixture.good(&answer["access_token"]).await);
         let refresh = app.refresh(answer);
-        assert_eq!(error(&house, &refresh).await, ErrorCode::InvalidGrant);
+        assert_eq!(error(&fixture, &refresh).await, ErrorCode::InvalidGrant);
     }
-    assert!(house.good(&other["access_token"]).await);
-    house.token(&app.refresh(&other)).await.unwrap();
+    assert!(fixture.good(&other["access_token"]).await);
+    fixture.token(&app.refresh(&other)).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_forged_code_or_another_clients_leaves_the_grant_alone() {
-    let house = House::new();
-    let (app, thief) = (house.public_app().await, house.public_app().await);
-    let code = code(&house, &app).await;
-    let tokens = house.token(&app.redemption(&code)).await.unwrap();
+async fn a_forged_code_or_another_client_does_not_end_the_grant() {
+    let fixture = Fixture::new();
+    let (app, thief) = (fixture.public_app().await, fixture.public_app().await);
+    let code = code(&fixture, &app).await;
+    let tokens = fixture.token(&app.redemption(&code)).await.unwrap();
     let forged = [
         format!("{}AAAA", &code[..code.len() - 4]),
         code[..20].to_owned(),
@@ -57,29 +57,29 @@ async fn a_forged_code_or_another_clients_leaves_the_grant_alone() {
     for forged in forged {
         let form = app.redemption(&forged);
         assert_eq!(
-            error(&house, &form).await,
+            error(&fixture, &form).await,
             ErrorCode::InvalidGrant,
             "{forged}"
         );
     }
-    // The thief has a code that was used, and is not the client it was for.
+    // The thief has a used code of another client.
     let form = thief.redemption(&code);
-    assert_eq!(error(&house, &form).await, ErrorCode::InvalidGrant);
-    assert!(house.good(&tokens["access_token"]).await);
-    house.token(&app.refresh(&tokens)).await.unwrap();
+    assert_eq!(error(&fixture, &form).await, ErrorCode::InvalidGrant);
+    assert!(fixture.good(&tokens["access_token"]).await);
+    fixture.token(&app.refresh(&tokens)).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_code_is_bound_to_client_redirect_resource_and_challenge() {
-    let house = House::new();
-    let (app, other) = (house.public_app().await, house.public_app().await);
-    let code = code(&house, &app).await;
+    let fixture = Fixture::new();
+    let (app, other) = (fixture.public_app().await, fixture.public_app().await);
+    let code = code(&fixture, &app).await;
     let good = app.redemption(&code);
     use ErrorCode::{InvalidClient, InvalidGrant, InvalidRequest, InvalidTarget};
     let long = "a".repeat(129);
     for (form, expect) in [
         (good.clone().with("client_id", &other.id), InvalidGrant),
-        (good.clone().with("client_id", "nobody"), InvalidClient),
+        (good.clone().with("client_id", "unknown"), InvalidClient),
         (good.clone().without("client_id"), InvalidRequest),
         (
             good.clone()
@@ -158,10 +158,10 @@ async fn a_code_is_bound_to_client_redirect_resource_and_challenge() {
             ErrorCode::UnsupportedGrantType,
         ),
     ] {
-        assert_eq!(error(&house, &form).await, expect, "{form:?}");
+        assert_eq!(error(&fixture, &form).await, expect, "{form:?}");
     }
-    // None of that used it up.
-    let answer = house.token(&good).await.unwrap();
+    // The code is still unused.
+    let answer = fixture.token(&good).await.unwrap();
     assert_eq!(answer["token_type"], "Bearer");
     assert_eq!(answer["expires_in"], 3600);
     assert_eq!(answer["scope"], "todos:read todos:write");
@@ -169,8 +169,8 @@ async fn a_code_is_bound_to_client_redirect_resource_and_challenge() {
 
 #[tokio::test]
 async fn the_verifier_has_43_to_128_characters_and_hashes_to_the_challenge() {
-    let house = House::new();
-    let app = house.public_app().await;
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
     for (verifier, expect) in [
         ("a".repeat(42), Some(ErrorCode::InvalidRequest)),
         ("a".repeat(43), None),
@@ -182,20 +182,20 @@ async fn the_verifier_has_43_to_128_characters_and_hashes_to_the_challenge() {
         ),
     ] {
         let request = app.request().with("code_challenge", &challenge(&verifier));
-        let code = Browser::new(&house).code(&request, "alice").await;
+        let code = Browser::new(&fixture).code(&request, "alice").await;
         let wrong = app.redemption(&code).with("code_verifier", &"b".repeat(43));
-        assert_eq!(error(&house, &wrong).await, ErrorCode::InvalidGrant);
+        assert_eq!(error(&fixture, &wrong).await, ErrorCode::InvalidGrant);
         let form = app.redemption(&code).with("code_verifier", &verifier);
-        let outcome = house.token(&form).await.err().map(|error| error.code);
+        let outcome = fixture.token(&form).await.err().map(|error| error.code);
         assert_eq!(outcome, expect, "{verifier}");
     }
 }
 
 #[tokio::test]
 async fn each_parameter_has_one_value_at_the_token_endpoint() {
-    let house = House::new();
-    let app = house.public_app().await;
-    let good = app.redemption(&code(&house, &app).await);
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
+    let good = app.redemption(&code(&fixture, &app).await);
     for name in [
         "grant_type",
         "code",
@@ -206,56 +206,60 @@ async fn each_parameter_has_one_value_at_the_token_endpoint() {
     ] {
         let form = good.clone().and(name, "y").and(name, "y");
         assert_eq!(
-            error(&house, &form).await,
+            error(&fixture, &form).await,
             ErrorCode::InvalidRequest,
             "{name}"
         );
     }
-    house.token(&good).await.unwrap();
+    fixture.token(&good).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_code_is_good_for_ten_minutes_at_most() {
+async fn a_code_lives_for_ten_minutes_at_most() {
     for (asked, lives) in [(120, 120), (600, 600), (86_400, 600)] {
-        let house = House::with(|config| {
+        let fixture = Fixture::with(|config| {
             config.code_lifetime = std::time::Duration::from_secs(asked);
         });
-        let app = house.public_app().await;
-        let (in_time, late) = (code(&house, &app).await, code(&house, &app).await);
-        house.pass(lives - 1);
-        house.token(&app.redemption(&in_time)).await.unwrap();
-        house.pass(1);
+        let app = fixture.public_app().await;
+        let (in_time, late) = (code(&fixture, &app).await, code(&fixture, &app).await);
+        fixture.pass(lives - 1);
+        fixture.token(&app.redemption(&in_time)).await.unwrap();
+        fixture.pass(1);
         assert_eq!(
-            error(&house, &app.redemption(&late)).await,
+            error(&fixture, &app.redemption(&late)).await,
             ErrorCode::InvalidGrant
         );
     }
 }
 
 #[tokio::test]
-async fn a_redirect_uri_may_be_left_out_but_not_be_another() {
-    let house = House::new();
+async fn the_redirect_uri_may_be_missing_but_not_differ() {
+    let fixture = Fixture::new();
     let loopback = "http://127.0.0.1:7777/cb";
-    let app = house
+    let app = fixture
         .app(json!({"redirect_uris": [REDIRECT, loopback]}))
         .await;
     let request = app
         .request()
         .with("redirect_uri", "http://127.0.0.1:8888/cb");
-    let code = Browser::new(&house).code(&request, "alice").await;
-    // The port, which may be any at authorize, may not change after.
+    let code = Browser::new(&fixture).code(&request, "alice").await;
+    // The port may differ from the registered one, but not from the authorization request.
     for uri in [loopback, REDIRECT, "http://127.0.0.1/cb"] {
         let form = app.redemption(&code).with("redirect_uri", uri);
-        assert_eq!(error(&house, &form).await, ErrorCode::InvalidGrant, "{uri}");
+        assert_eq!(
+            error(&fixture, &form).await,
+            ErrorCode::InvalidGrant,
+            "{uri}"
+        );
     }
     let form = app.redemption(&code).without("redirect_uri");
-    house.token(&form).await.unwrap();
+    fixture.token(&form).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_resource_is_narrowed_and_never_widened_at_the_token_endpoint() {
-    let house = House::new();
-    let app = house.public_app().await;
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
     let sse = "https://mcp.example/sse";
     for (granted, asked, expect) in [
         (None, None, Ok((true, true))),
@@ -277,24 +281,24 @@ async fn a_resource_is_narrowed_and_never_widened_at_the_token_endpoint() {
         ),
     ] {
         let request = app.request().set("resource", granted);
-        let code = Browser::new(&house).code(&request, "alice").await;
+        let code = Browser::new(&fixture).code(&request, "alice").await;
         let form = app.redemption(&code).set("resource", asked);
-        let mut outcome = house.token(&form).await;
-        // And again with a refresh of what was granted.
+        let mut outcome = fixture.token(&form).await;
+        // The same for a refresh.
         for refresh in [false, true] {
             if refresh {
                 let form = app.redemption(&code).without("resource");
                 let whole = match &outcome {
                     Ok(answer) => answer.clone(),
-                    Err(_) => house.token(&form).await.unwrap(),
+                    Err(_) => fixture.token(&form).await.unwrap(),
                 };
                 let form = app.refresh(&whole).set("resource", asked);
-                outcome = house.token(&form).await;
+                outcome = fixture.token(&form).await;
             }
             let good = match &outcome {
                 Ok(Value::Object(answer)) => {
                     let token = answer["access_token"].as_str().unwrap();
-                    let (mcp, sse) = (house.who(token).await, house.who_at(sse, token).await);
+                    let (mcp, sse) = (fixture.who(token).await, fixture.who_at(sse, token).await);
                     Ok((mcp.is_ok(), sse.is_ok()))
                 }
                 Ok(answer) => panic!("{answer}"),
@@ -306,14 +310,14 @@ async fn a_resource_is_narrowed_and_never_widened_at_the_token_endpoint() {
 }
 
 #[tokio::test]
-async fn a_client_proves_itself_as_it_registered_and_in_one_way() {
+async fn a_client_authenticates_with_its_registered_method_only() {
     use base64::{Engine, prelude::BASE64_STANDARD};
-    let house = House::new();
-    let app = house
+    let fixture = Fixture::new();
+    let app = fixture
         .app(json!({"token_endpoint_auth_method": "client_secret_basic"}))
         .await;
     let secret = app.secret.clone().unwrap();
-    let public = house.public_app().await;
+    let public = fixture.public_app().await;
     let header = |id: &str, secret: &str| {
         format!("Basic {}", BASE64_STANDARD.encode(format!("{id}:{secret}")))
     };
@@ -358,7 +362,7 @@ async fn a_client_proves_itself_as_it_registered_and_in_one_way() {
             body.clone().with("client_assertion", "x"),
             InvalidRequest,
         ),
-        // A public client proves nothing, and must not seem to.
+        // A public client must not send a secret.
         (None, public.redemption("x").with("grant_type", "x"), Proven),
         (
             None,
@@ -366,19 +370,24 @@ async fn a_client_proves_itself_as_it_registered_and_in_one_way() {
             InvalidClient,
         ),
     ] {
-        let outcome = house.token_with(authorization, &form).await;
+        let outcome = fixture.token_with(authorization, &form).await;
         let code = outcome.expect_err("an error").code;
         assert_eq!(code, expect, "{authorization:?} {form:?}");
     }
 }
 
 #[tokio::test]
-async fn a_code_is_stored_as_a_digest_alone() {
-    let house = House::new();
-    let app = house.public_app().await;
-    let code = code(&house, &app).await;
-    let (stored, grant) = house.store.code(&Digest::of(&code)).await.unwrap().unwrap();
+async fn a_code_is_stored_only_as_a_digest() {
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
+    let code = code(&fixture, &app).await;
+    let (stored, grant) = fixture
+        .store
+        .code(&Digest::of(&code))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(!stored.used);
-    let said = format!("{stored:?} {grant:?} {:?}", house.store);
+    let said = format!("{stored:?} {grant:?} {:?}", fixture.store);
     assert!(!said.contains(&code) && !said.contains(&code[4..]));
 }

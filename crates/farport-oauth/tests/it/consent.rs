@@ -1,19 +1,21 @@
-//! Consent, and what binds it to a browser.
+//! The consent page, and its binding to a browser.
+
+use std::time::Duration;
 
 use farport_oauth::{
-    Client, ClientAuthentication, ClientOrigin, Destination, ErrorCode, Next, UnixTime,
+    Client, ClientAuthentication, ClientOrigin, Destination, ErrorCode, Next, Problem, UnixTime,
 };
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::support::{
-    App, Browser, Form, House, ISSUER, MCP, REDIRECT, START, came_back, client, client_error,
-    consent, parameter, provider, refused,
+    App, Browser, Fixture, Form, ISSUER, MCP, REDIRECT, START, came_back, client, client_error,
+    consent, error_page, parameter, provider,
 };
 
 #[tokio::test]
-async fn the_consent_page_says_who_asks_for_what_and_where_it_goes() {
-    let house = House::with(|config| {
+async fn the_consent_page_shows_client_scopes_and_destination() {
+    let fixture = Fixture::with(|config| {
         let text = ("todos:write".into(), "Change your todos".into());
         config.scope_descriptions.extend([text]);
     });
@@ -24,13 +26,13 @@ async fn the_consent_page_says_who_asks_for_what_and_where_it_goes() {
         ("http://localhost:1/cb", Destination::ThisComputer),
         ("cursor://x/cb", Destination::App("cursor".into())),
     ] {
-        let app = house
+        let app = fixture
             .app(json!({"redirect_uris": [uri], "client_name": name}))
             .await;
-        let page = Browser::new(&house)
+        let page = Browser::new(&fixture)
             .consent_page(&app.request(), "alice")
             .await;
-        // To be escaped by whoever shows it; it is not changed here.
+        // The page escapes the name; it is unchanged here.
         assert_eq!(page.client_name.as_deref(), Some(name));
         assert_eq!(page.client.as_str(), app.id);
         assert_eq!(page.destination, destination);
@@ -48,39 +50,97 @@ async fn the_consent_page_says_who_asks_for_what_and_where_it_goes() {
 }
 
 #[tokio::test]
-async fn whatever_is_not_consent_denies() {
-    let house = House::new();
-    let app = house.public_app().await;
+async fn the_consent_page_shows_how_long_access_lasts() {
+    const DAY: u64 = 86_400;
+    let refreshing = json!({});
+    let once = json!({"grant_types": ["authorization_code"]});
+    for (metadata, grant, most, unused) in [
+        (&refreshing, 180 * DAY, 180 * DAY, Some(30 * DAY)),
+        (&refreshing, 7 * DAY, 7 * DAY, None),
+        (&once, 180 * DAY, 3600, None),
+        (&once, 600, 600, None),
+    ] {
+        let fixture = Fixture::with(|config| {
+            config.grant_lifetime = Duration::from_secs(grant);
+        });
+        let app = fixture.app(metadata.clone()).await;
+        let page = Browser::new(&fixture)
+            .consent_page(&app.request(), "alice")
+            .await;
+        let lasts = page.lasts;
+        assert_eq!(lasts.most.as_secs(), most);
+        assert_eq!(lasts.unused.map(|unused| unused.as_secs()), unused);
+    }
+}
+
+#[tokio::test]
+async fn an_error_page_has_the_matching_problem() {
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
+    let mut browser = Browser::new(&fixture);
+    let unknown = app.request().with("client_id", "unknown");
+    let page = browser.consent_page(&app.request(), "alice").await;
+    let mut other = Browser::new(&fixture);
+    other.consent_page(&app.request(), "bob").await;
+    for (next, problem) in [
+        (browser.authorize(&unknown).await, Problem::UnknownClient),
+        (
+            browser
+                .authorize(&app.request().with("redirect_uri", "x"))
+                .await,
+            Problem::InvalidRequest,
+        ),
+        (
+            other.decide(&page.transaction, "allow").await,
+            Problem::OtherBrowser,
+        ),
+        (
+            browser.decide(&"fpx_unknown".into(), "allow").await,
+            Problem::Expired,
+        ),
+        (
+            browser.callback(&Form::new([("code", "x")])).await,
+            Problem::WrongSignIn,
+        ),
+    ] {
+        assert_eq!(error_page(next).problem, problem);
+    }
+}
+
+#[tokio::test]
+async fn every_other_decision_denies() {
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
     for decision in ["deny", "Allow", "allow ", "yes", "", "switch=allow"] {
-        let mut browser = Browser::new(&house);
+        let mut browser = Browser::new(&fixture);
         let page = browser.consent_page(&app.request(), "alice").await;
         let error = client_error(browser.decide(&page.transaction, decision).await);
         assert_eq!(error, "access_denied", "{decision}");
-        // It was the only time: nobody allows what was denied.
-        refused(browser.decide(&page.transaction, "allow").await);
+        // The page cannot be submitted again.
+        error_page(browser.decide(&page.transaction, "allow").await);
     }
-    let mut browser = Browser::new(&house);
+    let mut browser = Browser::new(&fixture);
     let page = browser.consent_page(&app.request(), "alice").await;
     let twice = Form::new([("transaction", page.transaction.expose_secret())]);
     let twice = twice.and("decision", "allow").and("decision", "allow");
     let next = browser.decide_raw(twice.encoded().as_bytes()).await;
     assert_eq!(client_error(next), "access_denied");
-    assert_eq!(house.grants().await, 0);
+    assert_eq!(fixture.grants().await, 0);
 }
 
 #[tokio::test]
-async fn a_page_is_answered_once_in_time_and_by_the_browser_it_was_shown_in() {
-    let house = House::with(|config| config.authorize_rate.burst = 1000);
-    let app = house.public_app().await;
-    let mut browser = Browser::new(&house);
+async fn a_page_is_submitted_once_in_time_and_by_its_browser() {
+    let fixture = Fixture::with(|config| config.authorize_rate.burst = 1000);
+    let app = fixture.public_app().await;
+    let mut browser = Browser::new(&fixture);
     let page = browser.consent_page(&app.request(), "alice").await;
-    let mut other = Browser::new(&house);
+    let mut other = Browser::new(&fixture);
     let elsewhere = other.consent_page(&app.request(), "mallory").await;
-    // Another browser with the page's secret, and with its own.
+    // Another browser with the secret of the page and with other cookies.
     for cookies in [browser.cookies.clone(), Default::default()] {
-        let mut wrong = Browser::new(&house);
+        let mut wrong = Browser::new(&fixture);
         wrong.cookies = cookies;
-        let stolen = refused(wrong.decide(&elsewhere.transaction, "allow").await);
+        let stolen = error_page(wrong.decide(&elsewhere.transaction, "allow").await);
         assert_eq!(
             (stolen.status.as_u16(), stolen.error.code),
             (403, ErrorCode::AccessDenied)
@@ -93,70 +153,70 @@ async fn a_page_is_answered_once_in_time_and_by_the_browser_it_was_shown_in() {
         "x",
     ] {
         assert_eq!(
-            refused(browser.decide(&forged.into(), "allow").await).status,
+            error_page(browser.decide(&forged.into(), "allow").await).status,
             400
         );
     }
-    // That left both alone.
+    // Both pages are still valid.
     client(browser.decide(&page.transaction, "allow").await);
     client(other.decide(&elsewhere.transaction, "allow").await);
     assert_eq!(
-        refused(browser.decide(&page.transaction, "allow").await).status,
+        error_page(browser.decide(&page.transaction, "allow").await).status,
         400
     );
     let ask = app.request().with("prompt", "consent");
     let late = browser.consent_page(&ask, "alice").await;
-    house.pass(600);
+    fixture.pass(600);
     assert_eq!(
-        refused(browser.decide(&late.transaction, "allow").await).status,
+        error_page(browser.decide(&late.transaction, "allow").await).status,
         400
     );
 }
 
 #[tokio::test]
-async fn a_page_is_good_for_as_long_as_its_cookie() {
-    // Neither a browser that is known for hours nor one that nobody remembers is turned away.
+async fn a_cookie_outlives_its_page() {
+    // With and without a remembered sign-in.
     for remembered in [0, 12 * 3600] {
-        let house = House::with(|config| {
+        let fixture = Fixture::with(|config| {
             config.sign_in_lifetime = std::time::Duration::from_secs(remembered);
         });
-        let app = house.public_app().await;
-        let mut browser = Browser::new(&house);
+        let app = fixture.public_app().await;
+        let mut browser = Browser::new(&fixture);
         browser.consent_page(&app.request(), "alice").await;
-        house.pass(remembered.saturating_sub(60));
+        fixture.pass(remembered.saturating_sub(60));
         let page = browser.consent_page(&app.request(), "alice").await;
-        house.pass(500);
+        fixture.pass(500);
         client(browser.decide(&page.transaction, "allow").await);
     }
 }
 
 #[tokio::test]
-async fn a_page_of_one_kind_is_not_answered_as_another() {
-    let house = House::new();
-    let app = house.public_app().await;
-    let mut browser = Browser::new(&house);
+async fn a_page_cannot_be_submitted_as_another_one() {
+    let fixture = Fixture::new();
+    let app = fixture.public_app().await;
+    let mut browser = Browser::new(&fixture);
     let Next::SignIn(page) = browser.authorize(&app.request()).await else {
         panic!("no sign-in page");
     };
-    refused(browser.decide(&page.transaction, "allow").await);
+    error_page(browser.decide(&page.transaction, "allow").await);
     let page = browser.consent_page(&app.request(), "alice").await;
-    refused(browser.sign_in(&page.transaction, "bob").await);
+    error_page(browser.sign_in(&page.transaction, "bob").await);
     let back = Form::new([("code", "bob"), ("state", page.transaction.expose_secret())]);
-    refused(browser.callback(&back).await);
-    assert_eq!(house.grants().await, 0);
-    let upstream = House::upstream();
+    error_page(browser.callback(&back).await);
+    assert_eq!(fixture.grants().await, 0);
+    let upstream = Fixture::upstream();
     let app = upstream.public_app().await;
     let mut browser = Browser::new(&upstream);
     let page = browser.consent_page(&app.request(), "alice").await;
-    let forbidden = refused(browser.sign_in(&page.transaction, "bob").await);
+    let forbidden = error_page(browser.sign_in(&page.transaction, "bob").await);
     assert_eq!(forbidden.status, 403);
 }
 
 #[tokio::test]
-async fn cookies_are_host_bound_and_out_of_reach_of_scripts() {
-    let house = House::upstream();
-    let app = house.public_app().await;
-    let mut browser = Browser::new(&house);
+async fn cookies_are_host_bound_and_hidden_from_scripts() {
+    let fixture = Fixture::upstream();
+    let app = fixture.public_app().await;
+    let mut browser = Browser::new(&fixture);
     let mut all = Vec::new();
     let page = browser.consent_page(&app.request(), "alice").await;
     all.append(&mut browser.set);
@@ -176,14 +236,14 @@ async fn cookies_are_host_bound_and_out_of_reach_of_scripts() {
 
 #[tokio::test]
 async fn consent_is_remembered_by_user_client_redirect_and_scopes() {
-    let house = House::with(|config| {
+    let fixture = Fixture::with(|config| {
         config.authorize_rate.burst = 1000;
         config.consent_lifetime = std::time::Duration::from_secs(86_400);
     });
     let second = "https://client.example/second";
     let more = json!({"redirect_uris": [REDIRECT, second]});
-    let (app, other) = (house.app(more.clone()).await, house.app(more).await);
-    let mut browser = Browser::new(&house);
+    let (app, other) = (fixture.app(more.clone()).await, fixture.app(more).await);
+    let mut browser = Browser::new(&fixture);
     browser.code(&app.request(), "alice").await;
     let asked = |next: &Next| matches!(next, Next::Consent(_));
     for (request, expect) in [
@@ -207,27 +267,27 @@ async fn consent_is_remembered_by_user_client_redirect_and_scopes() {
     }
     let silent = app.request().with("prompt", "none");
     assert!(parameter(&client(browser.authorize(&silent).await), "code").is_some());
-    // Another user at the same browser, and the same one at another.
+    // Another user in the same browser, and the same user in another browser.
     let page = browser
         .consent_page(&app.request().with("prompt", "consent"), "alice")
         .await;
     let Next::SignIn(page) = browser.decide(&page.transaction, "switch").await else {
-        panic!("nobody is asked");
+        panic!("no sign-in page");
     };
     assert!(asked(&browser.sign_in(&page.transaction, "bob").await));
-    let mut elsewhere = Browser::new(&house);
+    let mut elsewhere = Browser::new(&fixture);
     let Next::SignIn(page) = elsewhere.authorize(&app.request()).await else {
-        panic!("nobody is asked");
+        panic!("no sign-in page");
     };
     client(elsewhere.sign_in(&page.transaction, "alice").await);
-    // It ends.
-    house.pass(86_400);
+    // The consent expires.
+    fixture.pass(86_400);
     let page = elsewhere.consent_page(&app.request(), "alice").await;
     client_error(elsewhere.decide(&page.transaction, "deny").await);
 }
 
 #[tokio::test]
-async fn consent_is_remembered_for_no_client_that_anybody_can_be() {
+async fn consent_is_not_remembered_for_clients_that_can_be_impersonated() {
     const LOOPBACK: &str = "http://127.0.0.1/callback";
     const APP: &str = "cursor://notes/callback";
     let named = |id: &str, uri: &str| Client {
@@ -241,33 +301,34 @@ async fn consent_is_remembered_for_no_client_that_anybody_can_be() {
         origin: ClientOrigin::Settings,
         registered: UnixTime(START),
         expires: None,
+        share: "".into(),
     };
-    let house = House::with(|config| config.clients.push(named("operators", LOOPBACK)));
+    let fixture = Fixture::with(|config| config.clients.push(named("operators", LOOPBACK)));
     let document = "https://client.example/client.json";
     let body = json!({
         "client_id": document, "client_name": "Notes", "redirect_uris": [LOOPBACK, REDIRECT],
     });
-    house.script.on_json(&format!("GET {document}"), body);
+    fixture.script.on_json(&format!("GET {document}"), body);
     let registered = json!({"redirect_uris": [LOOPBACK, APP, REDIRECT]});
-    let public = house.app(registered.clone()).await;
+    let public = fixture.app(registered.clone()).await;
     let mut proven = registered;
     proven["token_endpoint_auth_method"] = "client_secret_post".into();
-    let proven = house.app(proven).await;
+    let proven = fixture.app(proven).await;
     for (id, uri, remembered) in [
-        // Whoever listens at the port may have sent the browser, and no code tells them apart.
+        // Any program on the machine may have sent the request.
         (&*public.id, LOOPBACK, false),
         (&public.id, APP, false),
         (document, LOOPBACK, false),
-        // The code goes to a host that is the client's own,
+        // The code goes to the client's own host,
         (&public.id, REDIRECT, true),
         (document, REDIRECT, true),
-        // or is good for nobody else,
+        // or only the authenticated client can redeem it,
         (&proven.id, LOOPBACK, true),
         (&proven.id, APP, true),
-        // or the operator has decided.
+        // or the client comes from the settings.
         ("operators", LOOPBACK, true),
     ] {
-        let mut browser = Browser::new(&house);
+        let mut browser = Browser::new(&fixture);
         let app = App::named(id, uri);
         browser.code(&app.request(), "alice").await;
         let next = browser.authorize(&app.request()).await;
@@ -277,58 +338,58 @@ async fn consent_is_remembered_for_no_client_that_anybody_can_be() {
 }
 
 #[tokio::test]
-async fn a_flood_of_requests_costs_the_oldest_pages_and_no_more() {
-    let house = House::with(|config| {
+async fn a_flood_of_requests_ends_only_the_oldest_pages() {
+    let fixture = Fixture::with(|config| {
         config.most_transactions = 5;
         config.authorize_rate.burst = 1000;
     });
-    let app = house.public_app().await;
+    let app = fixture.public_app().await;
     let mut pages = Vec::new();
     for _ in 0..50 {
-        let mut browser = Browser::new(&house);
+        let mut browser = Browser::new(&fixture);
         let Next::SignIn(page) = browser.authorize(&app.request()).await else {
-            panic!("nobody is asked");
+            panic!("no sign-in page");
         };
         pages.push((browser, page));
     }
     for (number, (browser, page)) in pages.iter_mut().enumerate().rev() {
         let next = browser.sign_in(&page.transaction, "alice").await;
         match number < 45 {
-            true => assert_eq!(refused(next).status, 400, "{number}"),
-            // Each is continued by one more page, which takes its place.
+            true => assert_eq!(error_page(next).status, 400, "{number}"),
+            // The next page replaces it.
             false => drop(consent(next)),
         }
     }
 }
 
 #[tokio::test]
-async fn two_browsers_one_consents_and_the_other_cannot_finish() {
-    let house = House::upstream();
-    let app = house.public_app().await;
-    let (mut mallory, mut victim) = (Browser::new(&house), Browser::new(&house));
-    // The victim's browser is known here, even with a transaction of its own.
+async fn another_browser_cannot_complete_a_sign_in() {
+    let fixture = Fixture::upstream();
+    let app = fixture.public_app().await;
+    let (mut mallory, mut victim) = (Browser::new(&fixture), Browser::new(&fixture));
+    // The victim's browser has its own transaction.
     let own = victim.consent_page(&app.request(), "").await;
     let own = provider(victim.decide(&own.transaction, "allow").await);
     let page = mallory.consent_page(&app.request(), "").await;
     let url = provider(mallory.decide(&page.transaction, "allow").await);
-    let forbidden = refused(victim.callback(&came_back(&url, "victim")).await);
+    let forbidden = error_page(victim.callback(&came_back(&url, "victim")).await);
     assert_eq!(forbidden.status, 403);
-    assert_eq!(house.grants().await, 0);
-    // Each still finishes its own, once.
+    assert_eq!(fixture.grants().await, 0);
+    // Each browser can still complete its own sign-in, once.
     for (browser, url) in [(&mut mallory, &url), (&mut victim, &own)] {
         client(browser.callback(&came_back(url, "x")).await);
         assert_eq!(
-            refused(browser.callback(&came_back(url, "x")).await).status,
+            error_page(browser.callback(&came_back(url, "x")).await).status,
             400
         );
     }
 }
 
 #[tokio::test]
-async fn the_providers_state_is_bound_by_a_cookie_that_is_set_only_after_consent() {
-    let house = House::upstream();
-    let app = house.public_app().await;
-    let mut browser = Browser::new(&house);
+async fn the_state_at_the_provider_is_bound_by_a_cookie_set_after_consent() {
+    let fixture = Fixture::upstream();
+    let app = fixture.public_app().await;
+    let mut browser = Browser::new(&fixture);
     let page = browser.consent_page(&app.request(), "").await;
     let bound = |browser: &Browser<'_>| {
         let names = browser.cookies.keys();
@@ -340,7 +401,7 @@ async fn the_providers_state_is_bound_by_a_cookie_that_is_set_only_after_consent
     let page = browser.consent_page(&app.request(), "").await;
     let first = provider(browser.decide(&page.transaction, "allow").await);
     assert_eq!(bound(&browser), 1);
-    // Several at once, each with a state and a cookie of its own.
+    // Concurrent sign-ins have different states and cookies.
     let page = browser.consent_page(&app.request(), "").await;
     let second = provider(browser.decide(&page.transaction, "allow").await);
     assert_eq!(bound(&browser), 2);
@@ -348,10 +409,10 @@ async fn the_providers_state_is_bound_by_a_cookie_that_is_set_only_after_consent
     assert_ne!(state(&first), state(&second));
     assert!(state(&first).len() > 40);
     client(browser.callback(&came_back(&second, "alice")).await);
-    // Ten minutes.
-    house.pass(600);
+    // The transaction expires after ten minutes.
+    fixture.pass(600);
     assert_eq!(
-        refused(browser.callback(&came_back(&first, "alice")).await).status,
+        error_page(browser.callback(&came_back(&first, "alice")).await).status,
         400
     );
     for back in [
@@ -359,17 +420,17 @@ async fn the_providers_state_is_bound_by_a_cookie_that_is_set_only_after_consent
         Form::new([("code", "alice"), ("state", "x")]),
         Form::new([("code", "alice"), ("state", "a"), ("state", "b")]),
     ] {
-        assert_eq!(refused(browser.callback(&back).await).status, 400);
+        assert_eq!(error_page(browser.callback(&back).await).status, 400);
     }
 }
 
 #[tokio::test]
-async fn who_comes_back_as_somebody_else_has_consented_to_nothing() {
-    let house = House::upstream();
-    let app = house.public_app().await;
-    let mut browser = Browser::new(&house);
+async fn another_user_who_returns_sees_the_consent_page() {
+    let fixture = Fixture::upstream();
+    let app = fixture.public_app().await;
+    let mut browser = Browser::new(&fixture);
     browser.code(&app.request(), "alice").await;
-    // Remembered: straight on to the provider, and back without a page.
+    // The consent is remembered: no page before or after the provider.
     let url = provider(browser.authorize(&app.request()).await);
     client(browser.callback(&came_back(&url, "alice")).await);
     for other in ["bob", "alice@elsewhere.example"] {
@@ -379,8 +440,8 @@ async fn who_comes_back_as_somebody_else_has_consented_to_nothing() {
         assert!(page.user.is_some());
         let url = client(browser.decide(&page.transaction, "allow").await);
         let code = parameter(&url, "code").unwrap();
-        let answer = house.token(&app.redemption(&code)).await.unwrap();
-        let who = house
+        let answer = fixture.token(&app.redemption(&code)).await.unwrap();
+        let who = fixture
             .who(answer["access_token"].as_str().unwrap())
             .await
             .unwrap();
@@ -389,10 +450,10 @@ async fn who_comes_back_as_somebody_else_has_consented_to_nothing() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_at_the_provider_is_told_to_the_client() {
-    let house = House::upstream();
-    let app = house.public_app().await;
-    let mut browser = Browser::new(&house);
+async fn errors_of_the_provider_go_to_the_client() {
+    let fixture = Fixture::upstream();
+    let app = fixture.public_app().await;
+    let mut browser = Browser::new(&fixture);
     for (name, value, expect) in [
         ("code", "not allowed", "access_denied"),
         ("code", "unavailable", "temporarily_unavailable"),
@@ -405,7 +466,7 @@ async fn what_goes_wrong_at_the_provider_is_told_to_the_client() {
         let page = browser.consent_page(&app.request(), "").await;
         let url = provider(browser.decide(&page.transaction, "allow").await);
         let back = came_back(&url, "").without("code").with(name, value);
-        // As one provider writes it.
+        // A description with line breaks, as Entra ID sends it.
         let back = back.with("error_description", "AADSTS65004: no.\r\nTrace ID: 1");
         let url = client(browser.callback(&back).await);
         assert_eq!(
@@ -416,28 +477,28 @@ async fn what_goes_wrong_at_the_provider_is_told_to_the_client() {
         assert_eq!(parameter(&url, "iss").as_deref(), Some(ISSUER));
         assert_eq!(parameter(&url, "state").as_deref(), Some("the state"));
     }
-    *house.provider.down.lock().unwrap() = true;
+    *fixture.provider.down.lock().unwrap() = true;
     let page = browser.consent_page(&app.request(), "").await;
     let error = client_error(browser.decide(&page.transaction, "allow").await);
     assert_eq!(error, "temporarily_unavailable");
-    assert_eq!(house.grants().await, 0);
+    assert_eq!(fixture.grants().await, 0);
 }
 
 #[tokio::test]
-async fn users_are_linked_by_issuer_and_subject_and_never_by_e_mail() {
-    let house = House::upstream();
-    *house.provider.email.lock().unwrap() = Some("same@example.com".into());
-    let app = house.public_app().await;
+async fn users_are_identified_by_issuer_and_subject_and_never_by_email() {
+    let fixture = Fixture::upstream();
+    *fixture.provider.email.lock().unwrap() = Some("same@example.com".into());
+    let app = fixture.public_app().await;
     let mut users = Vec::new();
     for name in ["alice", "bob", "alice@elsewhere.example", "alice"] {
-        let mut browser = Browser::new(&house);
-        // Whoever signs in is asked: what another consented to is not theirs.
+        let mut browser = Browser::new(&fixture);
+        // Each user sees the consent page: the consent of another user does not count.
         let page = browser.consent_page(&app.request(), name).await;
         let url = provider(browser.decide(&page.transaction, "allow").await);
         let url = client(browser.callback(&came_back(&url, name)).await);
         let form = app.redemption(&parameter(&url, "code").unwrap());
-        let answer = house.token(&form).await.unwrap();
-        let who = house
+        let answer = fixture.token(&form).await.unwrap();
+        let who = fixture
             .who(answer["access_token"].as_str().unwrap())
             .await
             .unwrap();
@@ -452,13 +513,13 @@ async fn users_are_linked_by_issuer_and_subject_and_never_by_e_mail() {
 
 #[tokio::test]
 async fn a_user_grants_no_more_than_their_provider_allows() {
-    let house = House::upstream();
-    let app = house.public_app().await;
+    let fixture = Fixture::upstream();
+    let app = fixture.public_app().await;
     let scopes = |text: &str| Some(farport_oauth::Scopes::parse(text).unwrap());
-    *house.provider.allowed.lock().unwrap() = scopes("todos:read admin");
-    let answer = house.tokens(&app, "alice").await;
+    *fixture.provider.allowed.lock().unwrap() = scopes("todos:read admin");
+    let answer = fixture.tokens(&app, "alice").await;
     assert_eq!(answer["scope"], "todos:read");
-    *house.provider.allowed.lock().unwrap() = scopes("admin");
-    let next = Browser::new(&house).go(&app.request(), "bob").await;
+    *fixture.provider.allowed.lock().unwrap() = scopes("admin");
+    let next = Browser::new(&fixture).go(&app.request(), "bob").await;
     assert_eq!(client_error(next), "access_denied");
 }

@@ -1,4 +1,4 @@
-//! Clients that are the URL of their metadata document, and the keys that prove them.
+//! Client ID metadata documents, and clients with private keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,8 +8,8 @@ use http::Response;
 use serde_json::{Value, json};
 
 use crate::support::{
-    App, Browser, Form, House, ISSUER, REDIRECT, Script, Signer, client, json as answer, refused,
-    signer,
+    App, Browser, Fixture, Form, ISSUER, REDIRECT, Script, Signer, client, error_page,
+    json as answer, signer,
 };
 
 const ID: &str = "https://client.example/oauth/client.json";
@@ -26,49 +26,49 @@ fn document(more: Value) -> Value {
     document
 }
 
-fn house() -> House {
-    House::with(|config| config.authorize_rate.burst = 10_000)
+fn fixture() -> Fixture {
+    Fixture::with(|config| config.authorize_rate.burst = 10_000)
 }
 
 fn app() -> App {
     App::named(ID, REDIRECT)
 }
 
-async fn authorize(house: &House) -> Next {
-    Browser::new(house).authorize(&app().request()).await
+async fn authorize(fixture: &Fixture) -> Next {
+    Browser::new(fixture).authorize(&app().request()).await
 }
 
 #[tokio::test]
-async fn a_client_may_be_the_url_of_its_document() {
-    let house = house();
-    house.script.on_json(LINE, document(json!({})));
-    let page = Browser::new(&house)
+async fn a_client_id_can_be_the_url_of_a_document() {
+    let fixture = fixture();
+    fixture.script.on_json(LINE, document(json!({})));
+    let page = Browser::new(&fixture)
         .consent_page(&app().request(), "alice")
         .await;
     assert_eq!(page.client_name.as_deref(), Some("Notes"));
-    // Nobody registered that it refreshes, and it may.
-    let tokens = house.tokens(&app(), "alice").await;
-    assert!(house.good(&tokens["access_token"]).await);
-    let tokens = house.token(&app().refresh(&tokens)).await.unwrap();
-    let who = house.who(tokens["access_token"].as_str().unwrap()).await;
+    // Refresh tokens are the default.
+    let tokens = fixture.tokens(&app(), "alice").await;
+    assert!(fixture.good(&tokens["access_token"]).await);
+    let tokens = fixture.token(&app().refresh(&tokens)).await.unwrap();
+    let who = fixture.who(tokens["access_token"].as_str().unwrap()).await;
     assert_eq!(who.unwrap().client.as_ref().unwrap().as_str(), ID);
-    let seen = house.script.seen();
+    let seen = fixture.script.seen();
     assert_eq!(seen.len(), 1, "{seen:?}");
     assert_eq!(seen[0].reach, Reach::Public);
     assert_eq!(seen[0].timeout, Duration::from_secs(10));
     for header in ["authorization", "cookie"] {
         assert_eq!(seen[0].header(header), None);
     }
-    // Its redirect URIs are those of the document alone.
+    // Only the redirect URIs of the document are accepted.
     let elsewhere = app()
         .request()
         .with("redirect_uri", "https://evil.example/callback");
-    refused(Browser::new(&house).authorize(&elsewhere).await);
+    error_page(Browser::new(&fixture).authorize(&elsewhere).await);
 }
 
 #[tokio::test]
-async fn what_a_document_says_is_acceptable_or_it_is_not_used() {
-    let house = house();
+async fn an_unacceptable_document_is_not_used() {
+    let fixture = fixture();
     for (more, good) in [
         (json!({}), true),
         (json!({"token_endpoint_auth_method": "none"}), true),
@@ -95,7 +95,7 @@ async fn what_a_document_says_is_acceptable_or_it_is_not_used() {
             json!({"token_endpoint_auth_method": "client_secret_jwt"}),
             false,
         ),
-        // Without keys to prove it by.
+        // Without keys.
         (
             json!({"token_endpoint_auth_method": "private_key_jwt"}),
             false,
@@ -104,104 +104,132 @@ async fn what_a_document_says_is_acceptable_or_it_is_not_used() {
         (json!({"redirect_uris": ["http://client.example/"]}), false),
         (json!({"redirect_uris": [REDIRECT, "javascript:x"]}), false),
     ] {
-        house.script.on_json(LINE, document(more.clone()));
-        let next = authorize(&house).await;
+        fixture.script.on_json(LINE, document(more.clone()));
+        let next = authorize(&fixture).await;
         if good {
             assert!(matches!(next, Next::SignIn(_)), "{more} {next:?}");
-            // So that the next one is asked for.
-            house.pass(3600);
+            // Let the cached document expire.
+            fixture.pass(3600);
         } else {
-            let refused = refused(next);
-            assert_eq!(refused.error.code, ErrorCode::InvalidClient, "{more}");
+            let page = error_page(next);
+            assert_eq!(page.error.code, ErrorCode::InvalidClient, "{more}");
         }
     }
     for text in ["", "[]", "null", "<html>", "{\"client_id\":", "\u{feff}{}"] {
-        house
+        fixture
             .script
             .on(LINE, move |_| Ok(Response::new(Bytes::from(text))));
-        refused(authorize(&house).await);
+        error_page(authorize(&fixture).await);
     }
     let twice = document(json!({})).to_string();
     let twice = twice.replacen('{', &format!("{{\"client_id\":\"{ID}\","), 1);
-    house
+    fixture
         .script
         .on(LINE, move |_| Ok(Response::new(Bytes::from(twice.clone()))));
-    refused(authorize(&house).await);
+    error_page(authorize(&fixture).await);
 }
 
 #[tokio::test]
-async fn a_document_is_a_200_and_no_redirect_is_followed() {
-    let house = house();
+async fn a_document_has_status_200_and_redirects_are_not_followed() {
+    let fixture = fixture();
     let good = document(json!({})).to_string();
     for status in [
         200, 201, 203, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 410, 429, 500,
         502, 503,
     ] {
         let body = good.clone();
-        house.script.on(LINE, move |_| {
+        fixture.script.on(LINE, move |_| {
             let response = Response::builder().status(status);
             let response = response.header("location", "https://evil.example/client.json");
             let response = response.header("cache-control", "no-store");
             Ok(response.body(body.clone().into()).unwrap())
         });
-        let next = authorize(&house).await;
+        let next = authorize(&fixture).await;
         if status == 200 {
             assert!(matches!(next, Next::SignIn(_)), "{next:?}");
             continue;
         }
-        // One whose document is gone for a moment is not told to forget what it holds.
+        // During an outage the client must not drop its tokens.
         let expect = match status {
             429 | 500.. => ErrorCode::TemporarilyUnavailable,
             _ => ErrorCode::InvalidClient,
         };
-        assert_eq!(refused(next).error.code, expect, "{status}");
+        assert_eq!(error_page(next).error.code, expect, "{status}");
     }
-    let lines = house.script.seen().into_iter().map(|seen| seen.line);
+    let lines = fixture.script.seen().into_iter().map(|seen| seen.line);
     assert!(lines.into_iter().all(|line| line == LINE));
 }
 
 #[tokio::test]
-async fn a_document_has_5_kb_at_most_and_a_failure_names_no_secret_place() {
-    let house = house();
+async fn a_document_has_at_most_5_kib() {
+    let fixture = fixture();
     for (length, good) in [(5 * 1024, true), (5 * 1024 + 1, false), (1 << 20, false)] {
         let short = document(json!({"x": ""})).to_string().len();
         let body = document(json!({"x": "x".repeat(length - short)})).to_string();
         assert_eq!(body.len(), length);
-        house
+        fixture
             .script
             .on(LINE, move |_| Ok(Response::new(Bytes::from(body.clone()))));
-        let next = authorize(&house).await;
+        let next = authorize(&fixture).await;
         assert_eq!(matches!(next, Next::SignIn(_)), good, "{length}");
-        house.pass(3600);
+        fixture.pass(3600);
     }
-    type Failure = fn() -> FetchError;
-    let failures: [(Failure, ErrorCode); 4] = [
-        (
-            || FetchError::Forbidden("169.254.169.254".into()),
-            ErrorCode::InvalidClient,
-        ),
-        (|| FetchError::TooLong, ErrorCode::InvalidClient),
-        (|| FetchError::TimedOut, ErrorCode::TemporarilyUnavailable),
-        (
-            || FetchError::Failed("refused by 10.0.0.7".into()),
-            ErrorCode::TemporarilyUnavailable,
-        ),
+    fixture.script.on(LINE, |_| Err(FetchError::TooLong));
+    let error = error_page(authorize(&fixture).await).error;
+    assert_eq!(error.code, ErrorCode::InvalidClient);
+}
+
+#[tokio::test]
+async fn all_failures_to_fetch_a_document_look_alike() {
+    let fixture = fixture();
+    let failures: [fn() -> FetchError; 4] = [
+        || FetchError::Forbidden("169.254.169.254".into()),
+        || FetchError::TimedOut,
+        || FetchError::Failed("refused by 10.0.0.7".into()),
+        || FetchError::Failed("no such name".into()),
     ];
-    for (failure, expect) in failures {
-        house.script.on(LINE, move |_| Err(failure()));
-        let refused = refused(authorize(&house).await);
-        assert_eq!(refused.error.code, expect);
-        // Whoever names a URL does not learn what our network looks like.
-        let said = refused.error.description;
-        assert!(
-            !said.contains("169.254") && !said.contains("10.0.0"),
-            "{said}"
-        );
+    let mut answers = Vec::new();
+    for failure in failures {
+        fixture.script.on(LINE, move |_| Err(failure()));
+        let page = error_page(authorize(&fixture).await);
+        let token = fixture.token(&app().redemption("fpc_x")).await.unwrap_err();
+        answers.push((page.status, page.problem, page.error, token));
+    }
+    assert_eq!(answers[0].0, 503);
+    assert_eq!(answers[0].3.code, ErrorCode::TemporarilyUnavailable);
+    for answer in &answers {
+        assert_eq!(answer, &answers[0]);
     }
 }
 
 #[tokio::test]
-async fn a_document_is_remembered_within_bounds_and_an_error_never() {
+async fn the_consent_page_shows_that_codes_go_to_another_host() {
+    let fixture = fixture();
+    for (redirect, expect) in [
+        (REDIRECT, false),
+        ("https://client.example:8443/cb", false),
+        ("https://other.example/cb", true),
+        ("https://www.client.example/cb", true),
+        ("http://127.0.0.1/cb", false),
+        ("com.example.app:/cb", false),
+    ] {
+        let more = json!({"redirect_uris": [redirect]});
+        fixture.script.on_json(LINE, document(more));
+        let request = App::named(ID, redirect).request();
+        let page = Browser::new(&fixture).consent_page(&request, "alice").await;
+        assert_eq!(page.elsewhere, expect, "{redirect}");
+        fixture.pass(3600);
+    }
+    // A registered client has no document host.
+    let app = fixture.public_app().await;
+    let page = Browser::new(&fixture)
+        .consent_page(&app.request(), "alice")
+        .await;
+    assert!(!page.elsewhere);
+}
+
+#[tokio::test]
+async fn a_document_is_cached_within_bounds_and_an_error_is_not() {
     const DAY: u64 = 86_400;
     for (headers, lifetime) in [
         (&[][..], 3600),
@@ -212,44 +240,44 @@ async fn a_document_is_remembered_within_bounds_and_an_error_never() {
         (&[("cache-control", "no-cache")], 0),
         (&[("cache-control", "max-age=0")], 0),
     ] {
-        let house = house();
-        house.script.on(LINE, move |_| {
+        let fixture = fixture();
+        fixture.script.on(LINE, move |_| {
             let mut response = answer(&document(json!({})));
             for (name, value) in headers {
                 response.headers_mut().insert(*name, value.parse().unwrap());
             }
             Ok(response)
         });
-        authorize(&house).await;
+        authorize(&fixture).await;
         let mut asked = 1;
         for (seconds, again) in [
             (0, lifetime == 0),
             (lifetime.max(1) - 1, lifetime == 0),
             (1, true),
         ] {
-            house.pass(seconds);
-            authorize(&house).await;
+            fixture.pass(seconds);
+            authorize(&fixture).await;
             asked += usize::from(again);
-            assert_eq!(house.script.count(LINE), asked, "{headers:?} {seconds}");
+            assert_eq!(fixture.script.count(LINE), asked, "{headers:?} {seconds}");
         }
     }
-    let house = house();
+    let fixture = fixture();
     for asked in 1..=3 {
-        house.script.on(LINE, |_| {
+        fixture.script.on(LINE, |_| {
             let response = Response::builder().status(404);
             let response = response.header("cache-control", "max-age=86400");
             Ok(response.body(Bytes::new()).unwrap())
         });
-        refused(authorize(&house).await);
-        assert_eq!(house.script.count(LINE), asked);
+        error_page(authorize(&fixture).await);
+        assert_eq!(fixture.script.count(LINE), asked);
     }
-    house.script.on_json(LINE, document(json!({})));
-    assert!(matches!(authorize(&house).await, Next::SignIn(_)));
+    fixture.script.on_json(LINE, document(json!({})));
+    assert!(matches!(authorize(&fixture).await, Next::SignIn(_)));
 }
 
 #[tokio::test]
-async fn what_names_no_document_is_never_fetched() {
-    let house = house();
+async fn invalid_document_urls_are_not_fetched() {
+    let fixture = fixture();
     for id in [
         "http://client.example/c",
         "https://client.example",
@@ -264,34 +292,34 @@ async fn what_names_no_document_is_never_fetched() {
         &format!("https://client.example/{}", "x".repeat(5000)),
     ] {
         let request = App::named(id, REDIRECT).request();
-        refused(Browser::new(&house).authorize(&request).await);
+        error_page(Browser::new(&fixture).authorize(&request).await);
     }
-    assert_eq!(house.script.seen().len(), 0);
-    let house = House::with(|config| config.client_documents = false);
-    house.script.on_json(LINE, document(json!({})));
-    refused(authorize(&house).await);
-    assert_eq!(house.script.seen().len(), 0);
+    assert_eq!(fixture.script.seen().len(), 0);
+    let fixture = Fixture::with(|config| config.client_documents = false);
+    fixture.script.on_json(LINE, document(json!({})));
+    error_page(authorize(&fixture).await);
+    assert_eq!(fixture.script.seen().len(), 0);
 }
 
 #[tokio::test]
-async fn nobody_has_documents_fetched_without_end() {
-    let house = House::with(|config| config.token_rate.burst = 1000);
+async fn document_fetches_are_rate_limited() {
+    let fixture = Fixture::with(|config| config.token_rate.burst = 1000);
     let from = Some("192.0.2.1".parse().unwrap());
     for n in 0..=60 {
         let form = App::named(&format!("https://client.example/{n}"), REDIRECT).redemption("x");
-        let outcome = house.token_from(from, None, &form).await;
+        let outcome = fixture.token_from(from, None, &form).await;
         let code = outcome.unwrap_err().code;
         match n {
             60 => assert_eq!(code, ErrorCode::SlowDown),
             _ => assert_eq!(code, ErrorCode::TemporarilyUnavailable),
         }
     }
-    assert_eq!(house.script.seen().len(), 60);
+    assert_eq!(fixture.script.seen().len(), 60);
 }
 
-/// The claims of an assertion that is good, but for what the test changes. `null` takes away.
-fn claims(house: &House, jti: &str, more: &Value) -> Value {
-    let now = house.now().0;
+/// The claims of a valid assertion, changed by `more`. `null` removes a claim.
+fn claims(fixture: &Fixture, jti: &str, more: &Value) -> Value {
+    let now = fixture.now().0;
     let mut claims = json!({
         "iss": ID, "sub": ID, "aud": ISSUER, "exp": now + 300, "iat": now, "jti": jti,
     });
@@ -301,8 +329,8 @@ fn claims(house: &House, jti: &str, more: &Value) -> Value {
     claims
 }
 
-/// Asks for nothing that there is, which only a proven client is told.
-fn proven(assertion: &str) -> Form {
+/// A request with an unsupported grant type. Only an authenticated client receives that error.
+fn with_assertion(assertion: &str) -> Form {
     Form::new([
         ("grant_type", "nothing"),
         ("client_assertion_type", JWT_BEARER),
@@ -310,38 +338,42 @@ fn proven(assertion: &str) -> Form {
     ])
 }
 
-async fn told(house: &House, form: &Form) -> ErrorCode {
-    house.token(form).await.unwrap_err().code
+async fn error_of(fixture: &Fixture, form: &Form) -> ErrorCode {
+    fixture.token(form).await.unwrap_err().code
 }
 
-/// A house that knows the client, and its keys at their URL.
-fn signing() -> House {
-    let house = house();
+/// A fixture with the client and its keys.
+fn signing() -> Fixture {
+    let fixture = fixture();
     let document = document(json!({
         "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": KEYS,
     }));
-    house.script.on_json(LINE, document);
+    fixture.script.on_json(LINE, document);
     let keys = json!({"keys": [signer().p256_jwk("p"), signer().rsa_jwk("r")]});
-    house.script.on_json(&format!("GET {KEYS}"), keys);
-    house
+    fixture.script.on_json(&format!("GET {KEYS}"), keys);
+    fixture
 }
 
 #[tokio::test]
-async fn an_assertion_is_the_clients_own_for_us_short_and_named() {
+async fn an_assertion_has_valid_claims_and_signature() {
     use ErrorCode::{InvalidClient, InvalidRequest, UnsupportedGrantType as Proven};
-    let house = signing();
-    let now = house.now().0;
+    let fixture = signing();
+    let now = fixture.now().0;
     let es = || json!({"alg": "ES256", "kid": "p"});
     let rs = || json!({"alg": "RS256", "kid": "r"});
     let endpoint = format!("{ISSUER}/token");
     for (index, (header, more, expect)) in [
         (es(), json!({}), Proven),
         (rs(), json!({}), Proven),
-        (es(), json!({"aud": endpoint}), Proven),
+        (es(), json!({"aud": [ISSUER]}), Proven),
+        (es(), json!({"aud": endpoint}), InvalidClient),
+        (es(), json!({"aud": [endpoint]}), InvalidClient),
+        (es(), json!({"aud": [ISSUER, endpoint]}), InvalidClient),
+        (es(), json!({"aud": [ISSUER, ISSUER]}), InvalidClient),
         (
             es(),
             json!({"aud": ["https://other.example", ISSUER]}),
-            Proven,
+            InvalidClient,
         ),
         (es(), json!({"exp": now + 600}), Proven),
         (es(), json!({"iat": null}), Proven),
@@ -355,7 +387,7 @@ async fn an_assertion_is_the_clients_own_for_us_short_and_named() {
         (es(), json!({"aud": []}), InvalidClient),
         (es(), json!({"aud": null}), InvalidClient),
         (es(), json!({"iss": null}), InvalidClient),
-        (es(), json!({"sub": "somebody"}), InvalidClient),
+        (es(), json!({"sub": "another"}), InvalidClient),
         (es(), json!({"sub": null}), InvalidClient),
         (es(), json!({"exp": now - 31}), InvalidClient),
         (es(), json!({"exp": null}), InvalidClient),
@@ -396,84 +428,94 @@ async fn an_assertion_is_the_clients_own_for_us_short_and_named() {
     .into_iter()
     .enumerate()
     {
-        let claims = claims(&house, &format!("jti {index}"), &more);
-        let form = proven(&signer().sign(&header, &claims));
-        assert_eq!(told(&house, &form).await, expect, "{header} {more}");
+        let claims = claims(&fixture, &format!("jti {index}"), &more);
+        let form = with_assertion(&signer().sign(&header, &claims));
+        assert_eq!(error_of(&fixture, &form).await, expect, "{header} {more}");
     }
-    // A header that brings its own key is believed as little.
+    // A key in the header is ignored.
     let stranger = Signer::new("870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE");
     let header = json!({"alg": "ES256", "kid": "p", "jwk": stranger.p256_jwk("p")});
-    let form = proven(&stranger.sign(&header, &claims(&house, "forged", &json!({}))));
-    assert_eq!(told(&house, &form).await, InvalidClient);
-    let good = || signer().sign(&es(), &claims(&house, "the same", &json!({})));
+    let form = with_assertion(&stranger.sign(&header, &claims(&fixture, "forged", &json!({}))));
+    assert_eq!(error_of(&fixture, &form).await, InvalidClient);
+    let good = || signer().sign(&es(), &claims(&fixture, "the same", &json!({})));
     for (form, expect) in [
         (
-            proven(&good()).without("client_assertion_type"),
+            with_assertion(&good()).without("client_assertion_type"),
             InvalidRequest,
         ),
         (
-            proven(&good()).with("client_assertion_type", "saml2-bearer"),
+            with_assertion(&good()).with("client_assertion_type", "saml2-bearer"),
             InvalidRequest,
         ),
-        (proven(&good()).with("client_id", "another"), InvalidRequest),
-        (proven(&good()).with("client_secret", "x"), InvalidRequest),
-        (proven("a.b.c"), InvalidClient),
-        (proven("x"), InvalidClient),
-        // Unproven, though it is known.
+        (
+            with_assertion(&good()).with("client_id", "another"),
+            InvalidRequest,
+        ),
+        (
+            with_assertion(&good()).with("client_secret", "x"),
+            InvalidRequest,
+        ),
+        (with_assertion("a.b.c"), InvalidClient),
+        (with_assertion("x"), InvalidClient),
+        // Without an assertion.
         (
             Form::new([("grant_type", "x"), ("client_id", ID)]),
             InvalidClient,
         ),
-        // And last, so that nothing before has used it up.
-        (proven(&good()).with("client_id", ID), Proven),
+        // Last, to show that no request before used the assertion up.
+        (with_assertion(&good()).with("client_id", ID), Proven),
     ] {
-        assert_eq!(told(&house, &form).await, expect, "{form:?}");
+        assert_eq!(error_of(&fixture, &form).await, expect, "{form:?}");
     }
     let keys = format!("GET {KEYS}");
-    assert_eq!(house.script.last(&keys).reach, Reach::Public);
+    assert_eq!(fixture.script.last(&keys).reach, Reach::Public);
 }
 
 #[tokio::test]
-async fn an_assertion_is_used_once_by_each_client() {
+async fn an_assertion_can_be_used_once() {
     use ErrorCode::{InvalidClient, UnsupportedGrantType as Proven};
-    let house = signing();
+    let fixture = signing();
     let header = json!({"alg": "ES256", "kid": "p"});
-    let sign = |more: Value| signer().sign(&header, &claims(&house, "once", &more));
-    let form = proven(&sign(json!({})));
-    assert_eq!(told(&house, &form).await, Proven);
-    assert_eq!(told(&house, &form).await, InvalidClient);
-    // Nor may another assertion bear the name while the first could still be replayed.
-    let longer = proven(&sign(json!({"exp": house.now().0 + 600})));
-    assert_eq!(told(&house, &longer).await, InvalidClient);
+    let sign = |more: Value| signer().sign(&header, &claims(&fixture, "once", &more));
+    let form = with_assertion(&sign(json!({})));
+    assert_eq!(error_of(&fixture, &form).await, Proven);
+    assert_eq!(error_of(&fixture, &form).await, InvalidClient);
+    // The jti stays used while the first assertion could be replayed.
+    let longer = with_assertion(&sign(json!({"exp": fixture.now().0 + 600})));
+    assert_eq!(error_of(&fixture, &longer).await, InvalidClient);
     for seconds in [299, 29] {
-        house.pass(seconds);
-        house.server.purge(house.now()).await.unwrap();
-        assert_eq!(told(&house, &form).await, InvalidClient, "{seconds}");
+        fixture.pass(seconds);
+        fixture.server.purge(fixture.now()).await.unwrap();
+        assert_eq!(error_of(&fixture, &form).await, InvalidClient, "{seconds}");
     }
-    house.pass(2);
-    assert_eq!(told(&house, &form).await, InvalidClient, "it has expired");
-    let fresh = signer().sign(&header, &claims(&house, "once", &json!({})));
-    assert_eq!(told(&house, &proven(&fresh)).await, Proven);
-    // Another client's names are its own.
+    fixture.pass(2);
+    assert_eq!(
+        error_of(&fixture, &form).await,
+        InvalidClient,
+        "it has expired"
+    );
+    let fresh = signer().sign(&header, &claims(&fixture, "once", &json!({})));
+    assert_eq!(error_of(&fixture, &with_assertion(&fresh)).await, Proven);
+    // Another client may use the same jti.
     let metadata = json!({
         "token_endpoint_auth_method": "private_key_jwt",
         "jwks": {"keys": [signer().p256_jwk("p")]},
     });
-    let other = house.app(metadata).await;
+    let other = fixture.app(metadata).await;
     let more = json!({"iss": other.id, "sub": other.id});
-    let form = proven(&signer().sign(&header, &claims(&house, "once", &more)));
-    assert_eq!(told(&house, &form).await, Proven);
-    assert_eq!(told(&house, &form).await, InvalidClient);
+    let form = with_assertion(&signer().sign(&header, &claims(&fixture, "once", &more)));
+    assert_eq!(error_of(&fixture, &form).await, Proven);
+    assert_eq!(error_of(&fixture, &form).await, InvalidClient);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_fifty_who_bring_one_assertion_one_is_proven() {
-    let house = Arc::new(signing());
+async fn concurrent_requests_with_one_assertion_succeed_once() {
+    let fixture = Arc::new(signing());
     let header = json!({"alg": "ES256", "kid": "p"});
-    let form = proven(&signer().sign(&header, &claims(&house, "once", &json!({}))));
+    let form = with_assertion(&signer().sign(&header, &claims(&fixture, "once", &json!({}))));
     let callers = (0..50).map(|_| {
-        let (house, form) = (house.clone(), form.clone());
-        tokio::spawn(async move { told(&house, &form).await })
+        let (fixture, form) = (fixture.clone(), form.clone());
+        tokio::spawn(async move { error_of(&fixture, &form).await })
     });
     let callers: Vec<_> = callers.collect();
     let mut proven = 0;
@@ -484,50 +526,50 @@ async fn of_fifty_who_bring_one_assertion_one_is_proven() {
 }
 
 #[tokio::test]
-async fn a_client_with_a_key_redeems_and_refreshes() {
-    let house = signing();
+async fn a_client_with_a_key_can_redeem_and_refresh() {
+    let fixture = signing();
     let header = json!({"alg": "RS256", "kid": "r"});
-    let sign = |jti: &str| signer().sign(&header, &claims(&house, jti, &json!({})));
+    let sign = |jti: &str| signer().sign(&header, &claims(&fixture, jti, &json!({})));
     let with = |form: Form, jti: &str| {
         let form = form.with("client_assertion_type", JWT_BEARER);
         form.with("client_assertion", &sign(jti))
     };
-    let code = Browser::new(&house).code(&app().request(), "alice").await;
-    let unproven = house.token(&app().redemption(&code)).await;
+    let code = Browser::new(&fixture).code(&app().request(), "alice").await;
+    let unproven = fixture.token(&app().redemption(&code)).await;
     assert_eq!(unproven.unwrap_err().code, ErrorCode::InvalidClient);
-    let tokens = house.token(&with(app().redemption(&code), "a")).await;
+    let tokens = fixture.token(&with(app().redemption(&code), "a")).await;
     let tokens = tokens.unwrap();
-    let unproven = house.token(&app().refresh(&tokens)).await;
+    let unproven = fixture.token(&app().refresh(&tokens)).await;
     assert_eq!(unproven.unwrap_err().code, ErrorCode::InvalidClient);
-    let tokens = house.token(&with(app().refresh(&tokens), "b")).await;
-    assert!(house.good(&tokens.unwrap()["access_token"]).await);
+    let tokens = fixture.token(&with(app().refresh(&tokens), "b")).await;
+    assert!(fixture.good(&tokens.unwrap()["access_token"]).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_document_holds_up_nobody_elses() {
-    let house = House::build(|_| {}, false, Script::slow(Duration::from_secs(5)));
-    house.script.on_json(LINE, document(json!({})));
-    let registered = house.public_app().await;
-    let mut browser = Browser::new(&house);
+async fn a_slow_document_does_not_delay_other_clients() {
+    let fixture = Fixture::build(|_| {}, false, Script::slow(Duration::from_secs(5)));
+    fixture.script.on_json(LINE, document(json!({})));
+    let registered = fixture.public_app().await;
+    let mut browser = Browser::new(&fixture);
     let request = registered.request();
     let fast = tokio::time::timeout(Duration::from_secs(1), browser.authorize(&request));
-    let (slow, fast) = tokio::join!(authorize(&house), fast);
+    let (slow, fast) = tokio::join!(authorize(&fixture), fast);
     assert!(matches!(slow, Next::SignIn(_)));
     assert!(matches!(fast, Ok(Next::SignIn(_))));
 }
 
 #[tokio::test]
-async fn a_document_that_changes_counts_once_it_is_no_longer_remembered() {
-    let house = house();
-    house.script.on_json(LINE, document(json!({})));
-    let mut browser = Browser::new(&house);
+async fn a_changed_document_counts_after_the_cached_one_expires() {
+    let fixture = fixture();
+    fixture.script.on_json(LINE, document(json!({})));
+    let mut browser = Browser::new(&fixture);
     let page = browser.consent_page(&app().request(), "alice").await;
     let moved = document(json!({"redirect_uris": ["https://client.example/new"]}));
-    house.script.on_json(LINE, moved);
-    house.pass(599);
-    // It is remembered for a while, and its page is answered within that.
+    fixture.script.on_json(LINE, moved);
+    fixture.pass(599);
+    // The page is submitted while the old document is cached.
     let url = client(browser.decide(&page.transaction, "allow").await);
     assert!(url.as_str().starts_with(REDIRECT));
-    house.pass(3600);
-    refused(browser.authorize(&app().request()).await);
+    fixture.pass(3600);
+    error_page(browser.authorize(&app().request()).await);
 }

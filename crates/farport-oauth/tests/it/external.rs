@@ -1,10 +1,10 @@
-//! Tokens of an authorization server elsewhere.
+//! Tokens of an external authorization server.
 
 use std::{sync::Arc, time::Duration};
 
 use farport_oauth::{
-    Authenticated, BearerError, ExternalServer, FetchError, Fetcher, UnixTime, jwt,
-    provider::{SecretIn, World},
+    Authenticated, BearerError, ExternalServer, FetchError, Fetcher, Presenter, UnixTime, jwt,
+    provider::{FetchContext, SecretIn},
 };
 use http::Response;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ const ISSUER: &str = "https://as.example/tenant";
 const OAUTH: &str = "GET https://as.example/.well-known/oauth-authorization-server/tenant";
 const OPENID: &str = "GET https://as.example/tenant/.well-known/openid-configuration";
 const KEYS: &str = "GET https://as.example/keys";
-const ASK: &str = "POST https://as.example/introspect";
+const INTROSPECT: &str = "POST https://as.example/introspect";
 const MCP: &str = "https://mcp.example/mcp";
 const NOW: u64 = 1_800_000_000;
 
@@ -48,25 +48,25 @@ impl Scene {
         Self::with(server, Script::default())
     }
 
-    fn says(&self, answer: Value) {
-        self.script.on_json(ASK, answer);
+    fn on_introspect(&self, answer: Value) {
+        self.script.on_json(INTROSPECT, answer);
     }
 
     async fn at(&self, token: &str, after: u64) -> Result<Arc<Authenticated>, BearerError> {
-        self.bring(token, MCP, after).await
+        self.validate(token, MCP, after).await
     }
 
-    async fn bring(
+    async fn validate(
         &self,
         token: &str,
         resource: &str,
         after: u64,
     ) -> Result<Arc<Authenticated>, BearerError> {
-        let world = World {
+        let context = FetchContext {
             now: UnixTime(NOW + after),
             fetcher: &self.fetcher,
         };
-        self.server.validate(token, resource, world).await
+        self.server.validate(token, resource, context).await
     }
 }
 
@@ -74,7 +74,7 @@ fn jwt_server() -> ExternalServer {
     ExternalServer::jwt(ISSUER).unwrap()
 }
 
-fn asked_server() -> ExternalServer {
+fn introspection_server() -> ExternalServer {
     ExternalServer::introspection(ISSUER, "mcp", "s3cr3t".to_owned()).unwrap()
 }
 
@@ -116,12 +116,12 @@ fn unavailable(outcome: &Result<Arc<Authenticated>, BearerError>) -> bool {
 }
 
 #[tokio::test]
-async fn a_good_token_says_who_brings_it() {
-    let by_question = Scene::new(asked_server());
-    by_question.says(answer());
+async fn a_valid_token_identifies_its_holder() {
+    let by_introspection = Scene::new(introspection_server());
+    by_introspection.on_introspect(answer());
     for (scene, token) in [
         (Scene::new(jwt_server()), token(&claims())),
-        (by_question, "opaque".to_owned()),
+        (by_introspection, "opaque".to_owned()),
     ] {
         let who = scene.at(&token, 0).await.unwrap();
         assert_eq!(&*who.user.issuer, ISSUER);
@@ -136,15 +136,15 @@ async fn a_good_token_says_who_brings_it() {
 }
 
 #[tokio::test]
-async fn a_token_for_another_resource_issuer_or_time_is_refused() {
-    for (name, value, by_signature, by_question) in [
+async fn a_token_for_another_resource_issuer_or_time_is_rejected() {
+    for (name, value, by_signature, by_introspection) in [
         ("aud", json!("https://mcp.example/other"), false, false),
         ("aud", json!("https://mcp.example"), false, false),
         ("aud", json!([]), false, false),
         ("aud", json!(["https://other.example", MCP]), true, true),
         ("aud", Value::Null, false, false),
         ("iss", json!("https://evil.example"), false, false),
-        // RFC 7662 lets a server leave it out: it was asked itself.
+        // Optional in RFC 7662.
         ("iss", Value::Null, false, true),
         ("sub", Value::Null, false, false),
         ("sub", json!(""), false, false),
@@ -167,25 +167,29 @@ async fn a_token_for_another_resource_issuer_or_time_is_refused() {
         let outcome = scene.at(&token, 0).await;
         assert_eq!(outcome.is_ok(), by_signature, "{name} {value} {outcome:?}");
         assert!(outcome.is_ok() || invalid(&outcome));
-        let scene = Scene::new(asked_server());
-        scene.says(with(answer(), name, value.clone()));
+        let scene = Scene::new(introspection_server());
+        scene.on_introspect(with(answer(), name, value.clone()));
         let outcome = scene.at("opaque", 0).await;
-        assert_eq!(outcome.is_ok(), by_question, "{name} {value} {outcome:?}");
+        assert_eq!(
+            outcome.is_ok(),
+            by_introspection,
+            "{name} {value} {outcome:?}"
+        );
         assert!(outcome.is_ok() || invalid(&outcome));
     }
 }
 
 #[tokio::test]
-async fn a_token_is_good_at_its_resource_even_if_it_is_remembered() {
-    let by_question = Scene::new(asked_server());
-    by_question.says(answer());
+async fn a_cached_token_is_valid_only_for_its_resource() {
+    let by_introspection = Scene::new(introspection_server());
+    by_introspection.on_introspect(answer());
     for (scene, token) in [
         (Scene::new(jwt_server()), token(&claims())),
-        (by_question, "opaque".to_owned()),
+        (by_introspection, "opaque".to_owned()),
     ] {
         for _ in 0..3 {
             scene.at(&token, 0).await.unwrap();
-            let elsewhere = scene.bring(&token, "https://mcp.example/other", 0).await;
+            let elsewhere = scene.validate(&token, "https://mcp.example/other", 0).await;
             assert!(invalid(&elsewhere));
         }
     }
@@ -202,7 +206,7 @@ async fn a_token_is_good_at_its_resource_even_if_it_is_remembered() {
 }
 
 #[tokio::test]
-async fn a_jwt_is_signed_by_the_server_and_called_a_token() {
+async fn a_jwt_has_a_valid_signature_and_type() {
     let scene = Scene::new(jwt_server());
     let other = Signer::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAc");
     for (header, good) in [
@@ -231,7 +235,7 @@ async fn a_jwt_is_signed_by_the_server_and_called_a_token() {
 }
 
 #[tokio::test]
-async fn what_a_token_allows_stands_in_more_than_one_claim() {
+async fn scopes_come_from_several_claims() {
     let server = || jwt_server().permissions_claim("permissions");
     for (claims, expect) in [
         (json!({"scope": "a b"}), "a b"),
@@ -251,49 +255,49 @@ async fn what_a_token_allows_stands_in_more_than_one_claim() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_about_once_in_a_while() {
-    let scene = Scene::new(asked_server());
-    scene.says(answer());
-    for after in [0, 1, 29] {
+async fn introspection_responses_are_cached() {
+    let scene = Scene::new(introspection_server());
+    scene.on_introspect(answer());
+    for after in [0, 1, 9] {
         scene.at("opaque", after).await.unwrap();
-        assert_eq!(scene.script.count(ASK), 1);
+        assert_eq!(scene.script.count(INTROSPECT), 1);
     }
-    let seen = scene.script.last(ASK);
+    let seen = scene.script.last(INTROSPECT);
     assert_eq!(seen.form()["token"], "opaque");
     assert_eq!(seen.form()["token_type_hint"], "access_token");
     assert_eq!(seen.header("authorization"), Some("Basic bWNwOnMzY3IzdA=="));
-    // Revoked there, it is good here for no longer than that.
-    scene.says(json!({"active": false}));
-    scene.at("opaque", 29).await.unwrap();
-    assert!(invalid(&scene.at("opaque", 30).await));
-    assert!(invalid(&scene.at("opaque", 39).await));
-    assert_eq!(scene.script.count(ASK), 2);
-    scene.says(answer());
-    scene.at("opaque", 40).await.unwrap();
-    // Never beyond its own end.
-    scene.says(with(answer(), "exp", json!(NOW + 105)));
+    // A revoked token stays valid only as long as the response is cached.
+    scene.on_introspect(json!({"active": false}));
+    scene.at("opaque", 9).await.unwrap();
+    assert!(invalid(&scene.at("opaque", 10).await));
+    assert!(invalid(&scene.at("opaque", 19).await));
+    assert_eq!(scene.script.count(INTROSPECT), 2);
+    scene.on_introspect(answer());
+    scene.at("opaque", 20).await.unwrap();
+    // A cached result ends with the token.
+    scene.on_introspect(with(answer(), "exp", json!(NOW + 105)));
     scene.at("short", 100).await.unwrap();
-    scene.says(json!({"active": false}));
+    scene.on_introspect(json!({"active": false}));
     scene.at("short", 104).await.unwrap();
     assert!(invalid(&scene.at("short", 105).await));
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_who_bring_one_token_ask_once() {
-    let scene = Scene::with(asked_server(), Script::slow(Duration::from_secs(1)));
-    scene.says(answer());
+async fn concurrent_requests_share_one_introspection() {
+    let scene = Scene::with(introspection_server(), Script::slow(Duration::from_secs(1)));
+    scene.on_introspect(answer());
     let all = (0..50).map(|_| scene.at("opaque", 0));
     for outcome in futures_util::future::join_all(all).await {
         outcome.unwrap();
     }
-    assert_eq!(scene.script.count(ASK), 1);
+    assert_eq!(scene.script.count(INTROSPECT), 1);
     let gone = tokio::time::timeout(Duration::from_millis(10), scene.at("other", 0)).await;
     assert!(gone.is_err());
     scene.at("other", 0).await.unwrap();
 }
 
 #[tokio::test]
-async fn an_outage_is_no_refusal_and_is_not_remembered() {
+async fn an_outage_is_not_a_rejection_and_is_not_cached() {
     type Say = fn() -> Result<Response<bytes::Bytes>, FetchError>;
     let outages: [Say; 5] = [
         || Err(FetchError::TimedOut),
@@ -308,10 +312,10 @@ async fn an_outage_is_no_refusal_and_is_not_remembered() {
         || Ok(Response::new(r#"{"active":false,"active":true}"#.into())),
     ];
     for (n, outage) in outages.into_iter().enumerate() {
-        let scene = Scene::new(asked_server());
-        scene.script.on(ASK, move |_| outage());
+        let scene = Scene::new(introspection_server());
+        scene.script.on(INTROSPECT, move |_| outage());
         assert!(unavailable(&scene.at("opaque", 0).await), "{n}");
-        scene.says(answer());
+        scene.on_introspect(answer());
         scene.at("opaque", 0).await.unwrap();
         let scene = Scene::new(jwt_server());
         scene.script.on(KEYS, move |_| outage());
@@ -320,7 +324,7 @@ async fn an_outage_is_no_refusal_and_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn metadata_are_where_either_standard_puts_them_and_are_the_issuers() {
+async fn metadata_is_found_at_both_locations_and_names_the_issuer() {
     let gone = |_: &http::Request<bytes::Bytes>| {
         Ok(Response::builder()
             .status(404)
@@ -338,7 +342,7 @@ async fn metadata_are_where_either_standard_puts_them_and_are_the_issuers() {
     assert_eq!(
         scene.script.count(OAUTH),
         1,
-        "what is not there is not looked for again"
+        "the location that failed is not tried again"
     );
     for (name, value) in [
         ("issuer", json!("https://evil.example")),
@@ -358,7 +362,7 @@ async fn metadata_are_where_either_standard_puts_them_and_are_the_issuers() {
 }
 
 #[tokio::test]
-async fn settings_take_the_place_of_metadata() {
+async fn settings_replace_metadata() {
     let server = jwt_server()
         .keys_at("https://elsewhere.example/keys")
         .unwrap();
@@ -368,7 +372,7 @@ async fn settings_take_the_place_of_metadata() {
         .script
         .on_json("GET https://elsewhere.example/keys", keys);
     scene.at(&token(&claims()), 0).await.unwrap();
-    let server = asked_server()
+    let server = introspection_server()
         .introspection_at("https://elsewhere.example/ask")
         .unwrap()
         .secret_in(SecretIn::Body);
@@ -390,7 +394,209 @@ async fn settings_take_the_place_of_metadata() {
             .introspection_at("https://as.example/x")
             .is_err()
     );
-    assert!(asked_server().keys_at("https://as.example/x").is_err());
+    assert!(
+        introspection_server()
+            .keys_at("https://as.example/x")
+            .is_err()
+    );
     assert!(ExternalServer::jwt("http://as.example").is_err());
-    assert!(!format!("{:?}", asked_server()).contains("s3cr3t"));
+    assert!(!format!("{:?}", introspection_server()).contains("s3cr3t"));
+}
+
+#[tokio::test]
+async fn each_valid_token_has_another_digest() {
+    let scene = Scene::new(introspection_server());
+    scene.on_introspect(answer());
+    let mut seen = std::collections::HashSet::new();
+    for token in ["one", "two"] {
+        let first = scene.at(token, 0).await.unwrap();
+        assert!(seen.insert(*first.token().unwrap()), "{token}");
+        let cached = scene.at(token, 1).await.unwrap();
+        assert_eq!(cached.token(), first.token(), "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_can_limit_the_age_of_the_cached_result() {
+    let scene = Scene::new(introspection_server());
+    scene.on_introspect(answer());
+    scene.at("opaque", 0).await.unwrap();
+    scene.on_introspect(json!({"active": false}));
+    let fresh = async |after: u64, max_age: u64| {
+        let presenter = Presenter {
+            address: None,
+            max_age: Duration::from_secs(max_age),
+        };
+        let context = FetchContext {
+            now: UnixTime(NOW + after),
+            fetcher: &scene.fetcher,
+        };
+        let server = &scene.server;
+        server
+            .validate_from("opaque", MCP, presenter, context)
+            .await
+    };
+    fresh(4, 4).await.unwrap();
+    assert!(invalid(&fresh(5, 4).await));
+    // The new result is cached for other requests.
+    assert!(invalid(&scene.at("opaque", 6).await));
+}
+
+#[tokio::test]
+async fn introspection_of_unknown_tokens_is_rate_limited() {
+    let scene = Scene::new(introspection_server());
+    let bring = async |token: String, address: &str, after: u64| {
+        let presenter = Presenter {
+            address: Some(address.parse().unwrap()),
+            ..Presenter::default()
+        };
+        let context = FetchContext {
+            now: UnixTime(NOW + after),
+            fetcher: &scene.fetcher,
+        };
+        let server = &scene.server;
+        server.validate_from(&token, MCP, presenter, context).await
+    };
+    scene.on_introspect(answer());
+    bring("good".into(), "192.0.2.1", 0).await.unwrap();
+    scene.on_introspect(json!({"active": false}));
+    let mut refused = 0;
+    for number in 0..1000 {
+        match bring(format!("made-up-{number}"), "192.0.2.1", 0).await {
+            Err(BearerError::Invalid) => {}
+            Err(BearerError::TooMany(seconds)) => {
+                assert!(seconds > 0);
+                refused += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(refused > 600, "{refused}");
+    assert_eq!(scene.script.count(INTROSPECT), 1001 - refused);
+    // Tokens that were valid, and other addresses, are not limited.
+    scene.on_introspect(answer());
+    bring("good".into(), "192.0.2.1", 10).await.unwrap();
+    bring("other".into(), "192.0.2.2", 10).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_jwt_expires_without_leeway() {
+    let scene = Scene::new(jwt_server());
+    let claims = with(claims(), "exp", json!(NOW + 100));
+    scene.at(&token(&claims), 99).await.unwrap();
+    assert!(invalid(&scene.at(&token(&claims), 100).await));
+}
+
+#[tokio::test]
+async fn a_long_token_is_rejected_without_introspection() {
+    for (length, asked) in [
+        (jwt::LONGEST, 1),
+        (jwt::LONGEST + 1, 0),
+        (jwt::LONGEST * 2, 0),
+    ] {
+        let scene = Scene::new(introspection_server());
+        scene.on_introspect(answer());
+        let outcome = scene.at(&"x".repeat(length), 0).await;
+        assert_eq!(outcome.is_ok(), asked == 1, "{length} {outcome:?}");
+        assert_eq!(scene.script.count(INTROSPECT), asked, "{length}");
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_jwt_becomes_valid_at_its_nbf() {
+    let scene = Scene::new(jwt_server());
+    let early = token(&with(claims(), "nbf", json!(NOW + 65)));
+    assert!(invalid(&scene.at(&early, 0).await));
+    scene.at(&early, 5).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_introspection_response_is_valid_from_nbf_to_exp() {
+    for (name, value, good) in [
+        ("nbf", NOW, true),
+        ("nbf", NOW + 1, false),
+        ("exp", NOW + 1, true),
+        ("exp", NOW, false),
+    ] {
+        let scene = Scene::new(introspection_server());
+        scene.on_introspect(with(answer(), name, json!(value)));
+        let outcome = scene.at("opaque", 0).await;
+        assert_eq!(outcome.is_ok(), good, "{name} {value}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_cached_until_their_url_changes() {
+    const MOVED: &str = "GET https://as.example/moved";
+    let scene = Scene::new(jwt_server());
+    let moved = Signer::new("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAc");
+    let keys = json!({"keys": [moved.p256_jwk("p")]});
+    scene.script.on_json(MOVED, keys);
+    let lasting = |number: u64| {
+        let claims = with(claims(), "exp", json!(NOW + 100_000));
+        with(claims, "jti", json!(number.to_string()))
+    };
+    for number in 0..3 {
+        scene.at(&token(&lasting(number)), number).await.unwrap();
+    }
+    assert_eq!(scene.script.count(KEYS), 1);
+    let elsewhere = with(metadata(), "jwks_uri", json!("https://as.example/moved"));
+    scene.script.on_json(OAUTH, elsewhere);
+    let header = json!({"alg": "ES256", "kid": "p", "typ": "at+jwt"});
+    for number in 3..6 {
+        let token = moved.sign(&header, &lasting(number));
+        scene.at(&token, 3700 + number).await.unwrap();
+    }
+    assert_eq!(scene.script.count(MOVED), 1);
+    assert!(invalid(&scene.at(&token(&lasting(6)), 3710).await));
+}
+
+#[tokio::test]
+async fn metadata_is_cached_for_a_day_and_has_at_most_128_kib() {
+    const DAY: u64 = 86_400;
+    let scene = Scene::new(jwt_server());
+    scene.script.on(OAUTH, |_| {
+        let mut answer = crate::support::json(&metadata());
+        let forever = "max-age=31536000".parse().unwrap();
+        answer.headers_mut().insert("cache-control", forever);
+        Ok(answer)
+    });
+    for (after, asked) in [(0, 1), (DAY - 1, 1), (DAY, 2)] {
+        let claims = with(claims(), "exp", json!(NOW + after + 300));
+        scene.at(&token(&claims), after).await.unwrap();
+        assert_eq!(scene.script.count(OAUTH), asked, "{after}");
+    }
+    for (length, good) in [(128 * 1024, true), (128 * 1024 + 1, false)] {
+        let scene = Scene::new(jwt_server());
+        let short = with(metadata(), "x", json!("")).to_string().len();
+        let long = with(metadata(), "x", json!("x".repeat(length - short)));
+        assert_eq!(long.to_string().len(), length);
+        scene.script.on_json(OAUTH, long);
+        let outcome = scene.at(&token(&claims()), 0).await;
+        assert_eq!(outcome.is_ok(), good, "{length}");
+    }
+}
+
+#[tokio::test]
+async fn the_secret_goes_into_the_header_if_the_metadata_permits_it() {
+    let (basic, post) = ("client_secret_basic", "client_secret_post");
+    for (methods, header) in [
+        (json!(null), true),
+        (json!([basic]), true),
+        (json!([post, basic]), true),
+        (json!([post]), false),
+        (json!([]), false),
+    ] {
+        let scene = Scene::new(introspection_server());
+        let name = "introspection_endpoint_auth_methods_supported";
+        scene
+            .script
+            .on_json(OAUTH, with(metadata(), name, methods.clone()));
+        scene.on_introspect(answer());
+        scene.at("opaque", 0).await.unwrap();
+        let seen = scene.script.last(INTROSPECT);
+        assert_eq!(seen.header("authorization").is_some(), header, "{methods}");
+        let in_body = seen.form().contains_key("client_secret");
+        assert_eq!(in_body, !header, "{methods}");
+    }
 }

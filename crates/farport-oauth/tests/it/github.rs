@@ -41,7 +41,7 @@ fn sign_in(scope: &str) -> SignIn<GitHub> {
 }
 
 #[tokio::test]
-async fn a_user_is_a_number_at_github() {
+async fn the_subject_of_a_user_is_their_number() {
     let sign_in = sign_in("read:user,user:email");
     let url = sign_in.begin().await.unwrap();
     assert!(
@@ -76,12 +76,12 @@ async fn a_user_is_a_number_at_github() {
 }
 
 #[tokio::test]
-async fn an_address_is_the_verified_primary_one_if_it_may_be_seen() {
+async fn the_email_address_is_the_verified_primary_one() {
     let unverified = json!([{"email": "a@example.com", "primary": true, "verified": false}]);
     for (scope, emails, expect) in [
         ("user:email", emails(), Some("octocat@example.com")),
         ("user", emails(), Some("octocat@example.com")),
-        // A GitHub App's token.
+        // The token of a GitHub App names no scopes.
         ("", emails(), Some("octocat@example.com")),
         ("read:user", emails(), None),
         ("user:email", unverified, None),
@@ -104,7 +104,7 @@ async fn an_address_is_the_verified_primary_one_if_it_may_be_seen() {
 }
 
 #[tokio::test]
-async fn errors_come_with_a_200() {
+async fn errors_have_status_200() {
     for (error, refused) in [
         ("bad_verification_code", true),
         ("incorrect_client_credentials", false),
@@ -120,7 +120,7 @@ async fn errors_come_with_a_200() {
 }
 
 #[tokio::test]
-async fn a_description_without_number_or_login_is_not_taken() {
+async fn user_info_without_id_or_login_is_rejected() {
     for user in [
         json!({"login": "octocat"}),
         json!({"login": "octocat", "id": "583231"}),
@@ -141,7 +141,7 @@ async fn a_description_without_number_or_login_is_not_taken() {
 }
 
 #[tokio::test]
-async fn an_answer_from_elsewhere_is_refused() {
+async fn a_response_from_another_issuer_is_rejected() {
     for (iss, good) in [
         (None, true),
         (Some("https://github.com"), true),
@@ -155,7 +155,7 @@ async fn an_answer_from_elsewhere_is_refused() {
 }
 
 #[tokio::test]
-async fn tokens_that_expire_are_renewed() {
+async fn expiring_tokens_are_refreshed() {
     let sign_in = sign_in("");
     let answer = |n: u8| {
         json!({
@@ -215,4 +215,32 @@ async fn an_enterprise_server_has_its_own_urls_and_users() {
     assert!(github().base_url("http://git.example").is_err());
     assert_eq!(github().name(), "GitHub");
     assert!(!format!("{:?}", github()).contains("s3cr3t"));
+}
+
+#[tokio::test]
+async fn a_token_is_deleted_with_the_secret_of_the_app() {
+    let sign_in = sign_in("read:user");
+    let tokens = sign_in.finish().await.unwrap().upstream.unwrap();
+    const DELETE: &str = "DELETE https://api.github.com/applications/client/token";
+    for (status, good) in [
+        (204, true),
+        (404, true),
+        (422, true),
+        (401, false),
+        (500, false),
+    ] {
+        sign_in.script.on(DELETE, move |_| {
+            let response = Response::builder().status(status);
+            Ok(response.body(Default::default()).unwrap())
+        });
+        assert_eq!(sign_in.revoke(&tokens).await.is_ok(), good, "{status}");
+        let seen = sign_in.script.last(DELETE);
+        let body: Value = serde_json::from_slice(seen.request.body()).unwrap();
+        assert_eq!(body, json!({"access_token": "gho_1"}));
+        // client:s3cr3t
+        assert_eq!(
+            seen.header("authorization"),
+            Some("Basic Y2xpZW50OnMzY3IzdA==")
+        );
+    }
 }

@@ -4,7 +4,7 @@ use farport_oauth::{
     Fetcher, Reach, UnixTime,
     jwks::{RemoteKeys, RemoteKeysError},
     jwt::{Algorithm, Expect, JwtError},
-    provider::World,
+    provider::FetchContext,
 };
 use http::Response;
 use serde_json::json;
@@ -31,7 +31,7 @@ impl Scene {
         }
     }
 
-    /// The set now has the RFC's P-256 key under these names.
+    /// Publishes the P-256 key of the RFC with these IDs.
     fn publish(&self, kids: &[&str], cache_control: &'static str) {
         let keys: Vec<_> = kids.iter().map(|kid| signer().p256_jwk(kid)).collect();
         let body = json!({"keys": keys}).to_string();
@@ -47,7 +47,7 @@ impl Scene {
         });
     }
 
-    /// What becomes of a token that names `kid`, that many seconds after the start.
+    /// Verifies a token with the key ID `kid`, `after` seconds after the start.
     async fn verify(&self, kid: &str, after: u64) -> Result<(), RemoteKeysError> {
         let now = UnixTime(START + after);
         let token = signer().sign(
@@ -62,11 +62,11 @@ impl Scene {
             now,
             leeway: Duration::ZERO,
         };
-        let world = World {
+        let context = FetchContext {
             now,
             fetcher: &self.fetcher,
         };
-        self.keys.verify(&token, &expect, world).await.map(drop)
+        self.keys.verify(&token, &expect, context).await.map(drop)
     }
 
     fn asked(&self) -> usize {
@@ -83,7 +83,7 @@ fn unavailable(outcome: &Result<(), RemoteKeysError>) -> bool {
 }
 
 #[tokio::test]
-async fn keys_are_kept_for_as_long_as_their_server_says() {
+async fn keys_are_cached_as_long_as_their_server_says() {
     let scene = Scene::new(Script::default());
     scene.publish(&["a"], "max-age=300");
     for (after, asked) in [(0, 1), (1, 1), (299, 1), (300, 2), (599, 2), (600, 3)] {
@@ -94,17 +94,17 @@ async fn keys_are_kept_for_as_long_as_their_server_says() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_looked_for_once_in_a_while() {
+async fn an_unknown_key_id_causes_a_request_every_30_seconds() {
     let scene = Scene::new(Script::default());
     scene.publish(&["a"], "max-age=3600");
     scene.verify("a", 0).await.unwrap();
-    // Fetched a moment ago: not again.
+    // The set was just fetched.
     assert!(unknown(&scene.verify("b", 10).await));
     assert_eq!(scene.asked(), 1);
     scene.publish(&["b"], "max-age=3600");
     scene.verify("b", 30).await.unwrap();
     assert_eq!(scene.asked(), 2);
-    // The old one is gone, and a flood of invented names asks nobody.
+    // The old key was removed, and unknown key IDs cause no requests.
     for n in 0..100 {
         assert!(unknown(&scene.verify(&format!("x{n}"), 31).await));
         assert!(unknown(&scene.verify("a", 31).await));
@@ -118,7 +118,7 @@ async fn an_unknown_key_is_looked_for_once_in_a_while() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_fetched_again_are_good_for_another_hour() {
+async fn cached_keys_survive_an_outage_of_one_hour() {
     let scene = Scene::new(Script::default());
     scene.publish(&["a"], "max-age=300");
     scene.verify("a", 0).await.unwrap();
@@ -134,7 +134,7 @@ async fn keys_that_cannot_be_fetched_again_are_good_for_another_hour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_who_need_the_keys_ask_once() {
+async fn concurrent_callers_share_one_request() {
     let scene = Scene::new(Script::slow(Duration::from_secs(1)));
     scene.publish(&["a"], "max-age=300");
     let all = (0..50).map(|_| scene.verify("a", 0));
@@ -150,7 +150,7 @@ async fn many_who_need_the_keys_ask_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_who_goes_away_holds_nobody_up() {
+async fn a_cancelled_caller_does_not_block_others() {
     let scene = Scene::new(Script::slow(Duration::from_secs(1)));
     scene.publish(&["a"], "max-age=300");
     let gone = tokio::time::timeout(Duration::from_millis(10), scene.verify("a", 0)).await;
@@ -159,7 +159,7 @@ async fn a_caller_who_goes_away_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_set_of_keys_is_not_taken() {
+async fn a_response_that_is_not_a_jwk_set_is_rejected() {
     let redirect = |_: &http::Request<_>| {
         let response = Response::builder().status(302);
         let response = response.header("location", "https://evil.example/keys");

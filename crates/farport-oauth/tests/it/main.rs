@@ -1,15 +1,18 @@
 //! Tests of farport-oauth at its public boundary.
 
+#![allow(clippy::disallowed_methods, reason = "tests choose their URLs")]
 #![expect(
     clippy::panic,
     clippy::unwrap_used,
-    reason = "helpers of tests fail as tests do"
+    reason = "test helpers panic to fail the test"
 )]
 
 mod authorize;
+mod client;
 mod codes;
 mod consent;
 mod documents;
+mod edges;
 mod external;
 mod github;
 mod jwks;
@@ -22,6 +25,7 @@ mod properties;
 mod races;
 mod refresh;
 mod registration;
+mod revocations;
 mod secrets;
 mod slack;
 mod support;

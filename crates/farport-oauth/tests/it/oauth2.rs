@@ -25,7 +25,7 @@ fn sign_in(provider: OAuth2, user: Value) -> SignIn<OAuth2> {
 }
 
 #[tokio::test]
-async fn a_user_is_what_the_settings_say_of_the_description() {
+async fn the_settings_select_members_of_the_user_info() {
     let user = json!({
         "data": {"id": 77, "title": "Alice"}, "sub": "u-1", "name": "Other",
         "email": "alice@example.com", "roles": ["a"],
@@ -46,7 +46,7 @@ async fn a_user_is_what_the_settings_say_of_the_description() {
     assert_eq!(&*identity.user.issuer, "https://idp.example");
     assert_eq!(&*identity.user.subject, "77");
     assert_eq!(identity.name.as_deref(), Some("Alice"));
-    // Nobody says that it was verified.
+    // The provider does not report it as verified.
     assert_eq!(identity.email, None);
     assert_eq!(identity.allowed.unwrap().to_string(), "a");
     assert_eq!(properties.upstream.unwrap().scopes.to_string(), "profile");
@@ -56,7 +56,7 @@ async fn a_user_is_what_the_settings_say_of_the_description() {
 }
 
 #[tokio::test]
-async fn a_description_that_names_nobody_is_not_taken() {
+async fn user_info_without_a_subject_is_rejected() {
     for user in [
         json!({}),
         json!({"sub": ""}),
@@ -105,4 +105,21 @@ fn endpoints_have_to_be_https() {
         };
         assert!(OAuth2::new("i", urls, "client", String::new()).is_err());
     }
+}
+
+#[tokio::test]
+async fn tokens_are_revoked_at_the_configured_endpoint() {
+    const REVOKE: &str = "POST https://idp.example/revoke";
+    let user = json!({"sub": "u-1"});
+    let without = sign_in(provider(), user.clone());
+    let tokens = without.finish().await.unwrap().upstream.unwrap();
+    without.revoke(&tokens).await.unwrap();
+    assert_eq!(without.script.count(REVOKE), 0);
+    let provider = provider().revocation_url("https://idp.example/revoke");
+    let with = sign_in(provider.unwrap(), user);
+    with.script.on_json(REVOKE, json!({}));
+    with.revoke(&tokens).await.unwrap();
+    let form = with.script.last(REVOKE).form();
+    assert_eq!(form["token"], "a");
+    assert_eq!(form["token_type_hint"], "access_token");
 }

@@ -24,7 +24,7 @@ fn sign_in(provider: Oidc, issuer: &Issuer) -> SignIn<Oidc> {
 }
 
 #[tokio::test]
-async fn the_browser_is_sent_with_pkce_nonce_and_state() {
+async fn the_authorization_request_has_pkce_nonce_and_state() {
     let mut issuer = issuer();
     issuer.metadata["authorization_endpoint"] =
         json!("https://issuer.example/authorize?tenant=7&state=evil");
@@ -60,7 +60,7 @@ async fn the_browser_is_sent_with_pkce_nonce_and_state() {
 }
 
 #[tokio::test]
-async fn a_good_id_token_says_who_the_user_is() {
+async fn a_valid_id_token_identifies_the_user() {
     for header in [
         json!({"alg": "ES256", "kid": "p"}),
         json!({"alg": "RS256", "kid": "r", "typ": "JWT"}),
@@ -83,7 +83,7 @@ async fn a_good_id_token_says_who_the_user_is() {
         assert_eq!(tokens.refresh.unwrap().expose_secret(), "upstream-refresh");
         assert_eq!(tokens.expires, Some(UnixTime(NOW + 3600)));
         assert_eq!(tokens.scopes.to_string(), "email openid profile");
-        // Everything was there, so nobody asked for more.
+        // The id token was complete, so the user-info endpoint was not called.
         assert_eq!(sign_in.script.count(&issuer.user_info()), 0);
         let reaches = sign_in.script.seen();
         assert!(reaches.iter().all(|seen| seen.reach == Reach::Configured));
@@ -91,7 +91,7 @@ async fn a_good_id_token_says_who_the_user_is() {
 }
 
 #[tokio::test]
-async fn the_code_is_redeemed_as_the_metadata_say() {
+async fn client_authentication_follows_the_metadata() {
     let basic = "Basic Y2xpZW50OnMzY3IzdCUyRiUyQislMjY=";
     for (methods, set, header) in [
         (Value::Null, None, true),
@@ -140,7 +140,7 @@ async fn the_code_is_redeemed_as_the_metadata_say() {
 }
 
 #[tokio::test]
-async fn what_the_id_token_lacks_is_asked_of_the_user_info() {
+async fn missing_claims_come_from_the_user_info() {
     let mut issuer = issuer();
     for name in ["name", "email", "email_verified"] {
         issuer.claims.as_object_mut().unwrap().remove(name);
@@ -161,7 +161,7 @@ async fn what_the_id_token_lacks_is_asked_of_the_user_info() {
 }
 
 #[tokio::test]
-async fn one_address_is_not_verified_by_what_is_said_of_another() {
+async fn email_verified_of_the_user_info_does_not_apply_to_the_id_token() {
     let mut issuer = issuer();
     for name in ["name", "email_verified"] {
         issuer.claims.as_object_mut().unwrap().remove(name);
@@ -217,7 +217,7 @@ async fn permissions_limit_what_a_user_may_grant() {
 }
 
 #[tokio::test]
-async fn permissions_in_an_access_token_are_checked_like_any_token() {
+async fn permissions_come_only_from_a_valid_access_token() {
     let good = json!({
         "iss": ISSUER, "aud": ["https://api.example"], "sub": "u-1", "exp": NOW + 60,
         "permissions": ["read:todos"],
@@ -239,7 +239,7 @@ async fn permissions_in_an_access_token_are_checked_like_any_token() {
         let mut issuer = issuer();
         let header = json!({"alg": alg, "kid": "p", "typ": "at+jwt"});
         issuer.tokens["access_token"] = signer().sign(&header, &claims).into();
-        // What the id token says does not count then.
+        // The claim of the id token does not count.
         issuer.claims["permissions"] = json!(["everything"]);
         let provider = provider()
             .permissions_claim("permissions")
@@ -260,7 +260,7 @@ async fn permissions_in_an_access_token_are_checked_like_any_token() {
 }
 
 #[tokio::test]
-async fn tokens_are_renewed_and_what_is_not_said_stays() {
+async fn a_refresh_keeps_omitted_values() {
     let issuer = issuer();
     let sign_in = sign_in(provider(), &issuer);
     let tokens = sign_in.finish().await.unwrap().upstream.unwrap();
@@ -291,7 +291,7 @@ async fn tokens_are_renewed_and_what_is_not_said_stays() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_new_since_the_last_look_is_found() {
+async fn a_new_key_is_fetched() {
     let mut issuer = issuer();
     let mut sign_in = sign_in(provider(), &issuer);
     sign_in.finish().await.unwrap();
@@ -306,7 +306,7 @@ async fn a_key_that_is_new_since_the_last_look_is_found() {
 }
 
 #[tokio::test]
-async fn discovery_is_kept_and_survives_an_outage() {
+async fn metadata_is_cached_and_survives_an_outage() {
     let issuer = issuer();
     let line = "GET https://issuer.example/.well-known/openid-configuration";
     let mut sign_in = sign_in(provider(), &issuer);
@@ -326,7 +326,7 @@ async fn discovery_is_kept_and_survives_an_outage() {
 }
 
 #[test]
-fn an_issuer_has_to_be_https_and_a_provider_prints_no_secret() {
+fn an_issuer_must_be_https_and_debug_output_has_no_secret() {
     for issuer in [
         "http://issuer.example",
         "issuer.example",
@@ -337,4 +337,36 @@ fn an_issuer_has_to_be_https_and_a_provider_prints_no_secret() {
     let provider = provider();
     assert_eq!(provider.name(), "issuer.example");
     assert!(!format!("{provider:?}").contains("s3cr3t"));
+}
+
+#[tokio::test]
+async fn tokens_are_revoked_at_the_endpoint_in_the_metadata() {
+    let revoke = format!("POST {ISSUER}/revoke");
+    let without = sign_in(provider(), &issuer());
+    let tokens = without.finish().await.unwrap().upstream.unwrap();
+    without.revoke(&tokens).await.unwrap();
+    assert_eq!(without.script.count(&revoke), 0);
+    let mut issuer = issuer();
+    issuer.metadata["revocation_endpoint"] = json!(format!("{ISSUER}/revoke"));
+    let with = sign_in(provider(), &issuer);
+    with.revoke(&tokens).await.unwrap_err();
+    with.script.on_json(&revoke, json!({}));
+    with.revoke(&tokens).await.unwrap();
+    let seen = with.script.seen();
+    let seen: Vec<_> = seen.iter().filter(|seen| seen.line == revoke).collect();
+    let sent: Vec<_> = seen[1..].iter().map(|seen| seen.form()).collect();
+    assert_eq!(sent.len(), 2);
+    for (form, token, hint) in [
+        (&sent[0], "upstream-refresh", "refresh_token"),
+        (&sent[1], "upstream-access", "access_token"),
+    ] {
+        assert_eq!(form["token"], token);
+        assert_eq!(form["token_type_hint"], hint);
+    }
+    assert!(
+        seen[0]
+            .header("authorization")
+            .unwrap()
+            .starts_with("Basic ")
+    );
 }

@@ -1,4 +1,4 @@
-//! What an OpenID provider, or somebody in its place, is not believed.
+//! Responses of an OpenID Connect provider, or of an attacker, that are rejected.
 
 use farport_oauth::{
     FetchError,
@@ -27,10 +27,12 @@ fn set(object: &mut Value, name: &str, value: Value) {
 }
 
 #[tokio::test]
-async fn metadata_that_are_not_the_issuers_are_not_believed() {
+async fn metadata_of_another_issuer_is_rejected() {
     for (name, value) in [
         ("issuer", json!("https://evil.example")),
-        ("issuer", json!("https://issuer.example/")),
+        ("issuer", json!("https://issuer.example//")),
+        ("issuer", json!("https://issuer.example/x")),
+        ("issuer", json!("https://issuer.example:443")),
         ("issuer", json!("https://ISSUER.example")),
         ("issuer", json!(["https://issuer.example"])),
         ("issuer", Value::Null),
@@ -59,7 +61,7 @@ async fn metadata_that_are_not_the_issuers_are_not_believed() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_answer_is_an_outage() {
+async fn an_unreadable_response_counts_as_unavailable() {
     let html = || Response::new("<!doctype html><title>Sign in</title>".into());
     let huge = || Response::new("x".repeat(1 << 20).into());
     let redirect = || {
@@ -95,9 +97,10 @@ async fn an_answer_that_is_no_answer_is_an_outage() {
 }
 
 #[tokio::test]
-async fn an_id_token_of_somebody_else_is_not_believed() {
+async fn an_id_token_with_wrong_claims_is_rejected() {
     let claims = [
         ("iss", json!("https://evil.example")),
+        ("iss", json!("https://issuer.example//")),
         ("iss", Value::Null),
         ("aud", json!("another-client")),
         ("aud", json!(["another-client"])),
@@ -131,7 +134,7 @@ async fn an_id_token_of_somebody_else_is_not_believed() {
 }
 
 #[tokio::test]
-async fn an_id_token_that_is_not_signed_by_the_issuer_is_not_believed() {
+async fn an_id_token_with_a_wrong_signature_is_rejected() {
     for (name, value) in [
         ("alg", json!("none")),
         ("alg", json!("HS256")),
@@ -165,12 +168,14 @@ async fn an_id_token_that_is_not_signed_by_the_issuer_is_not_believed() {
 }
 
 #[tokio::test]
-async fn the_answer_has_to_be_from_who_was_asked() {
+async fn a_response_from_another_issuer_is_rejected() {
     for (announced, iss, good) in [
         (false, None, true),
         (false, Some(ISSUER), true),
         (false, Some("https://evil.example"), false),
-        (false, Some("https://issuer.example/"), false),
+        (false, Some("https://issuer.example//"), false),
+        (false, Some("https://issuer.example/x"), false),
+        (true, Some("https://issuer.example/"), true),
         (false, Some(""), false),
         (true, None, false),
         (true, Some(ISSUER), true),
@@ -181,14 +186,14 @@ async fn the_answer_has_to_be_from_who_was_asked() {
         let sign_in = sign_in(&issuer);
         let outcome = sign_in.finish_from(iss).await;
         assert_eq!(outcome.is_ok(), good, "{announced} {iss:?}");
-        // A code that may be somebody else's goes nowhere.
+        // The code of a wrong response is not redeemed.
         let redeemed = sign_in.script.count(&issuer.token());
         assert_eq!(redeemed, usize::from(good), "{announced} {iss:?}");
     }
 }
 
 #[tokio::test]
-async fn user_info_about_somebody_else_is_not_believed() {
+async fn user_info_about_another_user_is_rejected() {
     for subject in [json!("u-2"), json!(1), Value::Null] {
         let mut issuer = Issuer::new(ISSUER);
         set(&mut issuer.claims, "name", Value::Null);
@@ -199,7 +204,7 @@ async fn user_info_about_somebody_else_is_not_believed() {
 }
 
 #[tokio::test]
-async fn an_error_is_told_apart_and_says_no_secret() {
+async fn errors_are_classified_and_contain_no_secrets() {
     for (status, body, refused) in [
         (400, json!({"error": "invalid_grant"}), true),
         (200, json!({"error": "bad_verification_code"}), true),
@@ -240,7 +245,7 @@ async fn an_error_is_told_apart_and_says_no_secret() {
 }
 
 #[tokio::test]
-async fn tokens_that_cannot_be_used_are_not_taken() {
+async fn unusable_tokens_are_rejected() {
     for (name, value) in [
         ("access_token", Value::Null),
         ("access_token", json!("")),
@@ -252,5 +257,29 @@ async fn tokens_that_cannot_be_used_are_not_taken() {
         set(&mut issuer.tokens, name, value.clone());
         let outcome = sign_in(&issuer).finish().await;
         assert!(outcome.is_err(), "{name}: {value}");
+    }
+}
+
+#[tokio::test]
+async fn the_slash_of_an_issuer_with_an_empty_path_may_differ() {
+    for (set, said, token, answer) in [
+        (ISSUER, "https://issuer.example/", ISSUER, Some(ISSUER)),
+        (ISSUER, ISSUER, "https://issuer.example/", None),
+        (
+            "https://issuer.example/",
+            ISSUER,
+            ISSUER,
+            Some("https://issuer.example/"),
+        ),
+    ] {
+        let mut issuer = Issuer::new(ISSUER);
+        issuer.metadata["issuer"] = json!(said);
+        issuer.claims["iss"] = json!(token);
+        let provider = Oidc::new(set, "client", "s3cr3t".to_owned()).unwrap();
+        let sign_in = SignIn::new(provider);
+        issuer.serve(&sign_in.script);
+        let identity = sign_in.finish_from(answer).await.unwrap().identity;
+        // Users keep the issuer of the settings, however the provider writes it.
+        assert_eq!(&*identity.user.issuer, set);
     }
 }

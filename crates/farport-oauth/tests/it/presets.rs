@@ -7,9 +7,9 @@ fn secret() -> String {
     "s3cr3t".to_owned()
 }
 
-/// Each preset against a provider that has the preset's issuer.
+/// Each preset signs in at a provider with the issuer of the preset.
 #[tokio::test]
-async fn a_preset_finds_its_issuer() {
+async fn each_preset_has_its_issuer() {
     type Make = fn() -> Result<Oidc, InvalidSettings>;
     let presets: [(Make, &str, &str); 8] = [
         (
@@ -65,7 +65,7 @@ async fn a_preset_finds_its_issuer() {
 }
 
 #[tokio::test]
-async fn a_hosted_domain_is_checked_and_not_only_asked_for() {
+async fn a_hosted_domain_is_requested_and_checked() {
     for (domains, asked, hd, good) in [
         (
             &["acme.example"][..],

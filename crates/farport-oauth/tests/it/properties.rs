@@ -1,12 +1,12 @@
-//! Rules that hold whatever is sent.
+//! Properties that hold for any input.
 
-use farport_oauth::{Cookies, Next, Scopes, Stopped, Visit};
+use farport_oauth::{Cookies, ErrorLink, Next, PageRequest, Scopes};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{App, Browser, Form, House};
+use crate::support::{App, Browser, Fixture, Form};
 
 const REGISTERED: [&str; 5] = [
     "https://client.example/callback",
@@ -20,13 +20,13 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().build().unwrap()
 }
 
-fn house() -> (House, App, Runtime) {
-    let (house, runtime) = (House::new(), runtime());
-    let app = runtime.block_on(house.app(json!({"redirect_uris": REGISTERED})));
-    (house, app, runtime)
+fn fixture() -> (Fixture, App, Runtime) {
+    let (fixture, runtime) = (Fixture::new(), runtime());
+    let app = runtime.block_on(fixture.app(json!({"redirect_uris": REGISTERED})));
+    (fixture, app, runtime)
 }
 
-/// A URI without the port of an http one at loopback, read in a way of its own.
+/// A URI without the port of an http loopback URI. Independent of the implementation.
 fn without_port(uri: &str) -> String {
     for host in ["http://127.0.0.1", "http://[::1]", "http://localhost"] {
         let Some(rest) = uri.strip_prefix(host) else {
@@ -43,7 +43,7 @@ fn without_port(uri: &str) -> String {
     uri.to_owned()
 }
 
-/// Puts something in the place of a part of a URI.
+/// Replaces a part of a registered URI.
 fn mutated() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         Just(String::new()),
@@ -67,21 +67,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_mutated_redirect_uri_never_matches_but_for_the_port_of_loopback(uri in mutated()) {
+    fn a_changed_redirect_uri_matches_only_if_its_loopback_port_differs(uri in mutated()) {
         thread_local! {
-            static HOUSE: (House, App, Runtime) = house();
+            static FIXTURE: (Fixture, App, Runtime) = fixture();
         }
-        HOUSE.with(|(house, app, runtime)| {
+        FIXTURE.with(|(fixture, app, runtime)| {
             let same = |one: &&str| **one == uri || without_port(one) == without_port(&uri);
             let expect = REGISTERED.iter().any(same);
             let request = app.request().with("redirect_uri", &uri);
-            // The error goes to the client, where the client and its URI are believed.
+            // If the client and the redirect URI are valid, the error goes to the client.
             let request = request.with("response_type", "token");
-            let next = runtime.block_on(Browser::new(house).authorize(&request));
+            let next = runtime.block_on(Browser::new(fixture).authorize(&request));
             match next {
-                Next::Client { url, .. } | Next::Stopped(Stopped { url, .. }) => {
+                Next::Client { url, .. } | Next::ErrorLink(ErrorLink { url, .. }) => {
                     prop_assert!(expect, "{uri} is redirected to");
-                    // A port is written in its shortest form, and nothing else is changed.
+                    // Only the form of the port may change.
                     let place = |url: &str| {
                         let mut url = url::Url::parse(url).unwrap();
                         url.set_query(None);
@@ -89,7 +89,7 @@ proptest! {
                     };
                     prop_assert_eq!(place(&url), place(&uri));
                 }
-                Next::Refused(_) => prop_assert!(!expect || uri.is_empty(), "{uri} is refused"),
+                Next::ErrorPage(_) => prop_assert!(!expect || uri.is_empty(), "{uri} is refused"),
                 next => prop_assert!(false, "{next:?}"),
             }
             Ok(())
@@ -101,12 +101,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn any_parameter_that_stands_twice_ends_the_request(
+    fn any_repeated_parameter_is_an_error(
         which in any::<prop::sample::Index>(),
         value in "[a-zA-Z0-9 :/.]{1,40}",
         first in any::<bool>(),
     ) {
-        let (house, app, runtime) = house();
+        let (fixture, app, runtime) = fixture();
         let names = [
             "response_type", "client_id", "redirect_uri", "code_challenge",
             "code_challenge_method", "state", "resource", "scope",
@@ -118,11 +118,11 @@ proptest! {
             true => format!("{again}&{}", once.encoded()),
             false => format!("{}&{again}", once.encoded()),
         };
-        let next = runtime.block_on(Browser::new(&house).authorize_raw(query.as_bytes()));
+        let next = runtime.block_on(Browser::new(&fixture).authorize_raw(query.as_bytes()));
         let trusted = matches!(name, "client_id" | "redirect_uri");
         match next {
-            Next::Refused(_) => prop_assert!(trusted, "{name}"),
-            Next::Stopped(Stopped { url, .. }) => {
+            Next::ErrorPage(_) => prop_assert!(trusted, "{name}"),
+            Next::ErrorLink(ErrorLink { url, .. }) => {
                 prop_assert!(!trusted && url.contains("error=") && !url.contains("code="));
             }
             next => prop_assert!(false, "{name}: {next:?}"),
@@ -130,29 +130,29 @@ proptest! {
     }
 
     #[test]
-    fn no_query_and_no_form_breaks_an_endpoint(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let (house, _, runtime) = house();
+    fn any_query_and_form_is_handled(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let (fixture, _, runtime) = fixture();
         runtime.block_on(async {
-            let mut browser = Browser::new(&house);
+            let mut browser = Browser::new(&fixture);
             for next in [
                 browser.authorize_raw(&bytes).await,
                 browser.decide_raw(&bytes).await,
                 browser.callback_raw(&bytes).await,
             ] {
-                assert!(matches!(next, Next::Refused(_)), "{next:?}");
+                assert!(matches!(next, Next::ErrorPage(_)), "{next:?}");
             }
             let asked = farport_oauth::TokenRequest {
                 authorization: std::str::from_utf8(&bytes).ok(),
                 body: &bytes,
                 address: None,
             };
-            assert!(house.server.token(&house.site, asked, house.now()).await.is_err());
-            assert!(house.server.register(&bytes, None, house.now()).await.is_err());
+            assert!(fixture.server.token_endpoint().token(&fixture.site, asked, fixture.now()).await.is_err());
+            assert!(fixture.server.registration().register(&bytes, None, fixture.now()).await.is_err());
         });
     }
 
     #[test]
-    fn scopes_are_read_as_they_are_written_and_never_grow(
+    fn scopes_round_trip_and_never_grow(
         one in prop::collection::vec("[!#-\\[\\]-~]{1,8}", 0..20),
         other in prop::collection::vec("[a-d]", 0..5),
         strange in any::<char>(),
@@ -172,14 +172,14 @@ proptest! {
     }
 
     #[test]
-    fn a_page_is_answered_with_its_own_cookie_once_and_with_no_other(
+    fn a_page_is_submitted_once_and_only_with_its_cookie(
         strangers in prop::collection::vec(("[a-zA-Z_-]{1,20}", "[!#-+./-:<-\\[\\]-~-]{0,60}"), 0..8),
         forged in "[A-Za-z0-9_-]{0,60}",
         twice in any::<bool>(),
     ) {
-        let (house, app, runtime) = house();
+        let (fixture, app, runtime) = fixture();
         runtime.block_on(async {
-            let mut browser = Browser::new(&house);
+            let mut browser = Browser::new(&fixture);
             let page = browser.consent_page(&app.request(), "alice").await;
             let page = page.transaction.expose_secret();
             let own = browser.cookies.iter();
@@ -188,29 +188,29 @@ proptest! {
             let form = Form::new([("transaction", page), ("decision", "allow")]).encoded();
             let decide = async |cookies: Vec<(String, String)>| {
                 let cookies: Cookies = cookies.into_iter().collect();
-                let visit = Visit {
-                    site: &house.site,
+                let visit = PageRequest {
+                    site: &fixture.site,
                     parameters: form.as_bytes(),
                     cookies: &cookies,
                     address: None,
-                    now: house.now(),
+                    now: fixture.now(),
                 };
-                house.server.decide(visit).await.next
+                fixture.server.interaction().decide(visit).await.next
             };
             let bad = own.iter().map(|(name, _)| (name.clone(), forged.clone()));
-            // In place of ours, or beside it, before or after.
+            // Instead of the real cookies, or in addition to them.
             let bad: Vec<_> = match twice {
                 true => bad.chain(own.clone()).collect(),
                 false => bad.collect(),
             };
             let next = decide(bad).await;
-            assert!(matches!(next, Next::Refused(_)), "{next:?}");
+            assert!(matches!(next, Next::ErrorPage(_)), "{next:?}");
             let mut good = strangers.clone();
             good.extend(own);
             let next = decide(good.clone()).await;
             assert!(matches!(next, Next::Client { granted: true, .. }), "{next:?}");
             let next = decide(good).await;
-            assert!(matches!(next, Next::Refused(_)), "{next:?}");
+            assert!(matches!(next, Next::ErrorPage(_)), "{next:?}");
         });
     }
 }

@@ -1,36 +1,40 @@
-//! Many who want the same one-time thing at the same time.
+//! Concurrent requests with the same one-time value.
 
 use std::sync::Arc;
 
 use farport_oauth::ErrorCode;
 
-use crate::support::{App, Browser, Form, House, request};
+use crate::support::{App, Browser, Fixture, Form, request};
 
-/// How many come at once.
+/// The number of concurrent requests.
 const CALLERS: usize = 100;
 
 fn rounds() -> usize {
-    match std::env::var_os("FARPORT_SLOW_TESTS").is_some_and(|value| value == "1") {
+    match std::env::var_os("FARPORT_LONG_TESTS").is_some_and(|value| value == "1") {
         true => 10_000,
         false => 1_000,
     }
 }
 
-fn house() -> House {
-    House::with(|config| {
+fn fixture() -> Fixture {
+    Fixture::with(|config| {
         config.token_rate.burst = u32::MAX;
         config.authorize_rate.burst = u32::MAX;
     })
 }
 
-/// How many of those who send the same form at once are served, and what the others are told.
-async fn rush(house: &Arc<House>, form: &Form) -> (usize, Vec<ErrorCode>) {
+/// Sends the same form concurrently. Returns how many requests succeed, and the errors of the others.
+async fn rush(fixture: &Arc<Fixture>, form: &Form) -> (usize, Vec<ErrorCode>) {
     let body: Arc<str> = form.encoded().into();
     let callers = (0..CALLERS).map(|_| {
-        let (house, body) = (house.clone(), body.clone());
+        let (fixture, body) = (fixture.clone(), body.clone());
         tokio::spawn(async move {
             let request = request(None, &body, None);
-            house.server.token(&house.site, request, house.now()).await
+            fixture
+                .server
+                .token_endpoint()
+                .token(&fixture.site, request, fixture.now())
+                .await
         })
     });
     let callers: Vec<_> = callers.collect();
@@ -41,43 +45,46 @@ async fn rush(house: &Arc<House>, form: &Form) -> (usize, Vec<ErrorCode>) {
     (CALLERS - errors.len(), errors)
 }
 
-async fn code(house: &House, app: &App) -> String {
-    Browser::new(house).code(&app.request(), "alice").await
+async fn code(fixture: &Fixture, app: &App) -> String {
+    Browser::new(fixture).code(&app.request(), "alice").await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_a_hundred_who_redeem_one_code_one_succeeds() {
-    let house = Arc::new(house());
-    let app = house.public_app().await;
+async fn concurrent_redemptions_of_one_code_succeed_once() {
+    let fixture = Arc::new(fixture());
+    let app = fixture.public_app().await;
     for round in 0..rounds() {
-        let form = app.redemption(&code(&house, &app).await);
-        let (served, errors) = rush(&house, &form).await;
+        let form = app.redemption(&code(&fixture, &app).await);
+        let (served, errors) = rush(&fixture, &form).await;
         assert_eq!(served, 1, "round {round}");
         assert!(errors.iter().all(|error| *error == ErrorCode::InvalidGrant));
-        // The others were replays, which end it.
-        assert_eq!(house.grants().await, 0, "round {round}");
+        // The other requests are replays, which end the grant.
+        assert_eq!(fixture.grants().await, 0, "round {round}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_a_hundred_who_use_one_refresh_token_one_succeeds_and_one_family_lives() {
-    let house = Arc::new(house());
-    let app = house.public_app().await;
-    let first = house
-        .token(&app.redemption(&code(&house, &app).await))
+async fn concurrent_uses_of_one_refresh_token_succeed_once_and_keep_the_grant() {
+    let fixture = Arc::new(fixture());
+    let app = fixture.public_app().await;
+    let first = fixture
+        .token(&app.redemption(&code(&fixture, &app).await))
         .await;
     let mut form = app.refresh(&first.unwrap());
     for round in 0..rounds() {
-        let (served, errors) = rush(&house, &form).await;
+        let (served, errors) = rush(&fixture, &form).await;
         assert_eq!(served, 1, "round {round}");
-        let told = ErrorCode::TemporarilyUnavailable;
-        assert!(errors.iter().all(|error| *error == told), "round {round}");
-        assert_eq!(house.grants().await, 1, "round {round}");
-        // Nobody is stranded: who comes again later gets the next one.
-        house.pass(5);
-        form = app.refresh(&house.token(&form).await.unwrap());
+        let expected = ErrorCode::TemporarilyUnavailable;
+        assert!(
+            errors.iter().all(|error| *error == expected),
+            "round {round}"
+        );
+        assert_eq!(fixture.grants().await, 1, "round {round}");
+        // A later request with the same token receives the next one.
+        fixture.pass(5);
+        form = app.refresh(&fixture.token(&form).await.unwrap());
         if round % 100 == 99 {
-            let (served, _) = (house.token(&form).await.unwrap(), house.pass(5));
+            let (served, _) = (fixture.token(&form).await.unwrap(), fixture.pass(5));
             form = app.refresh(&served);
         }
     }

@@ -1,11 +1,11 @@
-//! Clients that register themselves.
+//! Dynamic client registration.
 
 use std::net::IpAddr;
 
 use farport_oauth::{ErrorCode, Store};
 use serde_json::{Value, json};
 
-use crate::support::{Browser, House, REDIRECT, refused, signer};
+use crate::support::{Browser, Fixture, REDIRECT, error_page, signer};
 
 fn with(name: &str, value: Value) -> Value {
     let mut metadata = json!({"redirect_uris": [REDIRECT]});
@@ -14,9 +14,9 @@ fn with(name: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_client_is_answered_its_effective_metadata() {
-    let house = House::with(|config| config.register_rate.burst = 1000);
-    let answer = house
+async fn the_response_has_the_effective_metadata() {
+    let fixture = Fixture::with(|config| config.register_rate.burst = 1000);
+    let answer = fixture
         .register(json!({
             "redirect_uris": [REDIRECT, "http://localhost/cb"], "client_name": " Notes ",
             "grant_types": ["authorization_code", "implicit", "password", "refresh_token"],
@@ -29,7 +29,7 @@ async fn a_client_is_answered_its_effective_metadata() {
     assert_ne!(answer["client_id"], "mine");
     assert_ne!(answer["client_secret"], "mine");
     assert_eq!(answer["client_secret_expires_at"], 0);
-    assert_eq!(answer["client_id_issued_at"], house.now().0);
+    assert_eq!(answer["client_id_issued_at"], fixture.now().0);
     for (name, value) in [
         ("redirect_uris", json!([REDIRECT, "http://localhost/cb"])),
         ("client_name", json!("Notes")),
@@ -45,8 +45,8 @@ async fn a_client_is_answered_its_effective_metadata() {
     ] {
         assert_eq!(answer[name], value, "{name}");
     }
-    // What RFC 7591 has where a client says nothing.
-    let answer = house
+    // The defaults of RFC 7591.
+    let answer = fixture
         .register(json!({"redirect_uris": [REDIRECT]}))
         .await
         .unwrap();
@@ -61,7 +61,7 @@ async fn a_client_is_answered_its_effective_metadata() {
     ] {
         let mut metadata = with(name, value.clone());
         metadata["token_endpoint_auth_method"] = json!("private_key_jwt");
-        let answer = house.register(metadata).await.unwrap();
+        let answer = fixture.register(metadata).await.unwrap();
         assert!(answer.get("client_secret").is_none());
         let said = answer[name].to_string();
         let key = value["keys"][0]["x"]
@@ -72,8 +72,8 @@ async fn a_client_is_answered_its_effective_metadata() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_accepted_is_an_error_of_rfc_7591() {
-    let house = House::with(|config| config.register_rate.burst = 1000);
+async fn unacceptable_metadata_is_an_error_of_rfc_7591() {
+    let fixture = Fixture::with(|config| config.register_rate.burst = 1000);
     let uris = |uris: &[&str]| with("redirect_uris", json!(uris));
     for uri in [
         "http://client.example/cb",
@@ -89,15 +89,23 @@ async fn what_cannot_be_accepted_is_an_error_of_rfc_7591() {
         "/cb",
         "",
     ] {
-        let error = house.register(uris(&[REDIRECT, uri])).await.unwrap_err();
+        let error = fixture.register(uris(&[REDIRECT, uri])).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidRedirectUri, "{uri}");
+        // The error names the wrong URI.
+        let said = error.description;
+        assert!(said.contains(uri) && !said.contains(REDIRECT), "{said}");
     }
+    let strange = format!("myapp://\"\\\u{1b}[31m\u{202e}\n{}", "x".repeat(5000));
+    let error = fixture.register(uris(&[&strange])).await.unwrap_err();
+    let said = error.description;
+    assert!(said.contains("myapp://???[31m??xxx"), "{said}");
+    assert!(said.len() < 400, "{said}");
     let many: Vec<_> = (0..11)
         .map(|n| format!("https://client.example/{n}"))
         .collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
     for metadata in [uris(&[]), uris(&many), json!({})] {
-        let error = house.register(metadata).await.unwrap_err();
+        let error = fixture.register(metadata).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidRedirectUri);
     }
     for metadata in [
@@ -121,24 +129,25 @@ async fn what_cannot_be_accepted_is_an_error_of_rfc_7591() {
         with("scope", json!("a\"b")),
         with("jwks", json!({"keys": 1})),
     ] {
-        let error = house.register(metadata.clone()).await.unwrap_err();
+        let error = fixture.register(metadata.clone()).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidClientMetadata, "{metadata}");
     }
     let twice =
         format!(r#"{{"redirect_uris":["{REDIRECT}"],"redirect_uris":["https://evil.example"]}}"#);
-    let error = house
+    let error = fixture
         .server
-        .register(twice.as_bytes(), None, house.now())
+        .registration()
+        .register(twice.as_bytes(), None, fixture.now())
         .await;
     assert_eq!(error.unwrap_err().code, ErrorCode::InvalidClientMetadata);
     let long = with("x", json!("x".repeat(17_000)));
-    let error = house.register(long).await.unwrap_err();
+    let error = fixture.register(long).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::InvalidClientMetadata);
 }
 
 #[tokio::test]
-async fn an_application_is_web_or_native_as_its_redirect_uris_are() {
-    let house = House::with(|config| config.register_rate.burst = 1000);
+async fn the_application_type_follows_the_redirect_uris() {
+    let fixture = Fixture::with(|config| config.register_rate.burst = 1000);
     for (said, uri, expect) in [
         (None, REDIRECT, Ok("web")),
         (None, "http://127.0.0.1/cb", Ok("native")),
@@ -158,7 +167,7 @@ async fn an_application_is_web_or_native_as_its_redirect_uris_are() {
         (Some("native"), "http://[::1]/cb", Ok("native")),
     ] {
         let metadata = json!({"redirect_uris": [uri], "application_type": said});
-        let answer = house.register(metadata).await;
+        let answer = fixture.register(metadata).await;
         let answer = answer.map(|answer| answer["application_type"].as_str().unwrap().to_owned());
         let answer = answer.as_deref().map_err(|error| error.code);
         assert_eq!(answer, expect, "{said:?} {uri}");
@@ -166,18 +175,18 @@ async fn an_application_is_web_or_native_as_its_redirect_uris_are() {
 }
 
 #[tokio::test]
-async fn registering_is_no_way_to_a_scope_or_a_privilege() {
-    let house = House::new();
-    let app = house
+async fn a_registration_gains_no_scopes_or_claims() {
+    let fixture = Fixture::new();
+    let app = fixture
         .app(json!({"scope": "todos:read admin *", "claims": {"role": "admin"}}))
         .await;
     let request = app
         .request()
         .with("scope", "todos:read todos:write admin *");
-    let code = Browser::new(&house).code(&request, "alice").await;
-    let answer = house.token(&app.redemption(&code)).await.unwrap();
+    let code = Browser::new(&fixture).code(&request, "alice").await;
+    let answer = fixture.token(&app.redemption(&code)).await.unwrap();
     assert_eq!(answer["scope"], "todos:read");
-    let who = house
+    let who = fixture
         .who(answer["access_token"].as_str().unwrap())
         .await
         .unwrap();
@@ -185,48 +194,48 @@ async fn registering_is_no_way_to_a_scope_or_a_privilege() {
 }
 
 #[tokio::test]
-async fn clients_that_nobody_uses_expire() {
-    let house = House::new();
-    let (used, unused) = (house.public_app().await, house.public_app().await);
-    house.pass(89 * 86_400);
-    house.tokens(&used, "alice").await;
-    house.pass(86_400);
-    refused(Browser::new(&house).authorize(&unused.request()).await);
-    Browser::new(&house).code(&used.request(), "alice").await;
-    house.server.purge(house.now()).await.unwrap();
-    let held = |id: &str| house.store.client(&id.into());
+async fn unused_clients_expire() {
+    let fixture = Fixture::new();
+    let (used, unused) = (fixture.public_app().await, fixture.public_app().await);
+    fixture.pass(89 * 86_400);
+    fixture.tokens(&used, "alice").await;
+    fixture.pass(86_400);
+    error_page(Browser::new(&fixture).authorize(&unused.request()).await);
+    Browser::new(&fixture).code(&used.request(), "alice").await;
+    fixture.server.purge(fixture.now()).await.unwrap();
+    let held = |id: &str| fixture.store.client(&id.into());
     assert!(held(&unused.id).await.unwrap().is_none());
     assert!(held(&used.id).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn registered_clients_are_bounded_and_those_without_a_grant_give_way() {
-    let house = House::with(|config| {
+async fn registered_clients_are_limited_and_those_without_a_grant_are_deleted() {
+    let fixture = Fixture::with(|config| {
         config.most_clients = 5;
         config.register_rate.burst = 1000;
     });
     let mut holders = Vec::new();
     for _ in 0..3 {
-        let app = house.public_app().await;
-        house.tokens(&app, "alice").await;
+        let app = fixture.public_app().await;
+        fixture.tokens(&app, "alice").await;
         holders.push(app);
-        house.pass(1);
+        fixture.pass(1);
     }
-    let first = house.public_app().await;
+    let first = fixture.public_app().await;
     for _ in 0..100 {
-        house.pass(1);
-        house.public_app().await;
+        fixture.pass(1);
+        fixture.public_app().await;
     }
-    refused(Browser::new(&house).authorize(&first.request()).await);
+    error_page(Browser::new(&fixture).authorize(&first.request()).await);
     for app in &holders {
-        house.tokens(app, "alice").await;
+        fixture.tokens(app, "alice").await;
     }
     for _ in 0..2 {
-        house.pass(1);
-        let app = house.public_app().await;
-        house.tokens(&app, "alice").await;
+        fixture.pass(1);
+        let app = fixture.public_app().await;
+        fixture.tokens(&app, "alice").await;
     }
-    let error = house
+    let error = fixture
         .register(json!({"redirect_uris": [REDIRECT]}))
         .await
         .unwrap_err();
@@ -234,15 +243,15 @@ async fn registered_clients_are_bounded_and_those_without_a_grant_give_way() {
 }
 
 #[tokio::test]
-async fn registration_is_rate_limited_by_network_and_can_be_switched_off() {
-    let house = House::new();
+async fn registration_is_rate_limited_by_network_and_can_be_disabled() {
+    let fixture = Fixture::new();
     let from = |text: &str| Some(text.parse::<IpAddr>().unwrap());
     let metadata = || json!({"redirect_uris": [REDIRECT]});
     for n in 0..20 {
         let neighbour = from(&format!("2001:db8:1:2::{n}"));
-        house.register_from(neighbour, metadata()).await.unwrap();
+        fixture.register_from(neighbour, metadata()).await.unwrap();
     }
-    let error = house
+    let error = fixture
         .register_from(from("2001:db8:1:2:ffff::1"), metadata())
         .await
         .unwrap_err();
@@ -251,33 +260,44 @@ async fn registration_is_rate_limited_by_network_and_can_be_switched_off() {
         (ErrorCode::SlowDown, 429)
     );
     assert!(error.retry_after.is_some());
-    house
+    fixture
         .register_from(from("2001:db8:1:3::1"), metadata())
         .await
         .unwrap();
-    house
+    fixture
         .register_from(from("192.0.2.1"), metadata())
         .await
         .unwrap();
-    house.pass(error.retry_after.unwrap().as_secs());
-    house
+    fixture.pass(error.retry_after.unwrap().as_secs());
+    fixture
         .register_from(from("2001:db8:1:2::1"), metadata())
         .await
         .unwrap();
-    let house = House::with(|config| config.registration = false);
-    let error = house.register(metadata()).await.unwrap_err();
+    let fixture = Fixture::with(|config| config.registration = false);
+    let error = fixture.register(metadata()).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::AccessDenied);
 }
 
 #[tokio::test]
-async fn metadata_are_text_in_whatever_nobody_reads_too() {
-    let house = House::new();
+async fn unknown_members_must_be_utf8_too() {
+    let fixture = Fixture::new();
     let good = br#"{"redirect_uris":["https://client.example/callback"],"x":"y"}"#;
-    assert!(house.server.register(good, None, house.now()).await.is_ok());
+    assert!(
+        fixture
+            .server
+            .registration()
+            .register(good, None, fixture.now())
+            .await
+            .is_ok()
+    );
     for place in [good.len() - 3, good.len() - 7] {
         let mut bad = good.to_vec();
         bad[place] = 0xff;
-        let refused = house.server.register(&bad, None, house.now()).await;
+        let refused = fixture
+            .server
+            .registration()
+            .register(&bad, None, fixture.now())
+            .await;
         assert_eq!(
             refused.unwrap_err().code.as_str(),
             "invalid_client_metadata",

@@ -1,4 +1,4 @@
-//! What proves something, or belongs to a provider, is nowhere but where it has to be.
+//! No secret leaks into the store, the logs or debug output.
 
 use std::{
     collections::BTreeSet,
@@ -24,11 +24,11 @@ use tracing_subscriber::{
 };
 
 use crate::support::{
-    A_WHILE, Browser, Form, House, UPSTREAM_LIFETIME, VERIFIER, came_back, consent, parameter,
+    A_WHILE, Browser, Fixture, Form, UPSTREAM_LIFETIME, VERIFIER, came_back, consent, parameter,
     provider, upstream_access,
 };
 
-/// All that is traced, at every level.
+/// Collects all log output, at every level.
 #[derive(Clone, Default)]
 struct Traces(Arc<Mutex<String>>);
 
@@ -56,15 +56,15 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Traces {
     }
 }
 
-/// What must stand nowhere.
+/// The secrets to search for.
 #[derive(Default)]
 struct Secrets(BTreeSet<String>);
 
 impl Secrets {
     fn add(&mut self, text: &str) {
-        assert!(text.len() >= 16, "{text} could stand anywhere");
+        assert!(text.len() >= 16, "{text} is too short to search for");
         self.0.insert(text.to_owned());
-        // What follows a prefix is the secret proper.
+        // The part after the prefix is the actual secret.
         if let Some((_, body)) = text.split_once('_').filter(|(_, body)| body.len() >= 16) {
             self.0.insert(body.to_owned());
         }
@@ -74,65 +74,62 @@ impl Secrets {
         for secret in &self.0 {
             assert!(
                 !text.contains(&**secret),
-                "{secret} stands in {place}: {text}"
+                "found {secret} in {place}: {text}"
             );
         }
     }
 
-    /// The same in bytes, as they are and as `Debug` writes them.
+    /// Searches in bytes.
     fn search_bytes(&self, place: &str, bytes: &[u8]) {
         for secret in &self.0 {
             let mut windows = bytes.windows(secret.len());
-            let stands = windows.any(|window| window == secret.as_bytes());
-            assert!(!stands, "{secret} stands in {place}");
+            let found = windows.any(|window| window == secret.as_bytes());
+            assert!(!found, "found {secret} in {place}");
         }
     }
 
-    /// Those that `Debug` would write as a list of numbers.
+    /// Searches for secrets in the form of `Debug` for bytes, a list of numbers.
     fn search_lists(&self, place: &str, text: &str) {
         for secret in &self.0 {
             let list = format!("{:?}", secret.as_bytes());
             let list = list.trim_matches(['[', ']']);
-            assert!(
-                !text.contains(list),
-                "{secret} stands in {place} as numbers"
-            );
+            assert!(!text.contains(list), "found {secret} in {place} as numbers");
         }
     }
 }
 
 #[tokio::test]
-async fn no_secret_stands_in_the_store_in_a_trace_or_in_debug_output() {
+async fn no_secret_is_in_the_store_the_log_or_debug_output() {
     let traces = Traces::default();
     let subscriber = tracing_subscriber::registry().with(traces.clone());
     let _guard = tracing::subscriber::set_default(subscriber);
-    let house = House::upstream();
+    let fixture = Fixture::upstream();
     let mut secrets = Secrets::default();
-    let mut said = Vec::new();
+    let mut output = Vec::new();
     secrets.add(VERIFIER);
     for renewals in 0..3 {
         secrets.add(&upstream_access("alice", renewals));
         secrets.add(&format!("UPSTREAM-REFRESH-OF-alice-{renewals}"));
     }
 
-    let app = house
+    let app = fixture
         .app(json!({"token_endpoint_auth_method": "client_secret_post"}))
         .await;
     secrets.add(app.secret.as_deref().unwrap());
-    said.push(format!(
+    output.push(format!(
         "{:?}",
-        house.store.client(&app.id.as_str().into()).await
+        fixture.store.client(&app.id.as_str().into()).await
     ));
 
-    // A page, the provider, and back, one step after another.
-    let mut browser = Browser::new(&house);
+    // The steps through the page and the provider.
+    let mut browser = Browser::new(&fixture);
     let next = browser.authorize(&app.request()).await;
-    said.push(format!("{next:?}"));
+    output.push(format!("{next:?}"));
     let page = consent(next);
     let transaction = page.transaction.expose_secret().to_owned();
     secrets.add(&transaction);
-    let pending = house.store.transaction(&Digest::of(&transaction)).await;
-    said.push(format!("{pending:?}"));
+    let pending = fixture.store.transaction(&Digest::of(&transaction)).await;
+    output.push(format!("{pending:?}"));
     if let Ok(Some(pending)) = &pending {
         secrets.search_bytes("a transaction", &pending.sealed);
     }
@@ -140,7 +137,7 @@ async fn no_secret_stands_in_the_store_in_a_trace_or_in_debug_output() {
     let state = parameter(&url::Url::parse(&url).unwrap(), "state").unwrap();
     secrets.add(&state);
     let next = browser.callback(&came_back(&url, "alice")).await;
-    said.push(format!("{next:?}"));
+    output.push(format!("{next:?}"));
     let url = crate::support::client(next);
     let code = parameter(&url, "code").unwrap();
     secrets.add(&code);
@@ -149,46 +146,61 @@ async fn no_secret_stands_in_the_store_in_a_trace_or_in_debug_output() {
             secrets.add(value);
         }
     }
-    said.push(format!("{:?}", house.store.code(&Digest::of(&code)).await));
+    output.push(format!(
+        "{:?}",
+        fixture.store.code(&Digest::of(&code)).await
+    ));
 
-    // Tokens, what is asked with them, and every kind of failure.
+    // Tokens, requests with them, and every kind of error.
     let form = app.redemption(&code).encoded();
     let request = || crate::support::request(None, &form, None);
-    said.push(format!("{:?}", request()));
-    let answer = house.server.token(&house.site, request(), house.now());
+    output.push(format!("{:?}", request()));
+    let answer = fixture
+        .server
+        .token_endpoint()
+        .token(&fixture.site, request(), fixture.now());
     let answer = answer.await.unwrap();
-    said.push(format!("{answer:?}"));
+    output.push(format!("{answer:?}"));
     let first = serde_json::to_value(answer).unwrap();
-    house.pass(A_WHILE);
-    let second = house.token(&app.refresh(&first)).await.unwrap();
+    fixture.pass(A_WHILE);
+    let second = fixture.token(&app.refresh(&first)).await.unwrap();
     for tokens in [&first, &second] {
         for name in ["access_token", "refresh_token"] {
             let token = tokens[name].as_str().unwrap();
             secrets.add(token);
             let id = Digest::of(token);
-            said.push(format!("{:?}", house.store.access_token(&id).await));
-            said.push(format!("{:?}", house.store.refresh_token(&id).await));
+            output.push(format!("{:?}", fixture.store.access_token(&id).await));
+            output.push(format!("{:?}", fixture.store.refresh_token(&id).await));
         }
     }
-    let who = house.who(second["access_token"].as_str().unwrap()).await;
+    let who = fixture.who(second["access_token"].as_str().unwrap()).await;
     let who = who.unwrap();
-    said.push(format!("{who:?}"));
+    output.push(format!("{who:?}"));
     let upstream = who.upstream.clone().unwrap();
-    let token = house.server.upstream_token(&upstream, house.now()).await;
-    said.push(format!("{token:?}"));
-    assert_eq!(token.unwrap().expose_secret(), upstream_access("alice", 0));
-    house.pass(UPSTREAM_LIFETIME);
-    let token = house.server.upstream_token(&upstream, house.now()).await;
-    assert_eq!(token.unwrap().expose_secret(), upstream_access("alice", 1));
-    house.pass(UPSTREAM_LIFETIME);
-    *house.provider.renewal.lock().unwrap() =
-        Some(|| ProviderError::Unavailable("it does not answer".into()));
-    let failed: UpstreamError = house
+    let token = fixture
         .server
-        .upstream_token(&upstream, house.now())
+        .upstream()
+        .token(&upstream, fixture.now())
+        .await;
+    output.push(format!("{token:?}"));
+    assert_eq!(token.unwrap().expose_secret(), upstream_access("alice", 0));
+    fixture.pass(UPSTREAM_LIFETIME);
+    let token = fixture
+        .server
+        .upstream()
+        .token(&upstream, fixture.now())
+        .await;
+    assert_eq!(token.unwrap().expose_secret(), upstream_access("alice", 1));
+    fixture.pass(UPSTREAM_LIFETIME);
+    *fixture.provider.renewal.lock().unwrap() =
+        Some(|| ProviderError::Unavailable("no response".into()));
+    let failed: UpstreamError = fixture
+        .server
+        .upstream()
+        .token(&upstream, fixture.now())
         .await
         .unwrap_err();
-    said.push(format!("{failed} {failed:?}"));
+    output.push(format!("{failed} {failed:?}"));
     let new = NewApiToken {
         label: "ci".into(),
         scopes: Scopes::none(),
@@ -196,15 +208,15 @@ async fn no_secret_stands_in_the_store_in_a_trace_or_in_debug_output() {
     };
     let random = crate::support::Seeded::new(9);
     let (record, api) = new
-        .create(&*house.store, &random, house.now())
+        .create(&*fixture.store, &random, fixture.now())
         .await
         .unwrap();
     secrets.add(api.expose_secret());
-    said.push(format!(
+    output.push(format!(
         "{record:?} {api:?} {:?}",
-        house.store.api_tokens().await
+        fixture.store.api_tokens().await
     ));
-    said.push(format!("{:?}", house.who(api.expose_secret()).await));
+    output.push(format!("{:?}", fixture.who(api.expose_secret()).await));
 
     let wrong_secret = app.refresh(&second).with("client_secret", &code);
     let replay = app.redemption(&code);
@@ -216,53 +228,60 @@ async fn no_secret_stands_in_the_store_in_a_trace_or_in_debug_output() {
         Form::new([("client_id", &*code)]),
         replay,
     ] {
-        let error: OAuthError = house.token(&form).await.unwrap_err();
-        said.push(format!("{error:?}"));
+        let error: OAuthError = fixture.token(&form).await.unwrap_err();
+        output.push(format!("{error:?}"));
     }
-    let gone: BearerError = house
+    let gone: BearerError = fixture
         .who(second["access_token"].as_str().unwrap())
         .await
         .unwrap_err();
-    said.push(format!("{gone} {gone:?}"));
-    let tokens = house.tokens(&app, "alice").await;
+    output.push(format!("{gone} {gone:?}"));
+    let tokens = fixture.tokens(&app, "alice").await;
     for name in ["access_token", "refresh_token"] {
         secrets.add(tokens[name].as_str().unwrap());
     }
 
-    // The places. All there is in the store, sealed bytes among it, is in its own output.
-    assert_eq!(house.grants().await, 1);
-    for grant in house.store.grants(&Default::default()).await.unwrap() {
+    // The debug output of the store contains all records, including encrypted bytes.
+    assert_eq!(fixture.grants().await, 1);
+    for grant in fixture.store.grants(&Default::default()).await.unwrap() {
         secrets.search_bytes("a grant", &grant.sealed);
-        said.push(format!("{grant:?}"));
+        output.push(format!("{grant:?}"));
     }
     let master = Keys::new(*b"a master key to be kept off disk", []);
-    said.push(format!("{:?} {master:?} {:?}", house.store, house.server));
-    for text in &said {
+    output.push(format!(
+        "{:?} {master:?} {:?}",
+        fixture.store, fixture.server
+    ));
+    for text in &output {
         secrets.search("debug output", text);
         secrets.search_lists("debug output", text);
     }
     let traced = traces.0.lock().unwrap().clone();
-    // Something was traced: the failures of above.
+    // The errors above were logged.
     assert!(
-        traced.contains("an upstream token was not renewed"),
+        traced.contains("cannot refresh an upstream token"),
         "{traced}"
     );
     secrets.search("the traces", &traced);
-    assert!(!said.concat().contains("kept off disk") && !traced.contains("test house"));
+    assert!(!output.concat().contains("kept off disk") && !traced.contains("test fixture"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_fifty_who_need_an_upstream_token_renewed_one_asks_the_provider() {
-    let house = Arc::new(House::upstream());
-    let app = house.public_app().await;
-    let tokens = house.tokens(&app, "alice").await;
-    let who = house.who(tokens["access_token"].as_str().unwrap()).await;
+async fn concurrent_callers_share_one_upstream_refresh() {
+    let fixture = Arc::new(Fixture::upstream());
+    let app = fixture.public_app().await;
+    let tokens = fixture.tokens(&app, "alice").await;
+    let who = fixture.who(tokens["access_token"].as_str().unwrap()).await;
     let upstream = who.unwrap().upstream.clone().unwrap();
     let rush = async || {
         let callers = (0..50).map(|_| {
-            let (house, upstream) = (house.clone(), upstream.clone());
+            let (fixture, upstream) = (fixture.clone(), upstream.clone());
             tokio::spawn(async move {
-                let token = house.server.upstream_token(&upstream, house.now()).await;
+                let token = fixture
+                    .server
+                    .upstream()
+                    .token(&upstream, fixture.now())
+                    .await;
                 token.map(|token| token.expose_secret().to_owned())
             })
         });
@@ -277,16 +296,16 @@ async fn of_fifty_who_need_an_upstream_token_renewed_one_asks_the_provider() {
         for answer in rush().await {
             assert_eq!(answer.unwrap(), upstream_access("alice", renewals));
         }
-        assert_eq!(house.provider.renewals.load(Ordering::SeqCst), renewals);
-        house.pass(UPSTREAM_LIFETIME - 60);
+        assert_eq!(fixture.provider.renewals.load(Ordering::SeqCst), renewals);
+        fixture.pass(UPSTREAM_LIFETIME - 60);
     }
-    // A renewal that fails, fails for all who wait for it.
-    *house.provider.renewal.lock().unwrap() = Some(|| ProviderError::Refused("spent".into()));
-    let before = house.provider.renewals.load(Ordering::SeqCst);
-    let callers = (0..50).map(|_| house.server.upstream_token(&upstream, house.now()));
+    // A failed refresh fails for all waiting callers.
+    *fixture.provider.renewal.lock().unwrap() = Some(|| ProviderError::Refused("used".into()));
+    let before = fixture.provider.renewals.load(Ordering::SeqCst);
+    let callers = (0..50).map(|_| fixture.server.upstream().token(&upstream, fixture.now()));
     for answer in futures_util::future::join_all(callers).await {
         assert!(matches!(answer, Err(UpstreamError::SignInAgain)));
     }
-    let asked = house.provider.renewals.load(Ordering::SeqCst) - before;
+    let asked = fixture.provider.renewals.load(Ordering::SeqCst) - before;
     assert_eq!(asked, 1);
 }

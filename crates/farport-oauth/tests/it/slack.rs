@@ -54,7 +54,7 @@ fn api(provider: Slack) -> SignIn<Slack> {
 }
 
 #[tokio::test]
-async fn without_user_scopes_slack_is_an_openid_provider() {
+async fn without_user_scopes_slack_uses_openid_connect() {
     let issuer = openid();
     let sign_in = SignIn::new(slack());
     issuer.serve(&sign_in.script);
@@ -96,7 +96,7 @@ async fn with_user_scopes_the_token_acts_for_the_user() {
     assert_eq!(tokens.access.expose_secret(), "xoxe.xoxp-1");
     assert_eq!(tokens.expires, Some(UnixTime(NOW + 43200)));
     assert!(tokens.scopes.contains("channels:read"));
-    // Renewed, the tokens stand at the top of the answer.
+    // After a refresh, the tokens are at the top level of the response.
     sign_in.script.on_json(
         ACCESS,
         json!({
@@ -120,7 +120,7 @@ async fn with_user_scopes_the_token_acts_for_the_user() {
 }
 
 #[tokio::test]
-async fn only_members_of_the_teams_get_in() {
+async fn only_members_of_the_teams_can_sign_in() {
     for (teams, good) in [
         (&["T1"][..], true),
         (&["T2", "T1"], true),
@@ -146,7 +146,7 @@ async fn only_members_of_the_teams_get_in() {
 }
 
 #[tokio::test]
-async fn what_slack_says_of_nobody_or_somebody_else_is_not_taken() {
+async fn responses_about_no_or_another_user_are_rejected() {
     for (line, answer) in [
         (ACCESS, json!({"ok": false, "error": "invalid_code"})),
         (ACCESS, json!({"ok": true, "authed_user": {"id": "U1"}})),
@@ -178,7 +178,7 @@ async fn what_slack_says_of_nobody_or_somebody_else_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_team_without_a_name_is_a_team() {
+async fn a_team_can_have_no_name() {
     let sign_in = api(slack().user_scopes(["channels:read"]));
     let who = json!({"ok": true, "team_id": "T1", "user_id": "U1"});
     sign_in.script.on_json(TEST, who);
@@ -189,7 +189,7 @@ async fn a_team_without_a_name_is_a_team() {
 }
 
 #[tokio::test]
-async fn a_stand_in_keeps_what_was_set() {
+async fn another_base_url_keeps_the_settings() {
     let provider = slack()
         .teams(["T1"])
         .pkce(true)

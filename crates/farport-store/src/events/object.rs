@@ -1,13 +1,13 @@
-//! Events in an object of the host's.
+//! The events of session streams, in a Durable Object.
 
 use std::{sync::Arc, time::Duration};
 
-use farport_core::{EventLog, EventStream, KeptStream, SessionId, Stored, Timestamp};
+use farport_core::{EventLog, EventStream, SessionId, Stored, StoredStream, Timestamp};
 
 use super::rows;
 use crate::{Sqlite, error::Failure, numbers::int};
 
-/// Keeps events in a database.
+/// An event log in a database.
 #[derive(Debug)]
 pub(crate) struct SqliteEvents {
     database: Sqlite,
@@ -20,8 +20,8 @@ impl SqliteEvents {
         }
     }
 
-    /// Ends what earlier lives of the object were writing to.
-    fn bury(&self) -> Result<(), Failure> {
+    /// Ends the streams of earlier instances of the object.
+    fn end_abandoned(&self) -> Result<(), Failure> {
         let owners = self.database.read(rows::owners)?;
         let dead: Vec<_> = owners
             .into_iter()
@@ -40,45 +40,50 @@ impl SqliteEvents {
         })
     }
 
-    fn look(
+    fn find(
         &self,
         session: SessionId,
         number: u64,
         after: u64,
-    ) -> Result<Option<KeptStream>, Failure> {
-        let look = || {
+    ) -> Result<Option<StoredStream>, Failure> {
+        let find = || {
             self.database
-                .read(|connection| rows::look(connection, session, number, after))
+                .read(|connection| rows::find(connection, session, number, after))
         };
-        let Some(kept) = look()? else { return Ok(None) };
-        match kept.owner {
+        let Some(row) = find()? else { return Ok(None) };
+        match row.owner {
             Some(owner) if owner != self.database.owner() => {
-                self.bury()?;
-                Ok(look()?.map(|kept| kept.stream))
+                self.end_abandoned()?;
+                Ok(find()?.map(|row| row.stream))
             }
-            _ => Ok(Some(kept.stream)),
+            _ => Ok(Some(row.stream)),
         }
     }
 }
 
 impl EventLog for SqliteEvents {
     fn changed(&self, stream: Arc<EventStream>) {
-        let Some(unkept) = stream.unkept() else {
+        let Some(unstored) = stream.take_unstored() else {
             return;
         };
         let owner = self.database.owner();
-        let kept = self
+        let stored = self
             .database
-            .write_now(|connection| rows::keep(connection, owner, &unkept));
-        if let Err(failure) = kept {
+            .write_now(|connection| rows::store(connection, owner, &unstored));
+        if let Err(failure) = stored {
             report(&failure);
         }
-        // It is shown to its reader even if it cannot be kept.
-        stream.kept(&unkept);
+        // The reader receives the events even if they cannot be stored.
+        stream.mark_stored(&unstored);
     }
 
-    fn read(&self, session: SessionId, number: u64, after: u64) -> Stored<'_, Option<KeptStream>> {
-        let found = self.look(session, number, after);
+    fn read(
+        &self,
+        session: SessionId,
+        number: u64,
+        after: u64,
+    ) -> Stored<'_, Option<StoredStream>> {
+        let found = self.find(session, number, after);
         Stored::Ready(Some(found.map_err(Into::into)))
     }
 
@@ -93,7 +98,7 @@ impl EventLog for SqliteEvents {
 
     fn tidy(&self, now: Timestamp, retention: Duration) -> Stored<'_, ()> {
         let until = int(now.after(retention).0);
-        let swept = self.bury().and_then(|()| {
+        let swept = self.end_abandoned().and_then(|()| {
             self.database
                 .write_now(|connection| rows::sweep(connection, int(now.0), until))
         });
@@ -101,11 +106,11 @@ impl EventLog for SqliteEvents {
     }
 }
 
-/// Says why something cannot be kept. What belongs to a session that has just ended need not be.
+/// Logs why events cannot be stored. Events of a session that has just ended do not matter.
 fn report(failure: &Failure) {
     if failure.is_orphan() {
-        tracing::debug!("events of a session that has ended");
+        tracing::debug!("dropped events of a session that has ended");
     } else {
-        tracing::error!(%failure, "events cannot be kept");
+        tracing::error!(%failure, "cannot store events");
     }
 }

@@ -1,6 +1,6 @@
-//! Events as rows.
+//! The rows of streams and events.
 
-use farport_core::{Event, KeptStream, RequestId, SessionId, Unkept};
+use farport_core::{Event, RequestId, SessionId, StoredStream, UnstoredEvents};
 
 use crate::{
     error::Failure,
@@ -8,9 +8,13 @@ use crate::{
     sql::{Connection, OptionalExtension, params},
 };
 
-/// Writes down what there is to be kept of a stream. What fails has to be rolled back.
-pub(super) fn keep(connection: &Connection, owner: &str, unkept: &Unkept) -> Result<(), Failure> {
-    let (session, number) = (unkept.session.to_bytes(), int(unkept.number));
+/// Stores the pending events of a stream. The caller has to roll back when it fails.
+pub(super) fn store(
+    connection: &Connection,
+    owner: &str,
+    unstored: &UnstoredEvents,
+) -> Result<(), Failure> {
+    let (session, number) = (unstored.session.to_bytes(), int(unstored.number));
     connection
         .prepare_cached(
             "INSERT INTO streams (session, number, owner, owed, endless, given, ended)
@@ -23,15 +27,15 @@ pub(super) fn keep(connection: &Connection, owner: &str, unkept: &Unkept) -> Res
             session,
             number,
             owner,
-            serde_json::to_string(&unkept.owed)?,
-            unkept.endless,
-            int(unkept.given),
-            unkept.ended,
+            serde_json::to_string(&unstored.owed)?,
+            unstored.endless,
+            int(unstored.given),
+            unstored.ended,
         ])?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO events (session, number, seq, answer, data) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    for event in &unkept.events {
+    for event in &unstored.events {
         insert.execute(params![
             session,
             number,
@@ -42,25 +46,26 @@ pub(super) fn keep(connection: &Connection, owner: &str, unkept: &Unkept) -> Res
     }
     let mut delete = connection
         .prepare_cached("DELETE FROM events WHERE session = ?1 AND number = ?2 AND seq = ?3")?;
-    for seq in &unkept.dropped {
+    for seq in &unstored.dropped {
         delete.execute(params![session, number, int(*seq)])?;
     }
     Ok(())
 }
 
-/// A stream, and who is writing to it.
-pub(super) struct Kept {
-    /// Nobody, where it has ended or has no end.
+/// A stream, and the process that writes to it.
+pub(super) struct StreamRow {
+    /// `None` for a stream that has ended or that lasts as long as its session.
     pub(super) owner: Option<String>,
-    pub(super) stream: KeptStream,
+    pub(super) stream: StoredStream,
 }
 
-pub(super) fn look(
+/// Returns a stream with its events after `after`.
+pub(super) fn find(
     connection: &Connection,
     session: SessionId,
     number: u64,
     after: u64,
-) -> Result<Option<Kept>, Failure> {
+) -> Result<Option<StreamRow>, Failure> {
     let key = (session.to_bytes(), int(number));
     let found = connection
         .prepare_cached(
@@ -87,9 +92,9 @@ pub(super) fn look(
         })
     })?;
     let events = events.collect::<Result<_, _>>()?;
-    Ok(Some(Kept {
+    Ok(Some(StreamRow {
         owner: (!ended && !endless).then_some(owner),
-        stream: KeptStream {
+        stream: StoredStream {
             events,
             given: uint(given),
             ended,
@@ -97,7 +102,7 @@ pub(super) fn look(
     }))
 }
 
-/// The processes that are writing to streams, as far as was written down.
+/// The processes that have unfinished streams.
 pub(super) fn owners(connection: &Connection) -> Result<Vec<String>, Failure> {
     let mut select = connection
         .prepare_cached("SELECT DISTINCT owner FROM streams WHERE ended = 0 AND endless = 0")?;
@@ -105,6 +110,7 @@ pub(super) fn owners(connection: &Connection) -> Result<Vec<String>, Failure> {
     Ok(owners.collect::<Result<_, _>>()?)
 }
 
+/// The unfinished streams of a process.
 pub(super) fn unfinished(
     connection: &Connection,
     owner: &str,
@@ -118,21 +124,21 @@ pub(super) fn unfinished(
     Ok(streams.collect::<Result<_, _>>()?)
 }
 
-/// Ends a stream whose process has died: what it owes is answered in its place.
+/// Ends a stream whose process has exited, with an error response to each request that it left open.
 pub(super) fn end(connection: &Connection, session: SessionId, number: u64) -> Result<(), Failure> {
     let key = (session.to_bytes(), int(number));
     let owed: String = connection
         .prepare_cached("SELECT owed FROM streams WHERE session = ?1 AND number = ?2")?
         .query_row(key, |row| row.get(0))?;
     let owed: Vec<RequestId> = serde_json::from_str(&owed)?;
-    let mut answer = connection.prepare_cached(
+    let mut insert = connection.prepare_cached(
         "INSERT INTO events (session, number, seq, answer, data)
          SELECT ?1, ?2, 1 + coalesce(max(seq), 0), 1, ?3
          FROM events WHERE session = ?1 AND number = ?2",
     )?;
     for request in &owed {
-        let lost = KeptStream::lost(request);
-        answer.execute(params![key.0, key.1, &lost[..]])?;
+        let lost = StoredStream::lost(request);
+        insert.execute(params![key.0, key.1, &lost[..]])?;
     }
     connection
         .prepare_cached(
@@ -142,7 +148,7 @@ pub(super) fn end(connection: &Connection, session: SessionId, number: u64) -> R
     Ok(())
 }
 
-/// Lets a stream go.
+/// Deletes a stream.
 pub(super) fn forget(
     connection: &Connection,
     session: SessionId,
@@ -154,7 +160,8 @@ pub(super) fn forget(
     Ok(())
 }
 
-/// Lets go what ended before, and has what has ended since go at `until`.
+/// Deletes ended streams whose retention is over, and sets the retention of newly ended ones to
+/// `until`.
 pub(super) fn sweep(connection: &Connection, now: i64, until: i64) -> Result<(), Failure> {
     connection
         .prepare_cached("UPDATE streams SET until = ?1 WHERE ended = 1 AND until IS NULL")?

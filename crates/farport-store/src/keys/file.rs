@@ -1,7 +1,7 @@
-//! The file of master keys.
+//! The master key file.
 
 use std::{
-    fs::OpenOptions,
+    fs::File,
     io::{self, Write},
     path::Path,
 };
@@ -13,28 +13,38 @@ use super::{KeyError, LENGTH, MasterKey, MasterKeys};
 use crate::files;
 
 impl MasterKeys {
-    /// The keys in the file at `path`: one a line, the one that seals first; lines that begin with
-    /// `#` are for people. Where there is no such file, one is made, with a new key, for its owner
-    /// alone. Of several processes that make it at the same time, all get the same key.
+    /// Reads the keys in the file at `path`: one per line, the current key first. Lines that start
+    /// with `#` are comments. Creates the file with a new key and mode 0600 if it is missing. When
+    /// several processes create it at the same time, all of them get the same key.
     ///
     /// # Errors
-    /// When the file can be neither read nor made, or holds something else.
-    pub fn of_file(path: &Path) -> Result<Self, KeyError> {
+    /// When the file cannot be read or created, or contains anything else.
+    pub fn from_file(path: &Path) -> Result<Self, KeyError> {
         match read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => make(path)?,
-            Err(source) => return Err(failed(path, source)),
-            Ok(text) => return Self::of_text(&text, path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
+            Err(cause) => return Err(failed(path, cause)),
+            Ok(content) => return Self::from_content(&content, path),
         }
-        let text = read(path).map_err(|source| failed(path, source))?;
-        Self::of_text(&text, path)
+        let content = read(path).map_err(|cause| failed(path, cause))?;
+        Self::from_content(&content, path)
     }
 
-    fn of_text(text: &str, path: &Path) -> Result<Self, KeyError> {
+    fn from_content(
+        (text, file): &(Zeroizing<String>, File),
+        path: &Path,
+    ) -> Result<Self, KeyError> {
+        let keys = Self::from_text(text, path)?;
+        // Only after the content turned out to be keys: any other file keeps its permissions.
+        files::restrict(file, path).map_err(|cause| failed(path, cause))?;
+        Ok(keys)
+    }
+
+    fn from_text(text: &str, path: &Path) -> Result<Self, KeyError> {
         let lines = (1..).zip(text.lines());
         let keys = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
         let mut keys = keys.map(|(number, line): (usize, _)| {
-            MasterKey::parse(line).ok_or_else(|| KeyError::NoKey {
-                place: format!("{}, line {number},", path.display()),
+            MasterKey::parse(line).ok_or_else(|| KeyError::InvalidKey {
+                location: format!("{}, line {number},", path.display()),
             })
         });
         let current = keys.next().ok_or_else(|| KeyError::Empty {
@@ -47,17 +57,16 @@ impl MasterKeys {
     }
 }
 
-fn read(path: &Path) -> io::Result<Zeroizing<String>> {
-    let mut file = OpenOptions::new().read(true).open(path)?;
-    files::restrict(&file, path)?;
+fn read(path: &Path) -> io::Result<(Zeroizing<String>, File)> {
+    let mut file = File::open(path)?;
     let mut text = Zeroizing::new(String::new());
     io::Read::read_to_string(&mut file, &mut text)?;
-    Ok(text)
+    Ok((text, file))
 }
 
-/// Makes the file whole, then gives it its name, which somebody else may have taken meanwhile.
-fn make(path: &Path) -> Result<(), KeyError> {
-    files::make_folder(path).map_err(|error| failed(path, io::Error::other(error)))?;
+/// Creates the file under a temporary name, then renames it, unless another process has created it.
+fn create(path: &Path) -> Result<(), KeyError> {
+    files::create_folder(path).map_err(|error| failed(path, io::Error::other(error)))?;
     let mut secret = Zeroizing::new([0; LENGTH]);
     getrandom::fill(&mut *secret).map_err(|_| KeyError::Randomness)?;
     let key = Zeroizing::new(BASE64_STANDARD.encode(*secret));
@@ -65,12 +74,12 @@ fn make(path: &Path) -> Result<(), KeyError> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let make = || {
-        // Its owner's alone from the beginning, as the crate has it.
+    let create = || {
+        // `tempfile` creates files with mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         writeln!(
             file,
-            "# farport's master key. Whoever has it can open what it sealed."
+            "# farport's master key. Keep it secret: it decrypts the sign-ins in the database."
         )?;
         writeln!(file, "{}", *key)?;
         file.as_file().sync_all()?;
@@ -80,7 +89,7 @@ fn make(path: &Path) -> Result<(), KeyError> {
             Err(error) => Err(error.error),
         }
     };
-    make().map_err(|source: io::Error| failed(path, source))
+    create().map_err(|cause: io::Error| failed(path, cause))
 }
 
 #[cfg(unix)]
@@ -88,15 +97,15 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
-/// Elsewhere a folder is no file that could be synchronised.
+/// Only on Unix can a folder be opened and synced.
 #[cfg(not(unix))]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn failed(path: &Path, source: io::Error) -> KeyError {
+fn failed(path: &Path, cause: io::Error) -> KeyError {
     KeyError::File {
         path: path.to_owned(),
-        source,
+        cause,
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens that operators made for scripts.
+//! The rows of API tokens.
 
 use farport_oauth::{ApiToken, Digest, UserId};
 

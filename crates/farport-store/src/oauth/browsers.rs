@@ -1,10 +1,13 @@
-//! What browsers are in the middle of, and who has signed in with them.
+//! The rows of transactions and of browser sign-ins.
+
+use std::sync::Arc;
 
 use farport_oauth::{Digest, SignIn, Transaction, UnixTime};
 
-use super::{digest, seconds, time};
+use super::{digest, seconds, text, time};
 use crate::{
     error::Failure,
+    shares,
     sql::{Connection, OptionalExtension, params},
 };
 
@@ -15,23 +18,16 @@ pub(super) fn begin(
 ) -> Result<(), Failure> {
     connection
         .prepare_cached(
-            "INSERT INTO transactions (id, expires, sealed) VALUES (?1, ?2, ?3)
+            "INSERT INTO transactions (id, expires, sealed, share) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (id) DO UPDATE SET expires = excluded.expires, sealed = excluded.sealed",
         )?
         .execute(params![
             transaction.id.0,
             seconds(transaction.expires),
             transaction.sealed,
+            &*transaction.share,
         ])?;
-    // A place is one more than the last: the oldest have the lowest.
-    connection
-        .prepare_cached(
-            "DELETE FROM transactions WHERE place IN (
-                 SELECT place FROM transactions ORDER BY place
-                 LIMIT max(0, (SELECT count(*) FROM transactions) - ?1))",
-        )?
-        .execute([i64::try_from(most).unwrap_or(i64::MAX)])?;
-    Ok(())
+    shares::make_room(connection, "transactions", most, &transaction.share)
 }
 
 pub(super) fn transaction(
@@ -40,7 +36,7 @@ pub(super) fn transaction(
 ) -> Result<Option<Transaction>, Failure> {
     one_transaction(
         connection,
-        "SELECT id, expires, sealed FROM transactions WHERE id = ?1",
+        "SELECT id, expires, sealed, share FROM transactions WHERE id = ?1",
         id,
     )
 }
@@ -51,7 +47,7 @@ pub(super) fn take_transaction(
 ) -> Result<Option<Transaction>, Failure> {
     one_transaction(
         connection,
-        "DELETE FROM transactions WHERE id = ?1 RETURNING id, expires, sealed",
+        "DELETE FROM transactions WHERE id = ?1 RETURNING id, expires, sealed, share",
         id,
     )
 }
@@ -62,10 +58,11 @@ fn one_transaction(
     id: &Digest,
 ) -> Result<Option<Transaction>, Failure> {
     Ok(
-        parts(connection, sql, id)?.map(|(id, expires, sealed)| Transaction {
+        parts(connection, sql, id)?.map(|(id, expires, sealed, share)| Transaction {
             id,
             expires,
             sealed,
+            share,
         }),
     )
 }
@@ -77,31 +74,26 @@ pub(super) fn add_sign_in(
 ) -> Result<(), Failure> {
     connection
         .prepare_cached(
-            "INSERT INTO sign_ins (id, expires, sealed) VALUES (?1, ?2, ?3)
+            "INSERT INTO sign_ins (id, expires, sealed, share) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (id) DO UPDATE SET expires = excluded.expires, sealed = excluded.sealed",
         )?
         .execute(params![
             sign_in.id.0,
             seconds(sign_in.expires),
-            sign_in.sealed
+            sign_in.sealed,
+            &*sign_in.share,
         ])?;
-    connection
-        .prepare_cached(
-            "DELETE FROM sign_ins WHERE place IN (
-                 SELECT place FROM sign_ins ORDER BY place
-                 LIMIT max(0, (SELECT count(*) FROM sign_ins) - ?1))",
-        )?
-        .execute([i64::try_from(most).unwrap_or(i64::MAX)])?;
-    Ok(())
+    shares::make_room(connection, "sign_ins", most, &sign_in.share)
 }
 
 pub(super) fn sign_in(connection: &Connection, id: &Digest) -> Result<Option<SignIn>, Failure> {
-    let sql = "SELECT id, expires, sealed FROM sign_ins WHERE id = ?1";
+    let sql = "SELECT id, expires, sealed, share FROM sign_ins WHERE id = ?1";
     Ok(
-        parts(connection, sql, id)?.map(|(id, expires, sealed)| SignIn {
+        parts(connection, sql, id)?.map(|(id, expires, sealed, share)| SignIn {
             id,
             expires,
             sealed,
+            share,
         }),
     )
 }
@@ -113,13 +105,13 @@ pub(super) fn remove_sign_in(connection: &Connection, id: &Digest) -> Result<(),
     Ok(())
 }
 
-type Parts = (Digest, UnixTime, Vec<u8>);
+type Parts = (Digest, UnixTime, Vec<u8>, Arc<str>);
 
 fn parts(connection: &Connection, sql: &str, id: &Digest) -> Result<Option<Parts>, Failure> {
     let found = connection
         .prepare_cached(sql)?
         .query_row([id.0], |row| {
-            Ok((digest(row, 0)?, time(row, 1)?, row.get(2)?))
+            Ok((digest(row, 0)?, time(row, 1)?, row.get(2)?, text(row, 3)?))
         })
         .optional()?;
     Ok(found)

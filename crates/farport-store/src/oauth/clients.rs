@@ -1,4 +1,4 @@
-//! Clients.
+//! The rows of clients.
 
 use farport_oauth::{Client, ClientId, ClientOrigin, UnixTime};
 
@@ -26,15 +26,15 @@ pub(super) fn add(
     now: UnixTime,
 ) -> Result<bool, Failure> {
     let fits = client.origin != ClientOrigin::Registered
-        || is_there(connection, &client.id)?
-        || make_room(connection, most, now)?;
+        || exists(connection, &client.id)?
+        || make_room(connection, client, most, now)?;
     if !fits {
         return Ok(false);
     }
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO clients (id, origin, expires, used, data)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO clients (id, origin, expires, used, data, share)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![
             client.id.as_str(),
@@ -42,45 +42,62 @@ pub(super) fn add(
             client.expires.map(seconds),
             seconds(now),
             serde_json::to_string(client)?,
+            &*client.share,
         ])?;
     Ok(true)
 }
 
-fn is_there(connection: &Connection, id: &ClientId) -> Result<bool, Failure> {
+fn exists(connection: &Connection, id: &ClientId) -> Result<bool, Failure> {
     Ok(connection
         .prepare_cached("SELECT 1 FROM clients WHERE id = ?1")?
         .exists([id.as_str()])?)
 }
 
-/// Makes room for one registered client. False when too few can give way.
-fn make_room(connection: &Connection, most: usize, now: UnixTime) -> Result<bool, Failure> {
-    let too_many = || -> Result<i64, Failure> {
+/// Deletes registered clients until one more fits. Returns false when too few can be deleted.
+fn make_room(
+    connection: &Connection,
+    newcomer: &Client,
+    most: usize,
+    now: UnixTime,
+) -> Result<bool, Failure> {
+    let surplus = || -> Result<i64, Failure> {
         let registered: i64 = connection
             .prepare_cached("SELECT count(*) FROM clients WHERE origin = ?1")?
             .query_row([REGISTERED], |row| row.get(0))?;
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         Ok(registered.saturating_add(1).saturating_sub(most))
     };
-    if too_many()? <= 0 {
+    if surplus()? <= 0 {
         return Ok(true);
     }
     connection
         .prepare_cached("DELETE FROM clients WHERE expires <= ?1")?
         .execute([seconds(now)])?;
-    let many = too_many()?;
-    if many <= 0 {
+    let surplus = surplus()?;
+    if surplus <= 0 {
         return Ok(true);
     }
-    let gone = connection
-        .prepare_cached(
-            "DELETE FROM clients WHERE id IN (
-                 SELECT id FROM clients
-                 WHERE origin = ?1
-                   AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.client = clients.id)
-                 ORDER BY used, id LIMIT ?2)",
-        )?
-        .execute(params![REGISTERED, many])?;
-    Ok(i64::try_from(gone).is_ok_and(|gone| gone >= many))
+    for _ in 0..surplus {
+        // Only clients without a grant, of the share with the most such clients: the least recently
+        // used one.
+        let deleted = connection
+            .prepare_cached(
+                "WITH unused AS (
+                     SELECT id, share, used FROM clients
+                     WHERE origin = ?1
+                       AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.client = clients.id))
+                 DELETE FROM clients WHERE id = (
+                     SELECT id FROM unused
+                     WHERE share = (SELECT share FROM unused GROUP BY share
+                                    ORDER BY count(*) DESC, share = ?2 DESC, min(used) LIMIT 1)
+                     ORDER BY used, id LIMIT 1)",
+            )?
+            .execute(params![REGISTERED, &*newcomer.share])?;
+        if deleted == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 pub(super) fn find(connection: &Connection, id: &ClientId) -> Result<Option<Client>, Failure> {
@@ -104,7 +121,7 @@ pub(super) fn keep(
     expires: UnixTime,
     now: UnixTime,
 ) -> Result<(), Failure> {
-    // The larger of NULL and anything is NULL: what never ends stays so.
+    // `max` of NULL is NULL, so a client that never expires stays that way.
     connection
         .prepare_cached("UPDATE clients SET expires = max(expires, ?2), used = ?3 WHERE id = ?1")?
         .execute(params![id.as_str(), seconds(expires), seconds(now)])?;

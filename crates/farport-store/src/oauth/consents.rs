@@ -1,4 +1,4 @@
-//! What users consented to.
+//! The rows of consents.
 
 use farport_oauth::{ClientId, Consent, ConsentKey, UserId};
 

@@ -1,6 +1,6 @@
-//! What users granted.
+//! The rows of grants.
 
-use farport_oauth::{ClientId, Grant, GrantFilter, GrantId, UserId};
+use farport_oauth::{ClientId, Digest, Grant, GrantFilter, GrantId, UserId};
 
 use super::{scopes, seconds, text, time};
 use crate::{
@@ -9,12 +9,13 @@ use crate::{
     sql::{Connection, OptionalExtension, Row, params},
 };
 
-/// The columns of a [`Grant`], in the order in which [`read`] takes them.
+/// The columns of a [`Grant`], in the order that [`read`] expects.
 pub(super) const COLUMNS: &str = "grants.id, grants.issuer, grants.subject, grants.client, \
     grants.redirect_uri, grants.resource, grants.scopes, grants.created, grants.expires, \
-    grants.sealed, grants.revision";
+    grants.sealed, grants.revision, grants.rotated, grants.deadline, \
+    iif(grants.retry_until > 0, grants.previous, NULL)";
 
-/// A grant whose columns begin at `first`.
+/// Reads a grant from the columns that start at `first`.
 pub(super) fn read(row: &Row<'_>, first: usize) -> crate::sql::Result<Grant> {
     Ok(Grant {
         id: GrantId(text(row, first)?),
@@ -30,6 +31,9 @@ pub(super) fn read(row: &Row<'_>, first: usize) -> crate::sql::Result<Grant> {
         expires: time(row, first + 8)?,
         sealed: row.get(first + 9)?,
         revision: uint(row.get(first + 10)?),
+        used: time(row, first + 11)?,
+        deadline: time(row, first + 12)?,
+        retryable: row.get::<_, Option<[u8; 32]>>(first + 13)?.map(Digest),
     })
 }
 
@@ -38,8 +42,8 @@ pub(super) fn add(connection: &Connection, grant: &Grant) -> Result<(), Failure>
         .prepare_cached(
             "INSERT OR REPLACE INTO grants
                  (id, issuer, subject, client, redirect_uri, resource, scopes, created, expires,
-                  sealed, revision, rotated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?8)",
+                  sealed, revision, rotated, deadline)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             grant.id.0,
@@ -53,6 +57,8 @@ pub(super) fn add(connection: &Connection, grant: &Grant) -> Result<(), Failure>
             seconds(grant.expires),
             grant.sealed,
             int(grant.revision),
+            seconds(grant.used),
+            seconds(grant.deadline),
         ])?;
     Ok(())
 }
@@ -66,7 +72,7 @@ pub(super) fn find(connection: &Connection, id: &GrantId) -> Result<Option<Grant
 }
 
 pub(super) fn list(connection: &Connection, filter: &GrantFilter) -> Result<Vec<Grant>, Failure> {
-    // Each by the index that there is for it.
+    // One condition for each index.
     let fits = match (&filter.subject, &filter.client) {
         (None, None) => "?1 IS NULL AND ?2 IS NULL",
         (Some(_), None) => "subject = ?1 AND ?2 IS NULL",
@@ -80,7 +86,19 @@ pub(super) fn list(connection: &Connection, filter: &GrantFilter) -> Result<Vec<
     Ok(grants.collect::<Result<_, _>>()?)
 }
 
-/// Ends a grant; its codes and tokens go with it.
+/// Ends the grace period of the previous refresh token.
+pub(super) fn confirm(
+    connection: &Connection,
+    id: &GrantId,
+    replaced: &Digest,
+) -> Result<(), Failure> {
+    connection
+        .prepare_cached("UPDATE grants SET retry_until = 0 WHERE id = ?1 AND previous = ?2")?
+        .execute(params![id.0, replaced.0])?;
+    Ok(())
+}
+
+/// Deletes a grant, and with it its codes and tokens.
 pub(super) fn revoke(connection: &Connection, id: &GrantId) -> Result<bool, Failure> {
     let mut delete = connection.prepare_cached("DELETE FROM grants WHERE id = ?1")?;
     Ok(delete.execute([&id.0])? > 0)

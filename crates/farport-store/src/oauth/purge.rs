@@ -1,4 +1,4 @@
-//! Letting go what has expired.
+//! Deletes expired records.
 
 use farport_oauth::UnixTime;
 
@@ -10,11 +10,11 @@ use crate::{
     sql::{Connection, params},
 };
 
-/// The most rows of one table that one transaction deletes: others want to write, too.
-const STEP: usize = 2_000;
+/// The most rows of one table that one transaction deletes, so that other writes do not wait long.
+const BATCH: usize = 2_000;
 
-/// What goes when its time is over, and the column that names it. Codes go with their grants:
-/// until then, one that is used again is known.
+/// The tables with expiring records, and the column that identifies a record. Codes are deleted with
+/// their grants, so that a replayed code is detected until then.
 const TABLES: [(&str, &str); 9] = [
     ("grants", "id"),
     ("access_tokens", "id"),
@@ -24,37 +24,39 @@ const TABLES: [(&str, &str); 9] = [
     ("clients", "id"),
     ("transactions", "id"),
     ("sign_ins", "id"),
-    // Its key is five columns. Those of one time go together.
+    // The key has five columns. Consents that expire at the same time are deleted together.
     ("consents", "expires"),
 ];
 
 pub(super) async fn purge(database: &Sqlite, now: UnixTime) -> Result<usize, Failure> {
-    let mut gone = 0;
+    let mut deleted = 0;
     loop {
-        // Should it be lost, it is done again.
-        let step = database.write(Durability::Process, move |connection| step(connection, now));
-        let (went, more) = step.await?;
-        gone += went;
+        // A purge that a power failure undoes is repeated.
+        let batch = database.write(Durability::Process, move |connection| {
+            delete_batch(connection, now)
+        });
+        let (count, more) = batch.await?;
+        deleted += count;
         if !more {
-            return Ok(gone);
+            return Ok(deleted);
         }
     }
 }
 
-/// How many went, and whether there may be more.
-fn step(connection: &Connection, now: UnixTime) -> Result<(usize, bool), Failure> {
-    let (mut gone, mut more) = (0, false);
+/// Deletes one batch. Returns the number of deleted records, and whether there may be more.
+fn delete_batch(connection: &Connection, now: UnixTime) -> Result<(usize, bool), Failure> {
+    let (mut deleted, mut more) = (0, false);
     for (table, key) in TABLES {
         let sql = format!(
             "DELETE FROM {table} WHERE {key} IN (
                  SELECT {key} FROM {table} WHERE expires <= ?1 LIMIT ?2)"
         );
-        let limit = i64::try_from(STEP).unwrap_or(i64::MAX);
-        let went = connection
+        let limit = i64::try_from(BATCH).unwrap_or(i64::MAX);
+        let count = connection
             .prepare_cached(&sql)?
             .execute(params![seconds(now), limit])?;
-        gone += went;
-        more |= went >= STEP;
+        deleted += count;
+        more |= count >= BATCH;
     }
-    Ok((gone, more))
+    Ok((deleted, more))
 }

@@ -1,9 +1,10 @@
-//! Codes and tokens: what can be used once, and what takes whose place.
+//! The rows of codes and tokens, and their rotation.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use farport_oauth::{
-    AccessToken, Code, Digest, Grant, GrantId, Redemption, RefreshToken, Rotation, Tokens, UnixTime,
+    AccessToken, Code, Digest, Grant, GrantId, Redemption, RefreshToken, Rotation, RotationTimes,
+    Tokens, UnixTime,
 };
 
 use super::{digest, grants, scopes, seconds, text, time};
@@ -77,56 +78,64 @@ pub(super) fn redeem(
     Ok(Redemption::Redeemed)
 }
 
-/// When a refresh token's turn comes, and until when what it gives lasts.
-#[derive(Clone, Copy)]
-pub(super) struct Turn {
-    pub(super) grant_expires: UnixTime,
-    pub(super) now: UnixTime,
-    pub(super) concurrent: Duration,
-}
-
 pub(super) fn rotate(
     connection: &Connection,
     presented: &Digest,
     tokens: &Tokens,
-    turn: Turn,
+    times: RotationTimes,
 ) -> Result<Rotation, Failure> {
-    type Family = (GrantId, Option<[u8; 32]>, Option<[u8; 32]>, UnixTime);
+    struct Family {
+        grant: GrantId,
+        present: Option<[u8; 32]>,
+        previous: Option<[u8; 32]>,
+        rotated: UnixTime,
+        retry_until: UnixTime,
+    }
     let family: Option<Family> = connection
         .prepare_cached(
-            "SELECT grants.id, present, previous, rotated
+            "SELECT grants.id, present, previous, rotated, retry_until
              FROM refresh_tokens JOIN grants ON grants.id = refresh_tokens.grant_id
              WHERE refresh_tokens.id = ?1",
         )?
         .query_row([presented.0], |row| {
-            let grant = GrantId(text(row, 0)?);
-            Ok((grant, row.get(1)?, row.get(2)?, time(row, 3)?))
+            Ok(Family {
+                grant: GrantId(text(row, 0)?),
+                present: row.get(1)?,
+                previous: row.get(2)?,
+                rotated: time(row, 3)?,
+                retry_until: time(row, 4)?,
+            })
         })
         .optional()?;
-    let Some((grant, present, previous, rotated)) = family else {
+    let Some(family) = family else {
         return Ok(Rotation::Unknown);
     };
-    let is = |token: Option<[u8; 32]>| token.map(Digest) == Some(*presented);
-    if !is(present) {
-        if !is(previous) {
-            grants::revoke(connection, &grant)?;
-            return Ok(Rotation::Reused);
-        }
-        if turn.now < rotated.after(turn.concurrent) {
+    let mut retry_until = times.now.after(times.grace);
+    if family.present != Some(presented.0) {
+        let is_previous = family.previous == Some(presented.0);
+        if is_previous && times.now < family.rotated.after(times.concurrent) {
             return Ok(Rotation::Concurrent);
         }
+        if !is_previous || times.now >= family.retry_until {
+            grants::revoke(connection, &family.grant)?;
+            return Ok(Rotation::Reused);
+        }
+        // A retry does not extend the grace period.
+        retry_until = family.retry_until;
     }
     connection
         .prepare_cached(
-            "UPDATE grants SET previous = ?2, present = ?3, rotated = ?4, expires = ?5
+            "UPDATE grants SET previous = ?2, present = ?3, rotated = ?4, expires = ?5,
+                 retry_until = ?6
              WHERE id = ?1",
         )?
         .execute(params![
-            grant.0,
+            family.grant.0,
             presented.0,
             refresh_id(tokens),
-            seconds(turn.now),
-            seconds(turn.grant_expires),
+            seconds(times.now),
+            seconds(times.grant_expires),
+            seconds(retry_until),
         ])?;
     add(connection, tokens)?;
     Ok(Rotation::Rotated)
@@ -141,8 +150,8 @@ fn add(connection: &Connection, tokens: &Tokens) -> Result<(), Failure> {
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO access_tokens
-                 (id, grant_id, resource, scopes, issued, expires, wrapped)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                 (id, grant_id, resource, scopes, issued, expires, wrapped, replaces)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             access.id.0,
@@ -152,6 +161,7 @@ fn add(connection: &Connection, tokens: &Tokens) -> Result<(), Failure> {
             seconds(access.issued),
             seconds(access.expires),
             access.wrapped,
+            access.replaces.map(|replaced| replaced.0),
         ])?;
     if let Some(refresh) = &tokens.refresh {
         connection
@@ -207,13 +217,13 @@ pub(super) fn access(
 ) -> Result<Option<(AccessToken, Grant)>, Failure> {
     let sql = format!(
         "SELECT access_tokens.scopes, access_tokens.issued, access_tokens.expires,
-                access_tokens.wrapped, access_tokens.resource, {}
+                access_tokens.wrapped, access_tokens.resource, access_tokens.replaces, {}
          FROM access_tokens JOIN grants ON grants.id = access_tokens.grant_id
          WHERE access_tokens.id = ?1",
         grants::COLUMNS
     );
     let found = connection.prepare_cached(&sql)?.query_row([id.0], |row| {
-        let grant = grants::read(row, 5)?;
+        let grant = grants::read(row, 6)?;
         let token = AccessToken {
             id: *id,
             grant: grant.id.clone(),
@@ -221,6 +231,7 @@ pub(super) fn access(
             scopes: scopes(row, 0)?,
             issued: time(row, 1)?,
             expires: time(row, 2)?,
+            replaces: row.get::<_, Option<[u8; 32]>>(5)?.map(Digest),
             wrapped: row.get(3)?,
         };
         Ok((token, grant))
@@ -241,7 +252,7 @@ pub(super) fn use_once(
     expires: UnixTime,
     now: UnixTime,
 ) -> Result<bool, Failure> {
-    // Where it is there and good, nothing changes.
+    // An unexpired row stays unchanged.
     let used = connection
         .prepare_cached(
             "INSERT INTO used_once (name, expires) VALUES (?1, ?2)

@@ -1,18 +1,18 @@
--- The layout is described in docs/storage.md. A change of it is a new file beside this one.
+-- docs/storage.md describes the layout. To change it, add a file next to this one.
 
 CREATE TABLE sessions (
     id            BLOB PRIMARY KEY,
-    -- Whose it is; both NULL for a session that nobody signed in to.
+    -- The user; both columns are NULL for a session without sign-in.
     issuer        TEXT,
     subject       TEXT,
-    -- What the client opened it with, as JSON.
+    -- The parameters of the initialize request, as JSON.
     initialize    TEXT NOT NULL,
     version       TEXT NOT NULL,
     log_level     TEXT NOT NULL,
     initialized   INTEGER NOT NULL,
     -- URIs, as a JSON array.
     subscriptions TEXT NOT NULL,
-    -- How many processes have taken it up after the one that opened it.
+    -- How many processes have resumed the session after the first one.
     lives         INTEGER NOT NULL DEFAULT 0,
     -- Milliseconds since 1970.
     seen          INTEGER NOT NULL
@@ -24,13 +24,14 @@ CREATE TABLE streams (
     number  INTEGER NOT NULL,
     -- The process that writes to it.
     owner   TEXT NOT NULL,
-    -- The ids of the requests that it owes answers, as a JSON array.
+    -- The IDs of the requests without a response yet, as a JSON array.
     owed    TEXT NOT NULL,
-    -- Whether it lasts for as long as its session.
+    -- Whether the stream lasts as long as its session.
     endless INTEGER NOT NULL,
     given   INTEGER NOT NULL,
     ended   INTEGER NOT NULL,
-    -- When it is let go, in milliseconds since 1970; set once it was seen to have ended.
+    -- When the ended stream is deleted, in milliseconds since 1970; NULL before the first sweep
+    -- after its end.
     until   INTEGER,
     PRIMARY KEY (session, number)
 ) STRICT, WITHOUT ROWID;
@@ -41,7 +42,7 @@ CREATE TABLE events (
     session BLOB NOT NULL,
     number  INTEGER NOT NULL,
     seq     INTEGER NOT NULL,
-    -- Whether it answers a request.
+    -- Whether the event is the response to a request.
     answer  INTEGER NOT NULL,
     data    BLOB NOT NULL,
     PRIMARY KEY (session, number, seq),
@@ -55,7 +56,7 @@ CREATE TABLE clients (
     origin  TEXT NOT NULL,
     expires INTEGER,
     used    INTEGER NOT NULL,
-    -- The client's metadata, as JSON. A secret stands in it as its digest.
+    -- The client's metadata, as JSON. It contains only the digest of a secret.
     data    TEXT NOT NULL
 ) STRICT;
 CREATE INDEX clients_by_use ON clients (origin, used);
@@ -101,7 +102,7 @@ CREATE TABLE grants (
     expires      INTEGER NOT NULL,
     sealed       BLOB NOT NULL,
     revision     INTEGER NOT NULL,
-    -- The refresh token whose turn it is, the one before it, and when that gave way.
+    -- The present refresh token, the previous one, and when that was replaced.
     present      BLOB,
     previous     BLOB,
     rotated      INTEGER NOT NULL
@@ -153,7 +154,7 @@ CREATE TABLE api_tokens (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX api_tokens_by_id ON api_tokens (id);
 
--- Names that may be used once: the identifiers of clients' assertions.
+-- Names that can be used once: the jti of each client assertion.
 CREATE TABLE used_once (
     name    BLOB PRIMARY KEY,
     expires INTEGER NOT NULL

@@ -1,2 +1,2 @@
--- What the handler remembers of a session, as JSON.
+-- The handler's state of a session, as JSON.
 ALTER TABLE sessions ADD COLUMN state TEXT;

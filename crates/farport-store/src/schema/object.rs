@@ -1,12 +1,12 @@
-//! The layout within an object, which has no place for a version but a table.
+//! The layout in a Durable Object, which can store a version only in a table.
 
-use super::{STEPS, newest};
+use super::{MIGRATIONS, newest};
 use crate::{
     error::{Failure, OpenError},
     sql::Connection,
 };
 
-/// Brings the layout up to date, all or nothing.
+/// Migrates the layout to the newest version, in one transaction.
 pub(crate) fn prepare(connection: &Connection) -> Result<(), OpenError> {
     let prepared = connection.transaction(|connection| {
         connection.execute_batch("CREATE TABLE IF NOT EXISTS layout (version INTEGER NOT NULL)")?;
@@ -14,8 +14,8 @@ pub(crate) fn prepare(connection: &Connection) -> Result<(), OpenError> {
             .prepare_cached("SELECT coalesce(max(version), 0) FROM layout")?
             .query_row((), |row| row.get(0))?;
         let version = u32::try_from(version).unwrap_or(u32::MAX);
-        for step in STEPS.iter().skip(version as usize) {
-            connection.execute_batch(step)?;
+        for migration in MIGRATIONS.iter().skip(version as usize) {
+            connection.execute_batch(migration)?;
         }
         if version < newest() {
             connection

@@ -1,15 +1,15 @@
-//! The records that this process has been asked for.
+//! The session records that this process has loaded.
 
 use std::{sync::Arc, time::Duration};
 
 use farport_core::{BySessionId, SessionId, SessionRecord, Timestamp};
 use lru::LruCache;
 
-/// Records in memory, and what the database does not know of them yet.
+/// Session records in memory, and the times of use that are not in the database yet.
 pub(super) struct Cache {
     entries: LruCache<SessionId, Entry, BySessionId>,
-    /// Those that were looked at since that was last written down.
-    looked: Vec<SessionId>,
+    /// The sessions used since the last write of these times.
+    unsaved: Vec<SessionId>,
     /// Changes when another process writes to the database.
     version: Option<i64>,
 }
@@ -17,61 +17,61 @@ pub(super) struct Cache {
 struct Entry {
     record: Arc<SessionRecord>,
     seen: Timestamp,
-    /// What the database says of when it was seen.
-    written: Timestamp,
-    /// Whether it is among those that were looked at.
-    looked: bool,
+    /// The last use that the database contains.
+    saved: Timestamp,
+    /// Whether `unsaved` contains this session.
+    unsaved: bool,
 }
 
-/// What memory says of a session.
-pub(super) enum Found {
-    Here(Arc<SessionRecord>),
-    /// It is not here, or its time is over as far as this process knows.
-    Perhaps,
+/// The result of a lookup in the cache.
+pub(super) enum Lookup {
+    Hit(Arc<SessionRecord>),
+    /// The record is not in memory, or this process believes that it has expired.
+    Miss,
 }
 
 impl Default for Cache {
     fn default() -> Self {
         Self {
-            // As many as there may be sessions: the database is where they are bounded.
+            // The limits on sessions in the database bound it.
             entries: LruCache::unbounded_with_hasher(BySessionId),
-            looked: Vec::new(),
+            unsaved: Vec::new(),
             version: None,
         }
     }
 }
 
 impl Cache {
-    /// Looks at a session. Also says whether what the database knows of such looks is older than
-    /// `grain`.
-    pub(super) fn look(
+    /// Returns a session and records its use. The flag is true when the last use in the database
+    /// is older than `precision`.
+    pub(super) fn get(
         &mut self,
         id: SessionId,
         now: Timestamp,
         idle: Duration,
-        grain: Duration,
-    ) -> (Found, bool) {
+        precision: Duration,
+    ) -> (Lookup, bool) {
         let Some(entry) = self.entries.get_mut(&id) else {
-            return (Found::Perhaps, false);
+            return (Lookup::Miss, false);
         };
         if now.since(entry.seen) >= idle {
-            return (Found::Perhaps, false);
+            return (Lookup::Miss, false);
         }
         entry.seen = now;
-        let stale = now.since(entry.written) >= grain;
+        let stale = now.since(entry.saved) >= precision;
         if stale {
-            // Until that has been done, it need not be asked for again.
-            entry.written = now;
+            // One write at a time is enough.
+            entry.saved = now;
         }
-        if !entry.looked {
-            entry.looked = true;
-            self.looked.push(id);
+        if !entry.unsaved {
+            entry.unsaved = true;
+            self.unsaved.push(id);
         }
-        (Found::Here(entry.record.clone()), stale)
+        (Lookup::Hit(entry.record.clone()), stale)
     }
 
-    /// Takes a record that the database says was seen `now`. Gives the one to use: another caller
-    /// may have been faster.
+    /// Adds a record whose use at `now` is in the database. Returns the record to use, which another
+    /// caller may have added first.
     pub(super) fn load(
         &mut self,
         record: Arc<SessionRecord>,
@@ -81,34 +81,34 @@ impl Cache {
         let fresh = || Entry {
             record,
             seen: now,
-            written: now,
-            looked: false,
+            saved: now,
+            unsaved: false,
         };
         let entry = self.entries.get_or_insert_mut(id, fresh);
         entry.seen = now;
         entry.record.clone()
     }
 
-    /// When which sessions were looked at that has not been written down.
-    pub(super) fn take_looks(&mut self) -> Vec<(SessionId, Timestamp)> {
-        let looked = std::mem::take(&mut self.looked);
+    /// Takes the times of use that are not in the database yet.
+    pub(super) fn take_unsaved(&mut self) -> Vec<(SessionId, Timestamp)> {
+        let unsaved = std::mem::take(&mut self.unsaved);
         let entries = &mut self.entries;
-        let looks = looked.into_iter().filter_map(|id| {
+        let uses = unsaved.into_iter().filter_map(|id| {
             let entry = entries.peek_mut(&id)?;
-            entry.looked = false;
-            entry.written = entry.seen;
+            entry.unsaved = false;
+            entry.saved = entry.seen;
             Some((id, entry.seen))
         });
-        looks.collect()
+        uses.collect()
     }
 
-    pub(super) fn forget(&mut self, gone: &[SessionId]) {
-        for id in gone {
+    pub(super) fn remove(&mut self, ids: &[SessionId]) {
+        for id in ids {
             self.entries.pop(id);
         }
     }
 
-    pub(super) fn has(&self, id: SessionId) -> bool {
+    pub(super) fn contains(&self, id: SessionId) -> bool {
         self.entries.contains(&id)
     }
 
@@ -116,7 +116,7 @@ impl Cache {
         self.entries.iter().map(|(id, _)| *id)
     }
 
-    /// Whether another process has written to the database since this was last asked.
+    /// Whether another process has written to the database since the last call.
     pub(super) fn others_wrote(&mut self, version: i64) -> bool {
         self.version
             .replace(version)

@@ -1,15 +1,16 @@
-//! Sessions in an object of the host's, usually one.
+//! Sessions in a Durable Object, which usually has one.
 
 use std::{sync::Arc, time::Duration};
 
 use farport_core::{
-    EventLog, SessionId, SessionLimits, SessionRecord, SessionStore, Stored, Timestamp,
+    EventLog, InUse, SessionId, SessionLimits, SessionRecord, SessionStore, Share, Stored,
+    Timestamp,
 };
 
-use super::rows;
+use super::{rows, tasks};
 use crate::{Sqlite, error::Failure, events::SqliteEvents};
 
-/// Keeps sessions in a database.
+/// A session store in a database.
 #[derive(Debug)]
 pub struct SqliteSessions {
     database: Sqlite,
@@ -17,12 +18,11 @@ pub struct SqliteSessions {
     events: Arc<SqliteEvents>,
 }
 
-/// When a session was last looked at is written down when what is written is this part of the idle
-/// time old.
-const PART: u32 = 64;
+/// The stored time of last use may lag by this fraction of the idle timeout.
+const PRECISION: u32 = 64;
 
 impl SqliteSessions {
-    /// The sessions in `database`.
+    /// Uses the sessions in `database`.
     pub fn new(database: &Sqlite, limits: SessionLimits) -> Self {
         Self {
             database: database.clone(),
@@ -31,10 +31,10 @@ impl SqliteSessions {
         }
     }
 
-    /// When the first of its sessions will have been idle for too long; `None` when there is none.
+    /// When the first session expires if it stays idle; `None` when there is no session.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database fails.
     pub fn expires(&self) -> Result<Option<Timestamp>, farport_core::StoreError> {
         let first = self.database.read(rows::first_seen)?;
         Ok(first.map(|seen| seen.after(self.limits.idle)))
@@ -51,33 +51,34 @@ impl SqliteSessions {
         if unseen >= self.limits.idle {
             return Ok(None);
         }
-        if unseen > self.grain() {
+        if unseen > self.precision() {
             self.database
                 .write_now(|connection| rows::touch(connection, &[(id, now)]))?;
         }
         Ok(Some(Arc::new(record)))
     }
 
-    fn grain(&self) -> Duration {
-        self.limits.idle / PART
+    fn precision(&self) -> Duration {
+        self.limits.idle / PRECISION
     }
 }
 
-fn stored<'a, T>(answer: Result<T, Failure>) -> Stored<'a, T> {
-    Stored::Ready(Some(answer.map_err(Into::into)))
+fn stored<'a, T>(result: Result<T, Failure>) -> Stored<'a, T> {
+    Stored::Ready(Some(result.map_err(Into::into)))
 }
 
 impl SessionStore for SqliteSessions {
-    fn insert(&self, record: Arc<SessionRecord>, now: Timestamp) -> Stored<'_, Vec<SessionId>> {
-        let most = self.limits.most.max(1);
+    fn insert(
+        &self,
+        record: Arc<SessionRecord>,
+        now: Timestamp,
+        in_use: InUse,
+    ) -> Stored<'_, Vec<SessionId>> {
+        let limits = self.limits;
         stored(self.database.write_now(|connection| {
-            let many = rows::count(connection)?;
-            let gone = match many >= most {
-                true => rows::make_room(connection, many + 1 - most)?,
-                false => Vec::new(),
-            };
+            let ended = rows::make_room(connection, limits, &record.share, &*in_use)?;
             rows::insert(connection, &record, now)?;
-            Ok(gone)
+            Ok(ended)
         }))
     }
 
@@ -85,10 +86,10 @@ impl SessionStore for SqliteSessions {
         stored(self.find(id, now))
     }
 
-    fn revive(&self, id: SessionId) -> Stored<'_, Option<u32>> {
+    fn resume(&self, id: SessionId) -> Stored<'_, Option<u32>> {
         stored(
             self.database
-                .write_now(|connection| rows::revive(connection, id)),
+                .write_now(|connection| rows::resume(connection, id)),
         )
     }
 
@@ -109,15 +110,29 @@ impl SessionStore for SqliteSessions {
     fn expire(&self, now: Timestamp) -> Stored<'_, Vec<SessionId>> {
         let idle = self.limits.idle;
         stored(self.database.write_now(|connection| {
-            let over = rows::seen_before(connection, now, idle)?;
-            let mut gone = Vec::new();
-            for (id, _) in over {
+            let expired = rows::seen_before(connection, now, idle)?;
+            let mut ended = Vec::new();
+            for (id, _) in expired {
                 if rows::remove(connection, id)? {
-                    gone.push(id);
+                    ended.push(id);
                 }
             }
-            Ok(gone)
+            Ok(ended)
         }))
+    }
+
+    fn bind_task(&self, id: &str, owner: &Share) -> Stored<'_, bool> {
+        stored(
+            self.database
+                .write_now(|connection| tasks::bind(connection, id, owner)),
+        )
+    }
+
+    fn task_owner(&self, id: &str) -> Stored<'_, Option<Share>> {
+        stored(
+            self.database
+                .read(|connection| tasks::owner(connection, id)),
+        )
     }
 
     fn events(&self) -> Option<Arc<dyn EventLog>> {

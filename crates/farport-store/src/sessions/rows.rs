@@ -1,11 +1,12 @@
-//! Sessions as rows.
+//! The rows of sessions.
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::collections::HashSet;
 use std::time::Duration;
 
 use farport_core::{
-    LogLevel, Principal, ProtocolVersion, RawJson, SessionId, SessionRecord, Timestamp,
+    LogLevel, Principal, ProtocolVersion, RawJson, SessionId, SessionLimits, SessionRecord, Share,
+    Timestamp,
 };
 
 use crate::{
@@ -14,11 +15,71 @@ use crate::{
     sql::{Connection, OptionalExtension, Row, params},
 };
 
-pub(super) fn count(connection: &Connection) -> Result<usize, Failure> {
+fn count(connection: &Connection) -> Result<usize, Failure> {
     let count = connection
         .prepare_cached("SELECT count(*) FROM sessions")?
         .query_row((), |row| row.get::<_, i64>(0))?;
     Ok(usize::try_from(count).unwrap_or(0))
+}
+
+fn count_of(connection: &Connection, share: &Share) -> Result<usize, Failure> {
+    let count = connection
+        .prepare_cached("SELECT count(*) FROM sessions WHERE share = ?1")?
+        .query_row([share.as_str()], |row| row.get::<_, i64>(0))?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Whether a session of `share` exceeds a limit.
+pub(super) fn is_full(
+    connection: &Connection,
+    limits: SessionLimits,
+    share: &Share,
+) -> Result<bool, Failure> {
+    if count(connection)? >= limits.most.max(1) {
+        return Ok(true);
+    }
+    Ok(limits.most_of_share > 0 && count_of(connection, share)? >= limits.most_of_share)
+}
+
+/// Deletes sessions until one of `share` fits, from the share with the most sessions: the least
+/// recently used session first, and sessions in use last. Returns the deleted ones.
+pub(super) fn make_room(
+    connection: &Connection,
+    limits: SessionLimits,
+    share: &Share,
+    in_use: &dyn Fn(SessionId) -> bool,
+) -> Result<Vec<SessionId>, Failure> {
+    let mut ended = Vec::new();
+    while is_full(connection, limits, share)? {
+        let store_is_full = count(connection)? >= limits.most.max(1);
+        let largest = match store_is_full {
+            true => largest(connection, share)?,
+            false => share.as_str().to_owned(),
+        };
+        let mut own = connection
+            .prepare_cached("SELECT id FROM sessions WHERE share = ?1 ORDER BY seen, rowid")?;
+        let own = own.query_map([&*largest], id_of)?;
+        let own = own.collect::<Result<Vec<_>, _>>()?;
+        let idle = own.iter().find(|id| !in_use(**id));
+        let Some(oldest) = idle.or(own.first()) else {
+            break;
+        };
+        remove(connection, *oldest)?;
+        ended.push(*oldest);
+    }
+    Ok(ended)
+}
+
+/// The share with the most sessions, where `newcomer` counts one more.
+fn largest(connection: &Connection, newcomer: &Share) -> Result<String, Failure> {
+    let largest = connection
+        .prepare_cached(
+            "SELECT share FROM sessions GROUP BY share
+             ORDER BY count(*) + (share = ?1) DESC, share = ?1 DESC, min(seen) LIMIT 1",
+        )?
+        .query_row([newcomer.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(largest.unwrap_or_default())
 }
 
 pub(super) fn insert(
@@ -26,7 +87,7 @@ pub(super) fn insert(
     record: &SessionRecord,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    // What else is known of a user is asked anew with each request.
+    // Everything else about the user comes with each request.
     let user = record.principal.as_user();
     let (issuer, subject) = (
         user.map(|user| &*user.issuer),
@@ -36,8 +97,8 @@ pub(super) fn insert(
     connection
         .prepare_cached(
             "INSERT INTO sessions (id, issuer, subject, initialize, version, log_level,
-                                   initialized, subscriptions, seen, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                   initialized, subscriptions, seen, state, share)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             record.id.to_bytes(),
@@ -50,6 +111,7 @@ pub(super) fn insert(
             serde_json::to_string(&record.subscriptions())?,
             int(now.0),
             record.state().map(String::from),
+            record.share.as_str(),
         ])?;
     Ok(())
 }
@@ -70,7 +132,7 @@ pub(super) fn update(connection: &Connection, record: &SessionRecord) -> Result<
     Ok(())
 }
 
-/// When a session was last looked at, as far as that was written down.
+/// The stored time of last use of a session.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn seen(connection: &Connection, id: SessionId) -> Result<Option<Timestamp>, Failure> {
     let seen = connection
@@ -87,7 +149,7 @@ pub(super) fn find(
     let columns = connection
         .prepare_cached(
             "SELECT issuer, subject, initialize, version, log_level, initialized, subscriptions,
-                    seen, state
+                    seen, state, share
              FROM sessions WHERE id = ?1",
         )?
         .query_row([id.to_bytes()], columns)
@@ -104,6 +166,7 @@ struct Columns {
     subscriptions: String,
     seen: i64,
     state: Option<String>,
+    share: String,
 }
 
 fn columns(row: &Row<'_>) -> crate::sql::Result<Columns> {
@@ -116,20 +179,22 @@ fn columns(row: &Row<'_>) -> crate::sql::Result<Columns> {
         subscriptions: row.get(6)?,
         seen: row.get(7)?,
         state: row.get(8)?,
+        share: row.get(9)?,
     })
 }
 
 impl Columns {
     fn record(self, id: SessionId) -> Result<(SessionRecord, Timestamp), Failure> {
-        let unreadable = |what: &str| Failure::Unreadable(format!("a session with {what}"));
+        let unreadable = |problem: &str| Failure::Unreadable(format!("a session has {problem}"));
         let principal = match self.user {
             (None, None) => Principal::Anonymous,
             (Some(issuer), Some(subject)) => Principal::user(issuer, subject),
-            _ => return Err(unreadable("half a user")),
+            _ => return Err(unreadable("an issuer without a subject, or the reverse")),
         };
         let record = SessionRecord::new(id, principal, &RawJson::from(self.initialize));
+        let record = record.counted_for(Share::named(self.share));
         let version = ProtocolVersion::parse(&self.version);
-        record.negotiate(version.ok_or_else(|| unreadable("an unknown revision"))?);
+        record.negotiate(version.ok_or_else(|| unreadable("an unknown protocol version"))?);
         let level = LogLevel::parse(&self.log_level);
         record.set_log_level(level.ok_or_else(|| unreadable("an unknown log level"))?);
         if self.initialized {
@@ -142,7 +207,7 @@ impl Columns {
     }
 }
 
-/// When the one was looked at that nobody has looked at for longest.
+/// The earliest time of last use of all sessions.
 #[cfg(target_arch = "wasm32")]
 pub(super) fn first_seen(connection: &Connection) -> Result<Option<Timestamp>, Failure> {
     let seen: Option<i64> = connection
@@ -151,30 +216,20 @@ pub(super) fn first_seen(connection: &Connection) -> Result<Option<Timestamp>, F
     Ok(seen.map(|seen| Timestamp(uint(seen))))
 }
 
-/// Writes down when sessions were looked at.
+/// Stores when sessions were last used.
 pub(super) fn touch(
     connection: &Connection,
-    looks: &[(SessionId, Timestamp)],
+    uses: &[(SessionId, Timestamp)],
 ) -> Result<(), Failure> {
     let mut update = connection.prepare_cached("UPDATE sessions SET seen = ?2 WHERE id = ?1")?;
-    for (id, seen) in looks {
+    for (id, seen) in uses {
         update.execute(params![id.to_bytes(), int(seen.0)])?;
     }
     Ok(())
 }
 
-/// Ends this many sessions, longest idle first.
-pub(super) fn make_room(connection: &Connection, many: usize) -> Result<Vec<SessionId>, Failure> {
-    let mut delete = connection.prepare_cached(
-        "DELETE FROM sessions
-         WHERE rowid IN (SELECT rowid FROM sessions ORDER BY seen, rowid LIMIT ?1)
-         RETURNING id",
-    )?;
-    let gone = delete.query_map([i64::try_from(many).unwrap_or(i64::MAX)], id_of)?;
-    Ok(gone.collect::<Result<_, _>>()?)
-}
-
-pub(super) fn revive(connection: &Connection, id: SessionId) -> Result<Option<u32>, Failure> {
+/// Counts one more process that resumes a session. Returns the number of such processes.
+pub(super) fn resume(connection: &Connection, id: SessionId) -> Result<Option<u32>, Failure> {
     let lives = connection
         .prepare_cached("UPDATE sessions SET lives = lives + 1 WHERE id = ?1 RETURNING lives")?
         .query_row([id.to_bytes()], |row| row.get(0))
@@ -187,7 +242,7 @@ pub(super) fn remove(connection: &Connection, id: SessionId) -> Result<bool, Fai
     Ok(delete.execute([id.to_bytes()])? > 0)
 }
 
-/// The sessions that, as far as was written down, nobody has looked at for `idle`.
+/// The sessions whose stored time of last use is at least `idle` ago.
 pub(super) fn seen_before(
     connection: &Connection,
     now: Timestamp,
@@ -195,10 +250,10 @@ pub(super) fn seen_before(
 ) -> Result<Vec<(SessionId, Timestamp)>, Failure> {
     let idle = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached("SELECT id, seen FROM sessions WHERE seen <= ?1")?;
-    let over = select.query_map([int(now.0).saturating_sub(idle)], |row| {
+    let expired = select.query_map([int(now.0).saturating_sub(idle)], |row| {
         Ok((id_of(row)?, Timestamp(uint(row.get(1)?))))
     })?;
-    Ok(over.collect::<Result<_, _>>()?)
+    Ok(expired.collect::<Result<_, _>>()?)
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -208,7 +263,7 @@ pub(super) fn all(connection: &Connection) -> Result<HashSet<SessionId>, Failure
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
-/// Changes when another connection has written.
+/// A number that changes when another connection writes.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) fn data_version(connection: &Connection) -> Result<i64, Failure> {
     Ok(connection.pragma_query_value(None, "data_version", |row| row.get(0))?)

@@ -1,34 +1,34 @@
-//! A SQLite that the host has, and only it can call.
+//! The SQLite of the host, which only the host can call.
 
 use std::{cell::Cell, sync::Arc};
 
 use crate::error::Failure;
 
-/// A host's SQLite database, which nobody else writes to.
+/// A host's SQLite database, with this program as its only writer.
 pub trait Engine: Send + Sync + 'static {
-    /// Runs one statement, or several without parameters, and answers with the rows of the last.
+    /// Runs one statement, or several without parameters. Returns the rows of the last one.
     ///
     /// # Errors
-    /// With what SQLite says.
+    /// The message of SQLite.
     fn run(
         &self,
         sql: &str,
         parameters: Vec<Value>,
     ) -> std::result::Result<Vec<Vec<Value>>, String>;
 
-    /// Runs `work` as one transaction, which is rolled back when it answers false.
+    /// Runs `work` as one transaction. Rolls it back when `work` returns false.
     ///
     /// # Errors
-    /// With what SQLite says.
+    /// The message of SQLite.
     fn transaction(&self, work: &mut dyn FnMut() -> bool) -> std::result::Result<(), String>;
 }
 
-/// What a column holds.
+/// The value of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Nothing.
+    /// `NULL`.
     Null,
-    /// A whole number. Hosts that count in floating point have 53 bits of it.
+    /// A whole number. Hosts with floating-point numbers only keep 53 bits of it.
     Integer(i64),
     /// Any other number.
     Real(f64),
@@ -38,23 +38,23 @@ pub enum Value {
     Blob(Vec<u8>),
 }
 
-/// Why there is no answer.
+/// A statement failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The host's SQLite says so.
+    /// The host's SQLite failed.
     #[error("{0}")]
     Engine(String),
-    /// What stands in a column is not what was expected there.
-    #[error("a column cannot be read: {0}")]
+    /// The value of a column has another type.
+    #[error("cannot read a column: {0}")]
     Column(String),
-    /// There is no row where one was asked for.
-    #[error("there is no such row")]
+    /// A query returned no row.
+    #[error("the query returned no row")]
     NoRow,
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
-/// A connection to it.
+/// A connection to the database.
 pub(crate) struct Connection(Box<dyn Engine>);
 
 impl Connection {
@@ -62,23 +62,25 @@ impl Connection {
         Self(Box::new(engine))
     }
 
-    /// Does `work` all, or, if it fails, not at all.
+    /// Runs `work` as one transaction, which is rolled back when it fails.
     pub(crate) fn transaction<T>(
         &self,
         work: impl FnOnce(&Self) -> std::result::Result<T, Failure>,
     ) -> std::result::Result<T, Failure> {
         let (work, done) = (Cell::new(Some(work)), Cell::new(None));
         let ran = self.0.transaction(&mut || {
-            let answer = work.take().map(|work| work(self));
-            let good = matches!(answer, Some(Ok(_)));
-            done.set(answer);
-            good
+            let result = work.take().map(|work| work(self));
+            let succeeded = matches!(result, Some(Ok(_)));
+            done.set(result);
+            succeeded
         });
         match (done.take(), ran) {
             (Some(Err(failure)), _) => Err(failure),
-            (Some(Ok(answer)), Ok(())) => Ok(answer),
+            (Some(Ok(result)), Ok(())) => Ok(result),
             (_, Err(error)) => Err(Error::Engine(error).into()),
-            (None, Ok(())) => Err(Error::Engine("a transaction was not run".to_owned()).into()),
+            (None, Ok(())) => {
+                Err(Error::Engine("the host did not run the transaction".to_owned()).into())
+            }
         }
     }
 
@@ -86,7 +88,7 @@ impl Connection {
         self.run(sql, Vec::new()).map(drop)
     }
 
-    /// The host keeps what it has prepared.
+    /// Creates a statement. The host caches prepared statements.
     pub(crate) fn prepare_cached<'a>(&'a self, sql: &'a str) -> Result<Statement<'a>> {
         Ok(Statement {
             connection: self,
@@ -110,7 +112,7 @@ impl Statement<'_> {
         self.connection.run(self.sql, parameters.values())
     }
 
-    /// How many rows it has changed.
+    /// Runs the statement. Returns the number of changed rows.
     pub(crate) fn execute(&mut self, parameters: impl Params) -> Result<usize> {
         self.run(parameters)?;
         let changed = self.connection.run("SELECT changes()", Vec::new())?;
@@ -141,7 +143,7 @@ impl Statement<'_> {
     }
 }
 
-/// A row without which it goes as well.
+/// Turns a missing row into `None`.
 pub(crate) trait OptionalExtension<T> {
     fn optional(self) -> Result<Option<T>>;
 }
@@ -156,31 +158,31 @@ impl<T> OptionalExtension<T> for Result<T> {
     }
 }
 
-/// A row of an answer.
+/// A row of a result.
 pub(crate) struct Row<'a>(&'a [Value]);
 
 impl Row<'_> {
     pub(crate) fn get<I: Column, T: FromValue>(&self, column: I) -> Result<T> {
-        let column = column.place();
+        let column = column.index();
         let value = self.0.get(column);
         value
             .and_then(T::from_value)
-            .ok_or_else(|| Error::Column(format!("column {column} holds something else")))
+            .ok_or_else(|| Error::Column(format!("column {column} has another type")))
     }
 }
 
-/// What a column can be named by: its place.
+/// A column, by its index.
 pub(crate) trait Column {
-    fn place(self) -> usize;
+    fn index(self) -> usize;
 }
 
 impl Column for usize {
-    fn place(self) -> usize {
+    fn index(self) -> usize {
         self
     }
 }
 
-/// What a column can be read as.
+/// A type that a column can be read as.
 pub(crate) trait FromValue: Sized {
     fn from_value(value: &Value) -> Option<Self>;
 }
@@ -189,7 +191,7 @@ impl FromValue for i64 {
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Integer(number) => Some(*number),
-            // Beyond what a host's numbers have whole.
+            // The host returns large integers as floating-point numbers.
             Value::Real(number) if number.fract() == 0.0 => Some(*number as i64),
             _ => None,
         }
@@ -253,7 +255,7 @@ impl<T: FromValue> FromValue for Option<T> {
     }
 }
 
-/// What a column can be written from.
+/// A type that a parameter can have.
 pub(crate) trait ToValue {
     fn to_value(&self) -> Value;
 }

@@ -14,19 +14,19 @@ fn keys_are_read_from_the_environment() {
     assert_eq!(keys.current().secret(), &[0; 32]);
     let previous: Vec<_> = keys.previous().iter().map(MasterKey::secret).collect();
     assert_eq!(previous, [&[255; 32], &[0; 32]]);
-    for (current, previous, place) in [
+    for (current, previous, variable) in [
         ("", "", VARIABLES[0]),
         ("AAAA", "", VARIABLES[0]),
         ("not base64!", "", VARIABLES[0]),
         (ZERO, "AAAA", VARIABLES[1]),
     ] {
         let error = MasterKeys::parse(current, previous, VARIABLES).unwrap_err();
-        assert!(matches!(&error, KeyError::NoKey { place: named } if named == place));
+        assert!(matches!(&error, KeyError::InvalidKey { location } if location == variable));
     }
 }
 
 #[test]
-fn an_id_names_a_key_and_tells_nothing_of_it() {
+fn an_id_identifies_a_key_and_reveals_nothing_of_it() {
     let keys = MasterKeys::parse(ZERO, HIGH, VARIABLES).unwrap();
     let (zero, high) = (keys.current(), &keys.previous()[0]);
     assert_eq!(zero.id(), MasterKey::new([0; 32]).id());
@@ -40,13 +40,13 @@ fn an_id_names_a_key_and_tells_nothing_of_it() {
 }
 
 #[test]
-fn a_file_is_made_once_and_read_from_then_on() {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("new/master.key");
-    let made = MasterKeys::of_file(&path).unwrap();
+fn the_file_is_created_once_and_read_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/master.key");
+    let created = MasterKeys::from_file(&path).unwrap();
     assert_eq!(
-        MasterKeys::of_file(&path).unwrap().current().secret(),
-        made.current().secret()
+        MasterKeys::from_file(&path).unwrap().current().secret(),
+        created.current().secret()
     );
     #[cfg(unix)]
     {
@@ -62,17 +62,17 @@ fn a_file_is_made_once_and_read_from_then_on() {
 }
 
 #[test]
-fn many_who_make_a_file_at_once_get_the_same_key() {
+fn processes_that_create_the_file_at_once_get_the_same_key() {
     for _ in 0..20 {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("master.key");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("master.key");
         let keys: HashSet<_> = std::thread::scope(|scope| {
-            let making: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| *MasterKeys::of_file(&path).unwrap().current().secret()))
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| *MasterKeys::from_file(&path).unwrap().current().secret()))
                 .collect();
-            making
+            threads
                 .into_iter()
-                .map(|made| made.join().unwrap())
+                .map(|thread| thread.join().unwrap())
                 .collect()
         });
         assert_eq!(keys.len(), 1);
@@ -80,17 +80,17 @@ fn many_who_make_a_file_at_once_get_the_same_key() {
 }
 
 #[test]
-fn a_file_may_hold_the_keys_before() {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("master.key");
+fn a_file_can_contain_previous_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("master.key");
     fs::write(&path, format!("# ours\n{HIGH}\n\n{ZERO}\n")).unwrap();
-    let keys = MasterKeys::of_file(&path).unwrap();
+    let keys = MasterKeys::from_file(&path).unwrap();
     assert_eq!(keys.current().secret(), &[255; 32]);
     assert_eq!(keys.previous().len(), 1);
     fs::write(&path, format!("{HIGH}\nwrong\n")).unwrap();
-    let error = MasterKeys::of_file(&path).unwrap_err().to_string();
+    let error = MasterKeys::from_file(&path).unwrap_err().to_string();
     assert!(error.contains("line 2"), "{error}");
     fs::write(&path, "# nothing\n").unwrap();
-    let error = MasterKeys::of_file(&path).unwrap_err().to_string();
+    let error = MasterKeys::from_file(&path).unwrap_err().to_string();
     assert!(error.contains("no key"), "{error}");
 }

@@ -1,9 +1,9 @@
-//! The stores, by the rules that each has to keep.
+//! Tests of the stores.
 
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "helpers of tests fail as tests do"
+    reason = "test helpers panic to fail the test"
 )]
 
 mod files;

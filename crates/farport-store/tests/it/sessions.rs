@@ -1,10 +1,10 @@
-//! Sessions and their events.
+//! The session store and its event log.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use farport_core::{
-    Principal, ProtocolVersion, RawJson, SessionId, SessionLimits, SessionRecord, SessionStore,
-    Stored, Timestamp,
+    InUse, Principal, ProtocolVersion, RawJson, SessionId, SessionLimits, SessionRecord,
+    SessionStore, Share, Stored, Timestamp, nothing_in_use,
 };
 use farport_store::{Sqlite, SqliteSessions};
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ fn open(folder: &Path, limits: SessionLimits) -> SqliteSessions {
     SqliteSessions::new(&database, limits)
 }
 
-/// A store in a folder that goes with it.
+/// A store in a temporary folder, which is deleted with it.
 struct Fresh {
     store: SqliteSessions,
     _folder: TempDir,
@@ -29,16 +29,29 @@ async fn fresh(limits: SessionLimits) -> Fresh {
 }
 
 impl SessionStore for Fresh {
-    fn insert(&self, record: Arc<SessionRecord>, now: Timestamp) -> Stored<'_, Vec<SessionId>> {
-        self.store.insert(record, now)
+    fn insert(
+        &self,
+        record: Arc<SessionRecord>,
+        now: Timestamp,
+        in_use: InUse,
+    ) -> Stored<'_, Vec<SessionId>> {
+        self.store.insert(record, now, in_use)
+    }
+
+    fn bind_task(&self, id: &str, owner: &Share) -> Stored<'_, bool> {
+        self.store.bind_task(id, owner)
+    }
+
+    fn task_owner(&self, id: &str) -> Stored<'_, Option<Share>> {
+        self.store.task_owner(id)
     }
 
     fn get(&self, id: SessionId, now: Timestamp) -> Stored<'_, Option<Arc<SessionRecord>>> {
         self.store.get(id, now)
     }
 
-    fn revive(&self, id: SessionId) -> Stored<'_, Option<u32>> {
-        self.store.revive(id)
+    fn resume(&self, id: SessionId) -> Stored<'_, Option<u32>> {
+        self.store.resume(id)
     }
 
     fn update(&self, record: Arc<SessionRecord>) -> Stored<'_, ()> {
@@ -75,7 +88,7 @@ fn record(number: u8) -> Arc<SessionRecord> {
     Arc::new(record)
 }
 
-/// Two processes on one file, as during a swap by `farport dev`.
+/// Two processes on one file, as when `farport dev` swaps the server.
 fn two() -> (TempDir, SqliteSessions, SqliteSessions) {
     let folder = tempfile::tempdir().unwrap();
     let limits = SessionLimits::default();
@@ -84,22 +97,26 @@ fn two() -> (TempDir, SqliteSessions, SqliteSessions) {
 }
 
 #[tokio::test]
-async fn what_one_process_opens_another_finds() {
+async fn a_session_is_visible_to_other_processes_at_once() {
     let (_folder, one, other) = two();
     for number in 0..50 {
         let record = record(number);
-        one.insert(record.clone(), NOW).await.unwrap();
+        one.insert(record.clone(), NOW, nothing_in_use())
+            .await
+            .unwrap();
         let found = other.get(record.id, NOW).await.unwrap();
         assert!(found.is_some(), "{number}");
     }
 }
 
 #[tokio::test]
-async fn what_another_process_has_ended_is_told_at_the_next_sweep() {
+async fn a_sweep_reports_sessions_that_another_process_ended() {
     let (_folder, one, other) = two();
     let (ended, stays) = (record(1), record(2));
     for record in [&ended, &stays] {
-        one.insert(record.clone(), NOW).await.unwrap();
+        one.insert(record.clone(), NOW, nothing_in_use())
+            .await
+            .unwrap();
         assert!(other.get(record.id, NOW).await.unwrap().is_some());
     }
     assert_eq!(one.expire(NOW).await.unwrap(), []);
@@ -111,18 +128,20 @@ async fn what_another_process_has_ended_is_told_at_the_next_sweep() {
 }
 
 #[tokio::test]
-async fn what_another_process_uses_does_not_expire() {
+async fn a_session_in_use_by_another_process_does_not_expire() {
     let (_folder, one, other) = two();
     let used = record(1);
-    one.insert(used.clone(), NOW).await.unwrap();
+    one.insert(used.clone(), NOW, nothing_in_use())
+        .await
+        .unwrap();
     let idle = SessionLimits::default().idle;
     let minute = Duration::from_secs(60);
     let mut now = NOW;
-    // Only the other one is asked for it, for hours.
+    // For hours, only the other process uses the session.
     for _ in 0..600 {
         now = now.after(minute);
         let found = other.get(used.id, now).await.unwrap().unwrap();
-        // Time flies here: what the other one has written down has to be there.
+        // The update waits until the time of last use is written.
         other.update(found).await.unwrap();
         assert_eq!(one.expire(now).await.unwrap(), []);
     }

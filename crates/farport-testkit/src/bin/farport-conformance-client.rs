@@ -10,8 +10,8 @@ use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use farport_bridge::{
-    CancellationToken, Flow, Opener, Options, Person, StaticClient, Store, Teller, connect,
+use farport_client::{
+    CancellationToken, Flow, Opener, Options, Reporter, StaticClient, Store, User, connect,
 };
 use serde_json::{Value, json};
 use tokio::io::{
@@ -76,7 +76,7 @@ async fn run() -> Result<(), Fault> {
     let folder = tempfile::tempdir()?;
     let (near, far) = tokio::io::duplex(1 << 20);
     let (input, output) = tokio::io::split(far);
-    let person = Person::new(Stderr, Visitor);
+    let person = User::new(Stderr, Visitor);
     let bridge = tokio::spawn(connect(
         options,
         Store::at(folder.path()),
@@ -102,7 +102,7 @@ async fn run() -> Result<(), Fault> {
 struct Visitor;
 
 impl Opener for Visitor {
-    fn open(&self, url: &farport_bridge::Url) -> io::Result<()> {
+    fn open(&self, url: &farport_client::Url) -> io::Result<()> {
         let url = url.clone();
         tokio::spawn(async move {
             // Fails only when it is installed already.
@@ -121,8 +121,8 @@ impl Opener for Visitor {
 
 struct Stderr;
 
-impl Teller for Stderr {
-    fn tell(&self, text: &str) {
+impl Reporter for Stderr {
+    fn report(&self, text: &str) {
         eprintln!("{text}");
     }
 }
@@ -194,8 +194,8 @@ impl Client {
         Ok(())
     }
 
-    /// Asks, and answers what is asked meanwhile. A server that refuses the revision is asked in
-    /// another one that it names.
+    /// Sends a request, and answers requests of the server in between. If the server rejects the revision,
+    /// repeats the request in one that the server names.
     async fn request(&mut self, method: &str, params: Value) -> Result<Value, Fault> {
         let answer = self.exchange(method, params.clone()).await?;
         if answer["error"]["code"] == -32022 {

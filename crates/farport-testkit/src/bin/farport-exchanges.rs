@@ -1,8 +1,8 @@
-//! Exchanges codes and refresh tokens against a database, and says what it was told is done.
+//! Exchanges codes and refresh tokens against a database, and prints each completed exchange.
 //!
-//! For a test that kills it at any moment, and then looks whether the database holds what was said.
-//! Prints `redeemed GRANT` once a code was redeemed, and `rotated GRANT STEP` once a refresh token
-//! has given way. The names of codes and tokens are those of the suite of OAuth's stores.
+//! A test kills this program at any moment, and checks that the database contains what it printed.
+//! Prints `redeemed GRANT` after redeeming a code, and `rotated GRANT STEP` after rotating a refresh
+//! token. Codes and tokens have the names of the suite `oauth_store`.
 
 use std::{
     io::{self, Write},
@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::Parser;
-use farport_oauth::{Redemption, Rotation, Store};
+use farport_oauth::{Redemption, Rotation, RotationTimes, Store};
 use farport_store::{Sqlite, SqliteOAuth};
 use farport_testkit::oauth_store::{NOW, code, digest, grant, tokens};
 
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Goes on until somebody kills it.
+/// Exchanges tokens until the process is killed.
 async fn exchange(store: SqliteOAuth, prefix: String) -> Result<(), Failure> {
     for number in 0.. {
         let id = format!("{prefix}-{number}");
@@ -54,15 +54,21 @@ async fn exchange(store: SqliteOAuth, prefix: String) -> Result<(), Failure> {
         let issued = tokens(&id, format!("{id} 0"));
         let redeemed = store.redeem(&code(&id).id, issued, NOW.after(DAY));
         if redeemed.await? != Redemption::Redeemed {
-            return Err(format!("the code of {id} was used by somebody else").into());
+            return Err(format!("the code of {id} was already used").into());
         }
         say(&format!("redeemed {id}"))?;
         for step in 0..3 {
             let presented = digest(&format!("refresh {id} {step}"));
             let next = tokens(&id, format!("{id} {}", step + 1));
-            let rotated = store.rotate(&presented, next, NOW.after(DAY), NOW, Duration::ZERO);
+            let times = RotationTimes {
+                now: NOW,
+                grant_expires: NOW.after(DAY),
+                concurrent: Duration::ZERO,
+                grace: DAY,
+            };
+            let rotated = store.rotate(&presented, next, times);
             if rotated.await? != Rotation::Rotated {
-                return Err(format!("a token of {id} was used by somebody else").into());
+                return Err(format!("a token of {id} was already used").into());
             }
             say(&format!("rotated {id} {}", step + 1))?;
         }

@@ -60,12 +60,12 @@ async fn serve(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
         "listening on http://{}/mcp",
         bound.local_addr()
     )?;
-    bound.serve_until(told_to_stop()).await?;
+    bound.serve_until(shutdown_signal()).await?;
     Ok(())
 }
 
-/// Ready at the first signal to stop. A signal that cannot be waited for ends the process itself.
-async fn told_to_stop() {
+/// Completes at the first signal to stop. If it cannot wait for a signal, the signal ends the process.
+async fn shutdown_signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {

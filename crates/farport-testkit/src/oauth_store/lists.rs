@@ -15,7 +15,7 @@ use super::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The filter leaves out what does not fit.
+/// The filter selects grants by user and client.
 pub async fn grants_are_listed_newest_first<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     for (second, (subject, client)) in
@@ -31,7 +31,7 @@ pub async fn grants_are_listed_newest_first<S: Store>(make: impl AsyncFnOnce() -
         (Some("ada"), None, "3 2 0"),
         (None, Some("x"), "3 1 0"),
         (Some("ada"), Some("x"), "3 0"),
-        (Some("nobody"), None, ""),
+        (Some("unknown"), None, ""),
     ] {
         let filter = GrantFilter {
             subject: subject.map(text),
@@ -43,7 +43,7 @@ pub async fn grants_are_listed_newest_first<S: Store>(make: impl AsyncFnOnce() -
     }
 }
 
-/// Each thing goes at its own time, and not before.
+/// Each record is deleted after its own lifetime, and not before.
 pub async fn what_has_expired_is_purged<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     let at = |second: u32| NOW.after(SECOND * second);
@@ -57,12 +57,14 @@ pub async fn what_has_expired_is_purged<S: Store>(make: impl AsyncFnOnce() -> S)
         id: digest("transaction"),
         expires: at(2),
         sealed: Vec::new(),
+        share: "".into(),
     };
     said(store.begin(transaction, 10).await);
     let sign_in = SignIn {
         id: digest("sign-in"),
         expires: at(3),
         sealed: Vec::new(),
+        share: "".into(),
     };
     said(store.add_sign_in(sign_in, 10).await);
     let key = ConsentKey {
@@ -115,7 +117,7 @@ pub async fn what_has_expired_is_purged<S: Store>(make: impl AsyncFnOnce() -> S)
     assert!(said(store.client(&ClientId::from("lasting")).await).is_some());
 }
 
-/// Otherwise one that is replayed would be taken for one that never was.
+/// Otherwise a replayed code would look like an unknown one.
 pub async fn a_used_code_is_known_for_as_long_as_its_grant<S: Store>(
     make: impl AsyncFnOnce() -> S,
 ) {
@@ -135,7 +137,7 @@ pub async fn a_used_code_is_known_for_as_long_as_its_grant<S: Store>(
     assert!(said(store.grant(&GrantId(text("g"))).await).is_none());
 }
 
-/// However many there are, one call is enough.
+/// One call deletes any number of records.
 pub async fn a_great_many_are_purged<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     let many = 5_000;

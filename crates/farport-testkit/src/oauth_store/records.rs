@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use farport_oauth::{
-    ApiToken, ClientAuthentication, ClientId, ClientKeys, ClientOrigin, Consent, ConsentKey,
-    Digest, GrantFilter, GrantId, Scopes, SignIn, Store, Transaction, UnixTime, jwk::KeySet,
+    ApiToken, Client, ClientAuthentication, ClientId, ClientKeys, ClientOrigin, Consent,
+    ConsentKey, Digest, GrantFilter, GrantId, Scopes, SignIn, Store, Transaction, UnixTime,
+    jwk::KeySet,
 };
 
 use super::{
@@ -17,7 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 const MOST: usize = 1000;
 
-/// Every kind of client, with all that is known of it.
+/// Every kind of client, with all fields.
 pub async fn a_client_comes_back_as_it_was<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     let keys: KeySet = said(serde_json::from_str(r#"{"keys":[]}"#));
@@ -57,10 +58,10 @@ pub async fn a_client_comes_back_as_it_was<S: Store>(make: impl AsyncFnOnce() ->
             assert_eq!(found.and_then(|found| found.name), client.name);
         }
     }
-    assert!(said(store.client(&ClientId::from("nobody")).await).is_none());
+    assert!(said(store.client(&ClientId::from("unknown")).await).is_none());
 }
 
-/// Using a client keeps it; nothing shortens its time.
+/// Using a client extends its lifetime; nothing shortens it.
 pub async fn a_client_s_time_is_only_made_longer<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     let registered = client("registered");
@@ -78,9 +79,9 @@ pub async fn a_client_s_time_is_only_made_longer<S: Store>(make: impl AsyncFnOnc
             assert_eq!(found.map(|found| found.expires), Some(expect), "{id}");
         }
     }
-    let nobody = ClientId::from("nobody");
-    said(store.keep_client(&nobody, NOW, NOW).await);
-    assert!(said(store.client(&nobody).await).is_none());
+    let unknown = ClientId::from("unknown");
+    said(store.keep_client(&unknown, NOW, NOW).await);
+    assert!(said(store.client(&unknown).await).is_none());
 }
 
 async fn there<S: Store>(store: &S, ids: &[&str]) -> Vec<bool> {
@@ -91,7 +92,7 @@ async fn there<S: Store>(store: &S, ids: &[&str]) -> Vec<bool> {
     there
 }
 
-/// One too many makes the one give way that was not used for longest.
+/// Beyond the bound, the store deletes the client that was idle for longest.
 pub async fn registered_clients_are_bounded<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     let mut configured = client("configured");
@@ -121,8 +122,8 @@ pub async fn registered_clients_are_bounded<S: Store>(make: impl AsyncFnOnce() -
     assert!(!said(store.add_client(client("f"), 0, NOW).await));
 }
 
-/// A client that somebody uses is not pushed out by a flood of new ones.
-pub async fn those_who_hold_a_grant_do_not_give_way<S: Store>(make: impl AsyncFnOnce() -> S) {
+/// A flood of new clients does not displace a client that is in use.
+pub async fn clients_with_a_grant_are_not_displaced<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     for id in ["held", "idle"] {
         said(store.add_client(client(id), 2, NOW).await);
@@ -148,10 +149,52 @@ fn transaction(name: &str) -> Transaction {
         id: digest(name),
         expires: NOW.after(DAY),
         sealed: format!("sealed {name}").into_bytes(),
+        share: "".into(),
     }
 }
 
-/// Looking changes nothing; taking does, once.
+fn transaction_of(share: &str, name: &str) -> Transaction {
+    Transaction {
+        share: share.into(),
+        ..transaction(name)
+    }
+}
+
+/// A flood of one share displaces no transaction, sign-in or client of another.
+pub async fn a_flood_of_one_share_takes_nothing_of_another<S: Store>(
+    make: impl AsyncFnOnce() -> S,
+) {
+    let store = make().await;
+    let sign_in = |share: &str, name: &str| SignIn {
+        id: digest(name),
+        expires: NOW.after(DAY),
+        sealed: Vec::new(),
+        share: share.into(),
+    };
+    let client = |share: &str, id: &str| Client {
+        share: share.into(),
+        ..client(id)
+    };
+    said(store.begin(transaction_of("ann", "ann's"), 5).await);
+    said(store.add_sign_in(sign_in("ann", "ann's"), 5).await);
+    assert!(said(store.add_client(client("ann", "ann's"), 5, NOW).await));
+    for number in 0..20 {
+        let name = format!("bob's {number}");
+        said(store.begin(transaction_of("bob", &name), 5).await);
+        said(store.add_sign_in(sign_in("bob", &name), 5).await);
+        let now = NOW.after(Duration::from_secs(number));
+        assert!(said(store.add_client(client("bob", &name), 5, now).await));
+    }
+    for (name, expect) in [("ann's", true), ("bob's 15", false), ("bob's 19", true)] {
+        let transaction = said(store.transaction(&digest(name)).await);
+        let sign_in = said(store.sign_in(&digest(name)).await);
+        let client = said(store.client(&name.into()).await);
+        let found = [transaction.is_some(), sign_in.is_some(), client.is_some()];
+        assert_eq!(found, [expect; 3], "{name}");
+    }
+}
+
+/// Reading changes nothing. Taking works once.
 pub async fn a_transaction_is_looked_at_or_taken<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     said(store.begin(transaction("a"), MOST).await);
@@ -171,7 +214,7 @@ pub async fn a_transaction_is_looked_at_or_taken<S: Store>(make: impl AsyncFnOnc
     assert!(said(store.transaction(&digest("a")).await).is_none());
 }
 
-/// A flood pushes out what is older, and nothing else.
+/// A flood only displaces older transactions.
 pub async fn the_oldest_transaction_gives_way<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     for number in 0..30 {
@@ -192,13 +235,14 @@ pub async fn the_oldest_transaction_gives_way<S: Store>(make: impl AsyncFnOnce()
     assert_eq!(left, expect[expect.len() - 10..]);
 }
 
-/// A browser is known until it signs out, or others push it out.
+/// A browser stays signed in until it signs out, or others displace it.
 pub async fn a_sign_in_lasts_until_it_is_forgotten<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     let sign_in = |name: &str| SignIn {
         id: digest(name),
         expires: NOW.after(DAY),
         sealed: format!("sealed {name}").into_bytes(),
+        share: "".into(),
     };
     for name in ["a", "b", "c", "d"] {
         said(store.add_sign_in(sign_in(name), 3).await);
@@ -225,7 +269,7 @@ fn consent_key(subject: &str, client: &str, redirect_uri: &str, resource: &str) 
     }
 }
 
-/// Another user, client, redirect URI or resource is another question.
+/// Another user, client, redirect URI or resource needs its own consent.
 pub async fn consent_is_found_by_all_of_its_key<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     let key = consent_key("ada", "client", "https://a", "https://r");
@@ -273,10 +317,8 @@ pub async fn consent_is_found_by_all_of_its_key<S: Store>(make: impl AsyncFnOnce
     }
 }
 
-/// A grant that ends leaves nothing that works.
-pub async fn what_is_revoked_takes_all_of_its_tokens_along<S: Store>(
-    make: impl AsyncFnOnce() -> S,
-) {
+/// A revoked grant has no valid token.
+pub async fn revoking_a_grant_revokes_all_its_tokens<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     for id in ["g", "other"] {
         said(store.issue(grant(id, "ada", "client"), code(id)).await);
@@ -300,7 +342,7 @@ pub async fn what_is_revoked_takes_all_of_its_tokens_along<S: Store>(
     assert_eq!(works("other").await, [true; 5]);
 }
 
-/// Revoking an access token leaves its grant alone.
+/// Revoking an access token does not affect its grant.
 pub async fn an_access_token_is_revoked_alone<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     said(store.issue(grant("g", "ada", "client"), code("g")).await);
@@ -336,7 +378,7 @@ fn api_token(id: &str, expires: Option<UnixTime>) -> ApiToken {
     }
 }
 
-/// The secret finds it, its name ends it.
+/// The digest finds the token, its id revokes it.
 pub async fn an_api_token_is_known_by_its_digest_and_revoked_by_its_name<S: Store>(
     make: impl AsyncFnOnce() -> S,
 ) {
@@ -365,7 +407,7 @@ pub async fn an_api_token_is_known_by_its_digest_and_revoked_by_its_name<S: Stor
     assert!(said(store.api_token(&gone).await).is_none());
 }
 
-/// Whoever replaces has to have seen what they replace.
+/// A caller must have read the properties that it replaces.
 pub async fn properties_are_replaced_in_turn<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     said(store.issue(grant("g", "ada", "client"), code("g")).await);
@@ -382,15 +424,15 @@ pub async fn properties_are_replaced_in_turn<S: Store>(make: impl AsyncFnOnce() 
             assert_eq!((found.revision, found.sealed), (revision + 1, sealed));
         }
     }
-    let nobody = GrantId(text("nobody"));
+    let unknown = GrantId(text("unknown"));
     assert!(!said(
-        store.replace_properties(&nobody, 0, Vec::new()).await
+        store.replace_properties(&unknown, 0, Vec::new()).await
     ));
     let all = said(store.grants(&GrantFilter::default()).await);
     assert_eq!(all.len(), 1);
 }
 
-/// Once means once until then.
+/// Until then, the name can only be used once.
 pub async fn a_name_can_be_used_again_when_its_time_is_over<S: Store>(
     make: impl AsyncFnOnce() -> S,
 ) {

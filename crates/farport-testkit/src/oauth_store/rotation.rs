@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use farport_oauth::{GrantId, Redemption, Rotation, Store, UnixTime};
+use farport_oauth::{GrantId, Redemption, Rotation, RotationTimes, Store, UnixTime};
 
 use super::{NOW, code, digest, grant, said, samples::text, tokens};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Within this, two who bring the same token came at the same time.
+/// The time within which two requests with the same token count as concurrent.
 const CONCURRENT: Duration = Duration::from_secs(10);
+
+/// The grace period of a replaced token.
+const GRACE: Duration = Duration::from_secs(60);
 
 fn lasts() -> UnixTime {
     NOW.after(Duration::from_secs(3600))
@@ -19,22 +22,41 @@ fn at(second: u32) -> UnixTime {
     NOW.after(SECOND * second)
 }
 
-/// A store with grant `g`, whose code gave it tokens `0`.
+/// A store with grant `g`, whose code was exchanged for tokens `0`.
 async fn with_family<S: Store>(make: impl AsyncFnOnce() -> S) -> S {
     let store = make().await;
+    add_family(&store).await;
+    store
+}
+
+async fn add_family<S: Store>(store: &S) {
     said(store.issue(grant("g", "ada", "client"), code("g")).await);
     let redeemed = store.redeem(&code("g").id, tokens("g", "0"), lasts());
     assert_eq!(said(redeemed.await), Redemption::Redeemed);
-    store
 }
 
 async fn rotate<S: Store>(store: &S, from: &str, to: &str, now: UnixTime) -> Rotation {
     let presented = digest(&format!("refresh {from}"));
-    let rotated = store.rotate(&presented, tokens("g", to), lasts(), now, CONCURRENT);
-    said(rotated.await)
+    let times = RotationTimes {
+        now,
+        grant_expires: lasts(),
+        concurrent: CONCURRENT,
+        grace: GRACE,
+    };
+    said(store.rotate(&presented, tokens("g", to), times).await)
 }
 
-/// Which of these access tokens are good, and which of the refresh tokens known and present.
+/// Marks that the client used a token of the response that replaced this token.
+async fn confirm<S: Store>(store: &S, replaced: &str) {
+    let replaced = digest(&format!("refresh {replaced}"));
+    said(store.confirm(&GrantId(text("g")), &replaced).await);
+}
+
+async fn retryable<S: Store>(store: &S) -> Option<farport_oauth::Digest> {
+    said(store.grant(&GrantId(text("g"))).await).and_then(|grant| grant.retryable)
+}
+
+/// The access tokens that are valid, and the refresh tokens that are known and present.
 async fn state<S: Store>(store: &S, names: &[&str]) -> Vec<(bool, bool, bool)> {
     let mut state = Vec::new();
     for name in names {
@@ -57,7 +79,7 @@ async fn lives<S: Store>(store: &S) -> bool {
     said(store.grant(&GrantId(text("g"))).await).is_some()
 }
 
-/// Then it ends what it gave.
+/// A second use revokes the tokens.
 pub async fn a_code_is_good_once<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = make().await;
     let unknown = store.redeem(&digest("no code"), tokens("g", "0"), lasts());
@@ -87,12 +109,12 @@ pub async fn a_code_is_good_once<S: Store>(make: impl AsyncFnOnce() -> S) {
     assert_eq!(said(again.await), Redemption::Unknown);
 }
 
-/// As it should be.
+/// The usual rotation.
 pub async fn the_present_token_gives_way_to_its_successor<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = with_family(make).await;
     for step in 0..5_u32 {
         let (from, to) = (step.to_string(), (step + 1).to_string());
-        // However soon it comes: whoever has the present one has had the last answer.
+        // No delay is needed: a client that has the present token has received the last response.
         assert_eq!(rotate(&store, &from, &to, NOW).await, Rotation::Rotated);
         assert_eq!(state(&store, &[&from, &to]).await, [BEHIND, PRESENT]);
     }
@@ -105,8 +127,8 @@ pub async fn the_present_token_gives_way_to_its_successor<S: Store>(make: impl A
     assert_eq!((of.id, of.expires), (token.grant, lasts()));
 }
 
-/// Whoever did not get the answer asks again with what they have.
-pub async fn a_lost_answer_strands_nobody<S: Store>(make: impl AsyncFnOnce() -> S) {
+/// A client that lost a response retries with the old token.
+pub async fn a_client_recovers_from_a_lost_response<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = with_family(make).await;
     assert_eq!(rotate(&store, "0", "lost", at(0)).await, Rotation::Rotated);
     assert_eq!(
@@ -122,8 +144,8 @@ pub async fn a_lost_answer_strands_nobody<S: Store>(make: impl AsyncFnOnce() -> 
     assert_eq!(state(&store, &["got", "next"]).await, [BEHIND, PRESENT]);
 }
 
-/// The second one is told to use what the first one got.
-pub async fn two_at_the_same_time_are_one_family<S: Store>(make: impl AsyncFnOnce() -> S) {
+/// The second request must use the tokens of the first.
+pub async fn concurrent_refreshes_share_a_family<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = with_family(make).await;
     assert_eq!(rotate(&store, "0", "1", at(5)).await, Rotation::Rotated);
     for second in [5, 6, 14] {
@@ -135,7 +157,7 @@ pub async fn two_at_the_same_time_are_one_family<S: Store>(make: impl AsyncFnOnc
     assert_eq!(state(&store, &["2"]).await, [PRESENT]);
 }
 
-/// Somebody has a copy of it; nobody knows who is who.
+/// The token was copied, and the store cannot tell the client from the thief.
 pub async fn a_token_left_behind_ends_its_family<S: Store>(make: impl AsyncFnOnce() -> S) {
     let store = with_family(make).await;
     for (from, to) in [("0", "1"), ("1", "2")] {
@@ -148,7 +170,7 @@ pub async fn a_token_left_behind_ends_its_family<S: Store>(make: impl AsyncFnOnc
     assert_eq!(rotate(&store, "2", "3", NOW).await, Rotation::Unknown);
 }
 
-/// A token that was given to somebody and then replaced by a retry is not theirs any more.
+/// A retry invalidates the token of the response that it replaces.
 pub async fn one_that_is_superseded_by_a_retry_is_left_behind<S: Store>(
     make: impl AsyncFnOnce() -> S,
 ) {
@@ -165,7 +187,7 @@ pub async fn one_that_is_superseded_by_a_retry_is_left_behind<S: Store>(
     assert!(!lives(&store).await);
 }
 
-/// Such a client comes back with a code.
+/// Such a client needs a new code.
 pub async fn a_client_without_refresh_tokens_has_no_family<S: Store>(
     make: impl AsyncFnOnce() -> S,
 ) {
@@ -178,4 +200,96 @@ pub async fn a_client_without_refresh_tokens_has_no_family<S: Store>(
     assert_eq!(state(&store, &["0"]).await, [(true, false, false)]);
     assert_eq!(rotate(&store, "0", "1", NOW).await, Rotation::Unknown);
     assert!(lives(&store).await);
+}
+
+/// The client has received the response, so nothing was lost.
+pub async fn a_replaced_token_is_refused_once_its_successor_s_response_is_used<S: Store>(
+    make: impl AsyncFnOnce() -> S,
+) {
+    let store = with_family(make).await;
+    assert_eq!(retryable(&store).await, None);
+    assert_eq!(rotate(&store, "0", "1", at(0)).await, Rotation::Rotated);
+    assert_eq!(retryable(&store).await, Some(digest("refresh 0")));
+    // Neither a token that was not replaced last nor another grant's means anything.
+    for other in ["1", "none"] {
+        confirm(&store, other).await;
+    }
+    said(
+        store
+            .confirm(&GrantId(text("no grant")), &digest("refresh 0"))
+            .await,
+    );
+    assert_eq!(retryable(&store).await, Some(digest("refresh 0")));
+    assert_eq!(rotate(&store, "0", "2", at(10)).await, Rotation::Rotated);
+    confirm(&store, "0").await;
+    assert_eq!(retryable(&store).await, None);
+    assert_eq!(state(&store, &["0", "2"]).await, [BEHIND, PRESENT]);
+    // A request that was sent together with the last one is concurrent, and gets nothing.
+    assert_eq!(rotate(&store, "0", "x", at(19)).await, Rotation::Concurrent);
+    assert_eq!(rotate(&store, "0", "x", at(20)).await, Rotation::Reused);
+    assert!(!lives(&store).await);
+}
+
+/// The next response may be lost, too.
+pub async fn each_replaced_token_has_a_grace_period<S: Store>(make: impl AsyncFnOnce() -> S) {
+    let store = with_family(make).await;
+    for step in 0..4_u32 {
+        let (from, to) = (step.to_string(), (step + 1).to_string());
+        let now = at(step * 30);
+        assert_eq!(rotate(&store, &from, "lost", now).await, Rotation::Rotated);
+        let now = at(step * 30 + 20);
+        assert_eq!(rotate(&store, &from, &to, now).await, Rotation::Rotated);
+        confirm(&store, &from).await;
+    }
+    assert_eq!(state(&store, &["4"]).await, [PRESENT]);
+}
+
+/// A retry does not extend the grace period.
+pub async fn a_replaced_token_is_refused_after_its_grace_period<S: Store>(
+    make: impl AsyncFnOnce() -> S,
+) {
+    let store = make().await;
+    for retries in [&[][..], &[59], &[10, 20, 30, 40, 50]] {
+        add_family(&store).await;
+        let grant = async || said(store.grant(&GrantId(text("g"))).await);
+        assert_eq!(rotate(&store, "0", "1", at(0)).await, Rotation::Rotated);
+        for second in retries {
+            let rotated = rotate(&store, "0", &second.to_string(), at(*second)).await;
+            assert_eq!(rotated, Rotation::Rotated, "{retries:?}");
+            assert_eq!(grant().await.map(|grant| grant.used), Some(at(*second)));
+        }
+        assert_eq!(rotate(&store, "0", "x", at(70)).await, Rotation::Reused);
+        assert!(!lives(&store).await, "{retries:?}");
+    }
+}
+
+/// The store returns the times of a grant unchanged.
+pub async fn a_grant_keeps_its_deadline<S: Store>(make: impl AsyncFnOnce() -> S) {
+    let store = with_family(make).await;
+    let made = grant("g", "ada", "client");
+    assert_eq!(rotate(&store, "0", "1", at(5)).await, Rotation::Rotated);
+    let Some(found) = said(store.grant(&made.id).await) else {
+        panic!("it is not there")
+    };
+    let times = (found.created, found.used, found.expires, found.deadline);
+    assert_eq!(times, (NOW, at(5), lasts(), made.deadline));
+}
+
+/// The token names the refresh token that its response replaced.
+pub async fn an_access_token_names_what_it_replaced<S: Store>(make: impl AsyncFnOnce() -> S) {
+    let store = with_family(make).await;
+    let mut issued = tokens("g", "1");
+    issued.access.replaces = Some(digest("refresh 0"));
+    let times = RotationTimes {
+        now: NOW,
+        grant_expires: lasts(),
+        concurrent: CONCURRENT,
+        grace: GRACE,
+    };
+    said(store.rotate(&digest("refresh 0"), issued, times).await);
+    for (name, expect) in [("0", None), ("1", Some(digest("refresh 0")))] {
+        let found = said(store.access_token(&digest(&format!("access {name}"))).await);
+        let replaces = found.map(|(token, _)| token.replaces);
+        assert_eq!(replaces, Some(expect), "{name}");
+    }
 }

@@ -7,10 +7,10 @@ use farport_oauth::{
     GrantId, RefreshToken, Scopes, Tokens, UnixTime, UserId,
 };
 
-/// When these tests happen.
+/// The time of these tests.
 pub const NOW: UnixTime = UnixTime(1_700_000_000);
 
-/// What the code of a grant is called.
+/// The prefix of a grant's code.
 pub const CODE: &str = "code";
 
 const HOUR: u64 = 3600;
@@ -41,6 +41,7 @@ pub fn client(id: &str) -> Client {
         origin: ClientOrigin::Registered,
         registered: NOW,
         expires: Some(UnixTime(NOW.0 + 90 * 24 * HOUR)),
+        share: "".into(),
     }
 }
 
@@ -54,7 +55,10 @@ pub fn grant(id: &str, subject: &str, client: &str) -> Grant {
         resource: "https://mcp.example/mcp".into(),
         scopes: ["read", "write"].into_iter().collect(),
         created: NOW,
+        used: NOW,
         expires: UnixTime(NOW.0 + 24 * HOUR),
+        deadline: UnixTime(NOW.0 + 48 * HOUR),
+        retryable: None,
         sealed: format!("properties of {id}").into_bytes(),
         revision: 0,
     }
@@ -81,6 +85,7 @@ pub fn access(grant: &str, name: &str) -> AccessToken {
         scopes: Scopes::from_iter(["read"]),
         issued: NOW,
         expires: UnixTime(NOW.0 + HOUR),
+        replaces: None,
         wrapped: Vec::from(name),
     }
 }
@@ -104,7 +109,7 @@ pub fn tokens(grant: &str, name: impl AsRef<str>) -> Tokens {
     }
 }
 
-/// What a text is as the store has it.
+/// Converts a text to the store's type.
 pub(super) fn text(text: &str) -> Arc<str> {
     text.into()
 }

@@ -1,10 +1,11 @@
-//! What a log of events does.
+//! The rules for a log of events.
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use farport_core::{
-    Event, EventLog, EventStream, KeptStream, RequestId, SessionLimits, SessionStore, StreamLimits,
+    Event, EventLog, EventStream, RequestId, SessionLimits, SessionStore, StoredStream,
+    StreamLimits,
 };
 use serde_json::Value;
 
@@ -23,14 +24,14 @@ fn log_of<S: SessionStore>(store: &S) -> Arc<dyn EventLog> {
     }
 }
 
-/// A stream of session 1 that the log keeps.
+/// A stream of session 1 that is stored in the log.
 fn stream(log: &Arc<dyn EventLog>, number: u64, owed: Vec<RequestId>) -> Arc<EventStream> {
     let stream = Arc::new(EventStream::new(StreamLimits::default()));
-    stream.keep_in(log.clone(), id(1), number, owed);
+    stream.store_in(log.clone(), id(1), number, owed);
     stream
 }
 
-/// Reads `many` events, waiting for them to be kept.
+/// Reads `many` events, and waits until they are stored.
 async fn shown(stream: &EventStream, many: usize) -> Vec<String> {
     let mut reader = stream.attach(Some(0));
     let mut seen = Vec::new();
@@ -43,11 +44,11 @@ async fn shown(stream: &EventStream, many: usize) -> Vec<String> {
     seen
 }
 
-async fn read(log: &Arc<dyn EventLog>, number: u64, after: u64) -> Option<KeptStream> {
+async fn read(log: &Arc<dyn EventLog>, number: u64, after: u64) -> Option<StoredStream> {
     said(log.read(id(1), number, after).await)
 }
 
-fn texts(kept: &KeptStream) -> Vec<(u64, &str, bool)> {
+fn texts(kept: &StoredStream) -> Vec<(u64, &str, bool)> {
     let events = kept.events.iter();
     events
         .map(|event| {
@@ -57,7 +58,7 @@ fn texts(kept: &KeptStream) -> Vec<(u64, &str, bool)> {
         .collect()
 }
 
-/// A client that has seen something can always come back to it.
+/// A client can resume after any event that it has received.
 pub async fn what_a_reader_was_shown_is_kept<S: SessionStore>(
     open: impl AsyncFn(SessionLimits) -> S,
 ) {
@@ -68,7 +69,11 @@ pub async fn what_a_reader_was_shown_is_kept<S: SessionStore>(
     let said_on = stream(&log, 7, vec![RequestId::Integer(1)]);
     poll_fn(|cx| said_on.poll_known(cx)).await;
     let empty = read(&log, 7, 0).await;
-    assert_eq!(empty, Some(KeptStream::default()), "as soon as it is known");
+    assert_eq!(
+        empty,
+        Some(StoredStream::default()),
+        "as soon as it is known"
+    );
     for many in 1..=20 {
         said_on.push(data("x"));
         assert_eq!(shown(&said_on, many).await.len(), many);
@@ -82,8 +87,8 @@ pub async fn what_a_reader_was_shown_is_kept<S: SessionStore>(
     assert!(kept.ended);
 }
 
-/// The next process finds what the one before it said.
-pub async fn a_stream_goes_on_where_it_was<S: SessionStore>(
+/// The next process finds the events of the previous one.
+pub async fn a_stream_continues_after_a_restart<S: SessionStore>(
     open: impl AsyncFn(SessionLimits) -> S,
 ) {
     let store = open(limits(10)).await;
@@ -98,16 +103,16 @@ pub async fn a_stream_goes_on_where_it_was<S: SessionStore>(
     let log = log_of(&store);
     let kept = read(&log, 0, 0).await.unwrap_or_default();
     assert_eq!(texts(&kept), [(1, "a", false), (2, "b", false)]);
-    assert_eq!(kept.given, 2, "nobody is given it twice");
+    assert_eq!(kept.given, 2, "no event is sent twice");
     let resumed = Arc::new(EventStream::resumed(StreamLimits::default(), kept, 100));
-    resumed.keep_in(log.clone(), id(1), 0, Vec::new());
+    resumed.store_in(log.clone(), id(1), 0, Vec::new());
     resumed.push(data("c"));
     assert_eq!(shown(&resumed, 3).await, ["a", "b", "c"]);
     let kept = read(&log, 0, 2).await.unwrap_or_default();
     assert_eq!(texts(&kept), [(101, "c", false)]);
 }
 
-/// The log is bounded by what the stream is bounded by.
+/// The log has the bounds of the stream.
 pub async fn no_more_is_kept_than_the_stream_holds<S: SessionStore>(
     open: impl AsyncFn(SessionLimits) -> S,
 ) {
@@ -119,7 +124,7 @@ pub async fn no_more_is_kept_than_the_stream_holds<S: SessionStore>(
         bytes: 1000,
     };
     let said_on = Arc::new(EventStream::new(bounds));
-    said_on.keep_in(log.clone(), id(1), 3, vec![RequestId::Integer(1)]);
+    said_on.store_in(log.clone(), id(1), 3, vec![RequestId::Integer(1)]);
     for round in 1..=40 {
         for _ in 0..7 {
             said_on.push(data("x"));
@@ -132,10 +137,8 @@ pub async fn no_more_is_kept_than_the_stream_holds<S: SessionStore>(
     }
 }
 
-/// What is let go is gone, also for those who come later.
-pub async fn a_stream_that_is_let_go_is_gone<S: SessionStore>(
-    open: impl AsyncFn(SessionLimits) -> S,
-) {
+/// A released stream is deleted for later readers, too.
+pub async fn a_released_stream_is_deleted<S: SessionStore>(open: impl AsyncFn(SessionLimits) -> S) {
     let store = open(limits(10)).await;
     insert(&store, 1, START).await;
     let log = log_of(&store);
@@ -145,7 +148,7 @@ pub async fn a_stream_that_is_let_go_is_gone<S: SessionStore>(
     );
     kept.push(data("kept"));
     gone.push(data("gone"));
-    gone.let_go();
+    gone.stop_storing();
     log.forget(id(1), 2);
     gone.push(data("still read"));
     assert_eq!(shown(&gone, 2).await, ["gone", "still read"]);
@@ -157,7 +160,7 @@ pub async fn a_stream_that_is_let_go_is_gone<S: SessionStore>(
     assert!(read(&log, 1, 0).await.is_some());
 }
 
-/// Streams that have ended are kept for those who come back soon.
+/// The log keeps ended streams for readers that return soon.
 pub async fn an_ended_stream_goes_after_its_retention<S: SessionStore>(
     open: impl AsyncFn(SessionLimits) -> S,
 ) {
@@ -182,7 +185,7 @@ pub async fn an_ended_stream_goes_after_its_retention<S: SessionStore>(
     }
 }
 
-/// A session that is over leaves nothing.
+/// Ending a session deletes its streams.
 pub async fn streams_go_with_their_session<S: SessionStore>(
     open: impl AsyncFn(SessionLimits) -> S,
 ) {
@@ -194,7 +197,7 @@ pub async fn streams_go_with_their_session<S: SessionStore>(
     shown(&said_on, 1).await;
     assert!(said(store.remove(id(1)).await));
     assert_eq!(read(&log, 1, 0).await, None);
-    // Nobody has told the stream; its reader is served all the same.
+    // The stream was not notified, but serves its reader anyway.
     said_on.finish(Some(data("y")));
     assert_eq!(shown(&said_on, 2).await, ["x", "y"]);
     assert_eq!(read(&log, 1, 0).await, None);
@@ -212,8 +215,8 @@ fn is_lost(event: &Event, request: &RequestId) -> bool {
             .is_some_and(|text| text.contains("restarted"))
 }
 
-/// Nobody waits for a process that has died.
-pub async fn what_was_not_answered_is_answered_with_an_error<S: SessionStore>(
+/// No reader waits for a process that has died.
+pub async fn unanswered_requests_get_an_error<S: SessionStore>(
     open: impl AsyncFn(SessionLimits) -> S,
 ) {
     let store = open(limits(10)).await;
@@ -250,9 +253,9 @@ pub async fn what_was_not_answered_is_answered_with_an_error<S: SessionStore>(
     }
 }
 
-/// Only what is missing of a batch is answered with an error. Tidying does it for those to whom
-/// nobody comes back.
-pub async fn a_batch_is_owed_what_it_was_not_answered<S: SessionStore>(
+/// Only the unanswered requests of a batch are answered with an error. `tidy` does so for streams
+/// without a reader.
+pub async fn the_unanswered_part_of_a_batch_gets_an_error<S: SessionStore>(
     open: impl AsyncFn(SessionLimits) -> S,
 ) {
     let store = open(limits(10)).await;
@@ -261,7 +264,7 @@ pub async fn a_batch_is_owed_what_it_was_not_answered<S: SessionStore>(
     let ids: Vec<_> = (1..=3).map(RequestId::Integer).collect();
     let said_on = Arc::new(EventStream::new(StreamLimits::default()));
     said_on.answer(data(r#"{"jsonrpc":"2.0","id":2,"result":{}}"#));
-    said_on.keep_in(log.clone(), id(1), 9, ids.clone());
+    said_on.store_in(log.clone(), id(1), 9, ids.clone());
     said_on.answer(data(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#));
     shown(&said_on, 2).await;
     drop((store, log, said_on));
@@ -274,7 +277,7 @@ pub async fn a_batch_is_owed_what_it_was_not_answered<S: SessionStore>(
     assert!(is_lost(&kept.events[0], &ids[2]));
 }
 
-/// It goes on in the next process, however the last one ended.
+/// The next process continues it, however the last one ended.
 pub async fn a_session_s_own_stream_has_no_end<S: SessionStore>(
     open: impl AsyncFn(SessionLimits) -> S,
 ) {
@@ -296,7 +299,7 @@ pub async fn a_session_s_own_stream_has_no_end<S: SessionStore>(
     }
 }
 
-/// Each stream's events stay its own, in their order.
+/// Each stream keeps its own events in order.
 pub async fn many_streams_are_kept_in_their_order<S: SessionStore>(
     open: impl AsyncFn(SessionLimits) -> S,
 ) {

@@ -2,34 +2,36 @@
 
 use std::{sync::Arc, time::Duration};
 
-use farport_core::{LogLevel, Principal, ProtocolVersion, RawJson, SessionRecord, SessionStore};
+use farport_core::{
+    LogLevel, Principal, ProtocolVersion, RawJson, SessionRecord, SessionStore, nothing_in_use,
+};
 
 use super::{IDLE, MOMENT, START, has, id, insert, limits, said};
 
-/// Makes a test of each rule, for stores that are closed and opened again.
+/// Creates a test for each rule, for stores that are closed and opened again.
 ///
-/// The argument makes a place, and gives a closure that opens the store there as often as it is
-/// called: `|| { let place = ..; async move |limits| .. }`. The calling crate needs `tokio` with its
+/// The argument creates a location and returns a closure that opens the store there, any number of
+/// times: `|| { let place = ..; async move |limits| .. }`. The calling crate needs `tokio` with its
 /// macros.
 #[macro_export]
 macro_rules! lasting_session_store_tests {
     ($place:expr) => {
         $crate::lasting_session_store_tests!(@each lasting, $place,
-            a_session_is_there_again_as_it_was,
-            what_has_ended_does_not_come_back,
-            the_idle_time_goes_on_while_nobody_is_there,
-            the_bound_holds_for_those_that_were_there_before,
-            a_session_is_counted_on_when_it_is_taken_up_again,
+            a_session_survives_unchanged,
+            an_ended_session_stays_ended,
+            the_idle_time_continues_while_no_process_runs,
+            the_bound_counts_sessions_of_earlier_processes,
+            numbering_continues_when_a_session_is_resumed,
         );
         $crate::lasting_session_store_tests!(@each events, $place,
             what_a_reader_was_shown_is_kept,
-            a_stream_goes_on_where_it_was,
+            a_stream_continues_after_a_restart,
             no_more_is_kept_than_the_stream_holds,
-            a_stream_that_is_let_go_is_gone,
+            a_released_stream_is_deleted,
             an_ended_stream_goes_after_its_retention,
             streams_go_with_their_session,
-            what_was_not_answered_is_answered_with_an_error,
-            a_batch_is_owed_what_it_was_not_answered,
+            unanswered_requests_get_an_error,
+            the_unanswered_part_of_a_batch_gets_an_error,
             a_session_s_own_stream_has_no_end,
             many_streams_are_kept_in_their_order,
         );
@@ -44,8 +46,8 @@ macro_rules! lasting_session_store_tests {
     };
 }
 
-/// Nothing of a record is lost.
-pub async fn a_session_is_there_again_as_it_was<S: SessionStore>(
+/// A record is complete.
+pub async fn a_session_survives_unchanged<S: SessionStore>(
     open: impl AsyncFn(farport_core::SessionLimits) -> S,
 ) {
     let opening = RawJson::from(r#"{"capabilities":{"roots":{}},"x":"\u00e9"}"#.to_owned());
@@ -54,7 +56,7 @@ pub async fn a_session_is_there_again_as_it_was<S: SessionStore>(
         let store = open(limits(10)).await;
         let record = Arc::new(SessionRecord::new(id(number), principal.clone(), &opening));
         record.negotiate(ProtocolVersion::V2025_03_26);
-        said(store.insert(record.clone(), START).await);
+        said(store.insert(record.clone(), START, nothing_in_use()).await);
         record.set_log_level(LogLevel::Critical);
         record.set_initialized();
         record.subscribe("test://\u{e9}?a=\"b\"");
@@ -75,8 +77,8 @@ pub async fn a_session_is_there_again_as_it_was<S: SessionStore>(
     }
 }
 
-/// Ended is ended.
-pub async fn what_has_ended_does_not_come_back<S: SessionStore>(
+/// An ended session stays ended.
+pub async fn an_ended_session_stays_ended<S: SessionStore>(
     open: impl AsyncFn(farport_core::SessionLimits) -> S,
 ) {
     let store = open(limits(10)).await;
@@ -90,8 +92,8 @@ pub async fn what_has_ended_does_not_come_back<S: SessionStore>(
     assert!(has(&store, 2, now).await);
 }
 
-/// A session is as old as it is, whoever was there to see it.
-pub async fn the_idle_time_goes_on_while_nobody_is_there<S: SessionStore>(
+/// The idle time includes the time when no process ran.
+pub async fn the_idle_time_continues_while_no_process_runs<S: SessionStore>(
     open: impl AsyncFn(farport_core::SessionLimits) -> S,
 ) {
     let store = open(limits(10)).await;
@@ -113,7 +115,7 @@ pub async fn the_idle_time_goes_on_while_nobody_is_there<S: SessionStore>(
 }
 
 /// The bound counts all sessions, and ends the one that was idle for longest.
-pub async fn the_bound_holds_for_those_that_were_there_before<S: SessionStore>(
+pub async fn the_bound_counts_sessions_of_earlier_processes<S: SessionStore>(
     open: impl AsyncFn(farport_core::SessionLimits) -> S,
 ) {
     let store = open(limits(3)).await;
@@ -131,8 +133,8 @@ pub async fn the_bound_holds_for_those_that_were_there_before<S: SessionStore>(
     assert_eq!(gone, [id(1), id(3)], "a lower bound takes effect");
 }
 
-/// Numbers do not start again.
-pub async fn a_session_is_counted_on_when_it_is_taken_up_again<S: SessionStore>(
+/// The numbers do not restart.
+pub async fn numbering_continues_when_a_session_is_resumed<S: SessionStore>(
     open: impl AsyncFn(farport_core::SessionLimits) -> S,
 ) {
     let store = open(limits(3)).await;
@@ -141,6 +143,6 @@ pub async fn a_session_is_counted_on_when_it_is_taken_up_again<S: SessionStore>(
     for life in 1..4 {
         let store = open(limits(3)).await;
         assert!(has(&store, 1, START).await);
-        assert_eq!(said(store.revive(id(1)).await), Some(life));
+        assert_eq!(said(store.resume(id(1)).await), Some(life));
     }
 }

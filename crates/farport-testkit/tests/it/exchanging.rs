@@ -68,7 +68,7 @@ impl Count {
     }
 }
 
-/// Signs in and refreshes until the program is gone.
+/// Signs in and refreshes until the program ends.
 async fn exchange(app: Arc<App>, count: Arc<Count>) -> Vec<Chain> {
     let mut chains = Vec::new();
     while let Some(code) = app.code().await {
@@ -97,12 +97,12 @@ enum Outcome {
     Tokens(Tokens),
     /// The code was used, and the answer lost.
     Nothing,
-    /// The refresh token gave way a moment ago, and the answer is lost: the client is told to come
-    /// again.
+    /// The refresh token was replaced a moment ago and the response is lost: the client must
+    /// retry.
     Later,
 }
 
-/// Holds a sign-in to what its client was told.
+/// Compares a sign-in with the responses that its client received.
 async fn check(app: &App, chain: &Chain) -> Outcome {
     let asked = match &chain.standing {
         Standing::Redeeming => app.redeem(&chain.code).await,
@@ -131,10 +131,24 @@ async fn replay(app: &App, code: &str, tokens: Option<&Tokens>) {
     }
 }
 
-/// Checks a sign-in, and ends it by replaying its code, unless it `lasts` or its client has to come
-/// again. Answers what is left of it.
+/// Checks a sign-in, and again while the server asks its client to retry later. A client has to retry
+/// within the grace period of its token, which is a minute.
+async fn settled(app: &App, chain: &Chain) -> Outcome {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match check(app, chain).await {
+            Outcome::Later if Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Checks a sign-in, and revokes it by replaying its code, unless it `lasts` or its client must
+/// retry. Returns what remains.
 async fn gone_on(app: Arc<App>, mut chain: Chain, lasts: bool) -> Option<(Arc<App>, Chain)> {
-    match check(&app, &chain).await {
+    match settled(&app, &chain).await {
         Outcome::Tokens(tokens) if lasts => chain.standing = Standing::Holding(tokens),
         Outcome::Later => {}
         Outcome::Tokens(tokens) => {
@@ -155,10 +169,7 @@ async fn end(app: App, chain: Chain) {
     let tokens = loop {
         match check(&app, &chain).await {
             Outcome::Tokens(tokens) => break tokens,
-            _ => assert!(
-                Instant::now() < until,
-                "a client is told to come again for ever"
-            ),
+            _ => assert!(Instant::now() < until, "a client must retry forever"),
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
@@ -167,7 +178,7 @@ async fn end(app: App, chain: Chain) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer_of_the_token_endpoint_is_taken_back_and_no_code_is_good_twice() {
-    // Nothing here goes over TLS, and reqwest wants somebody for it all the same.
+    // No request uses TLS, but reqwest requires a crypto provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let place = tempfile::tempdir().unwrap();
     let database = place.path().join("farport.db");
@@ -175,7 +186,7 @@ async fn no_answer_of_the_token_endpoint_is_taken_back_and_no_code_is_good_twice
     let (mut total, mut in_flight) = (0, 0);
     let mut remaining = Vec::new();
     for round in 0..ROUNDS {
-        // A user has a bounded number of grants, so each round has one of its own.
+        // The number of grants per user is bounded, so each round has its own user.
         let name = format!("ada {round}");
         let app = Arc::new(App::sign_in(&program.address, &name, round).await);
         let count = Arc::new(Count::default());
@@ -198,7 +209,7 @@ async fn no_answer_of_the_token_endpoint_is_taken_back_and_no_code_is_good_twice
         let took = began.elapsed();
         assert!(took < Duration::from_secs(1), "ready after {took:?}");
         let again = app.code().await;
-        assert!(again.is_some(), "nobody remembers who has signed in");
+        assert!(again.is_some(), "the sign-in is lost");
         let mut checks = JoinSet::new();
         for (number, chain) in chains.into_iter().enumerate() {
             in_flight += usize::from(!matches!(chain.standing, Standing::Holding(_)));

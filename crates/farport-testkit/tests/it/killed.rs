@@ -1,4 +1,4 @@
-//! Killed at any moment: what OAuth was told is done is done.
+//! A killed process loses no completed exchange.
 
 #![cfg(feature = "exchanges")]
 

@@ -1,6 +1,7 @@
 //! The fixture as a client meets it, over a pipe in memory and over HTTP: what the official suite
 //! does not ask about.
 
+#![allow(clippy::disallowed_methods, reason = "tests choose their URLs")]
 #![cfg(feature = "fixture")]
 #![expect(
     clippy::expect_used,

@@ -58,7 +58,7 @@ fn a_store_that_does_not_exist_is_refused_with_those_that_do() {
         let mut said = String::new();
         program.stderr.unwrap().read_to_string(&mut said).unwrap();
         assert!(
-            said.contains("a store is `memory`, or `sqlite:`"),
+            said.contains("a store is `memory`, or `sqlite:PATH`"),
             "{store}: {said}"
         );
     }

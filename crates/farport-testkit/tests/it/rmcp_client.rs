@@ -28,7 +28,7 @@ async fn connect(url: impl Into<std::sync::Arc<str>>, era: Era) -> Client {
         .enable_sampling()
         .enable_roots()
         .build();
-    // Nothing here goes over TLS, and reqwest wants somebody for it all the same.
+    // No request uses TLS, but reqwest requires a crypto provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let transport = StreamableHttpClientTransport::from_uri(url);
     Client::over(transport, era, able).await

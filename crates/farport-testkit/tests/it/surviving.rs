@@ -70,7 +70,7 @@ impl Drop for Program {
     }
 }
 
-/// A response as HTTP/1.0 has it: the body goes on until the connection ends.
+/// A response as in HTTP/1.0: the body ends with the connection.
 struct Response {
     status: u16,
     session: Option<String>,
@@ -242,7 +242,7 @@ fn a_session_outlives_a_kill_and_its_streams_are_come_back_to() {
     client.change(&program);
     let heard = listening.next();
     assert_eq!(heard.message["method"], "notifications/resources/updated");
-    // One call that is done, seen as far as its first event, and one that waits for an answer.
+    // One call has finished and its first event was received; the other one waits for a response.
     let mut done = client.call(&program, 20, "test_tool_with_progress", json!({}));
     let first = done.next();
     assert_eq!(done.rest().len(), 3);
@@ -308,7 +308,7 @@ impl Response {
 }
 
 #[test]
-fn a_session_outlives_a_restart_and_what_nobody_has_heard_yet_is_still_said() {
+fn a_session_survives_a_restart_with_its_unread_events() {
     let (_folder, database) = place();
     let program = Program::start(&database);
     let client = Client::open(&program);

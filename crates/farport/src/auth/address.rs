@@ -1,11 +1,11 @@
-//! Where a request comes from.
+//! The client's address of a request.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
-/// The address of the client, by which some requests are counted. Behind a proxy it is the last
-/// that stands in `X-Forwarded-For`, which is the one that the proxy has written.
+/// Returns the client's address. Behind a proxy, it is the last one in `X-Forwarded-For`, which the proxy
+/// wrote.
 pub(crate) fn client_address(
     peer: IpAddr,
     headers: &HeaderMap,
@@ -16,8 +16,20 @@ pub(crate) fn client_address(
     }
     let last = headers.get_all("x-forwarded-for").iter().next_back();
     let last = last.and_then(|value| value.to_str().ok()?.rsplit(',').next());
-    last.and_then(|last| last.trim().parse().ok())
-        .or(Some(peer))
+    last.and_then(read_address).or(Some(peer))
+}
+
+/// Reads an address as proxies write it: plain, in brackets, or with a port.
+fn read_address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some(address.ip());
+    }
+    let bare = text.strip_prefix('[')?.strip_suffix(']')?;
+    bare.parse().ok().map(IpAddr::V6)
 }
 
 #[cfg(test)]
@@ -25,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_client_writes_itself_is_not_believed() {
+    fn an_address_that_the_client_wrote_is_ignored() {
         let peer: IpAddr = "192.0.2.1".parse().unwrap();
         for (values, behind_proxy, expect) in [
             (&[][..], false, "192.0.2.1"),
@@ -34,7 +46,17 @@ mod tests {
             (&["203.0.113.9"], true, "203.0.113.9"),
             (&["10.0.0.1, 203.0.113.9"], true, "203.0.113.9"),
             (&["10.0.0.1", "2001:db8::1"], true, "2001:db8::1"),
+            (&["203.0.113.9:567"], true, "203.0.113.9"),
+            (&["10.0.0.1:1, 203.0.113.9:567"], true, "203.0.113.9"),
+            (&["[2001:db8::1]:80"], true, "2001:db8::1"),
+            (&["[2001:db8::1]"], true, "2001:db8::1"),
+            (&["\"[2001:db8::1]:80\""], true, "2001:db8::1"),
+            (&["[::1]:80"], true, "::1"),
             (&["nonsense"], true, "192.0.2.1"),
+            (&["203.0.113.9:port"], true, "192.0.2.1"),
+            (&["203.0.113.9:99999"], true, "192.0.2.1"),
+            (&["[203.0.113.9]"], true, "192.0.2.1"),
+            (&["203.0.113.9, "], true, "192.0.2.1"),
         ] {
             let mut headers = HeaderMap::new();
             for value in values {

@@ -1,4 +1,4 @@
-//! From what a server's author says to what stands before the server.
+//! Builds the protection of a server from its builder and settings.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,8 +10,8 @@ use std::{
 use farport_core::policy;
 use farport_http::{Auth, Authority, Color, Logo, RESOURCES, Theme};
 use farport_oauth::{
-    ApiTokens, AuthorizationServer, Config, ExternalServer, Random, Scopes, SignInMethod, Site,
-    Surroundings,
+    ApiTokens, AuthorizationServer, Config, Environment, ExternalServer, Random, Scopes,
+    SignInMethod, Site,
     provider::{GitHub, InvalidSettings, Oidc, Slack},
 };
 use policy::{Permission, Policy};
@@ -19,42 +19,43 @@ use policy::{Permission, Policy};
 use super::{AuthSettings, Kind, ProviderName, SignIn};
 use crate::{Error, Settings, host::OAuth};
 
-/// What a server's author says in code of who may use what.
+/// The sign-in and permissions that the author set in code.
 #[derive(Debug, Default)]
 pub(crate) struct Protection {
     pub(crate) sign_in: Option<SignIn>,
     pub(crate) rules: Vec<(policy::Kind, String, Permission)>,
+    /// Patterns that may match nothing when the server starts.
+    pub(crate) unmatched: BTreeSet<String>,
     pub(crate) scopes: BTreeMap<String, String>,
     pub(crate) default_scopes: Vec<String>,
     pub(crate) theme: Theme,
 }
 
-/// The operating system's random bytes.
+/// Random bytes from the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
     /// # Panics
-    /// When the system has no randomness: a server that goes on would give out ids that can be
-    /// guessed.
-    #[expect(clippy::expect_used, reason = "there is no safe way to go on")]
+    /// When the system has no randomness: a server without it would create ids that can be guessed.
+    #[expect(clippy::expect_used, reason = "no safe way to continue exists")]
     fn fill(&self, buffer: &mut [u8]) {
         getrandom::fill(buffer).expect("the system has no randomness");
     }
 }
 
 impl Protection {
-    /// Who signs users in, by code or by settings; nobody, on a public server.
+    /// Returns the sign-in from code or settings; `None` for a public server.
     pub(crate) fn sign_in(&self, settings: &Settings) -> Result<Option<SignIn>, Error> {
         if let Some(sign_in) = &self.sign_in {
             return Ok(Some(sign_in.clone()));
         }
         let Some(provider) = settings.auth.provider else {
-            let asks = |(_, pattern, permission): &(policy::Kind, String, Permission)| {
+            let requires_user = |(_, pattern, permission): &(policy::Kind, String, Permission)| {
                 (!permission.is_for_anyone()).then(|| pattern.clone())
             };
-            return match self.rules.iter().find_map(asks) {
-                // It would be open to nobody, which its author cannot have meant.
+            return match self.rules.iter().find_map(requires_user) {
+                // No caller could use it, which cannot be the intention.
                 Some(pattern) => Err(Error::PermitWithoutAuth { pattern }),
                 None => Ok(None),
             };
@@ -62,7 +63,7 @@ impl Protection {
         named(provider, &settings.auth.provider_scopes).map(Some)
     }
 
-    /// What stands before the server that listens on `addresses`.
+    /// Builds the protection of the server that listens on `addresses`.
     pub(crate) fn build(
         &self,
         sign_in: SignIn,
@@ -73,7 +74,20 @@ impl Protection {
         let sites = sites(settings, addresses)?;
         let mut policy = Policy::protected();
         for (kind, pattern, permission) in &self.rules {
-            policy.permit(*kind, pattern, permission.clone());
+            let permission = match sign_in.unique_login() {
+                Some(claim) => permission.clone().with_login_claim(claim),
+                None if permission.needs_login() => {
+                    return Err(Error::LoginNotUnique {
+                        pattern: pattern.clone(),
+                        provider: sign_in.provider_name(),
+                    });
+                }
+                None => permission.clone(),
+            };
+            policy.permit(*kind, pattern, permission);
+        }
+        if settings.deny_by_default {
+            policy.deny_by_default();
         }
         let config = self.config(&settings.auth, policy.scopes())?;
         let (scopes, default_scopes) = (config.scopes.clone(), config.default_scopes.clone());
@@ -87,10 +101,13 @@ impl Protection {
         let method = match sign_in.0 {
             Kind::Development => {
                 let local = |site: &Site| site.issuer().starts_with("http://");
+                if let Some(open) = settings.open_to_others() {
+                    return Err(Error::DevLoginNotLocal { open });
+                }
                 if !addresses.iter().all(|address| address.ip().is_loopback())
                     || !sites.iter().all(local)
                 {
-                    return Err(Error::DevLoginNotLocal);
+                    return Err(Error::DevLoginNotLocal { open: "host" });
                 }
                 SignInMethod::Development
             }
@@ -100,11 +117,11 @@ impl Protection {
                 return self.auth(authority, settings, sites, policy, scopes, default_scopes);
             }
             Kind::External(validator) => {
-                let authority = Authority::External(validator.reaching(&fetcher), tokens());
+                let authority = Authority::External(validator.validator(&fetcher), tokens());
                 return self.auth(authority, settings, sites, policy, scopes, default_scopes);
             }
         };
-        let surroundings = Surroundings {
+        let surroundings = Environment {
             store,
             random,
             fetcher,
@@ -157,9 +174,12 @@ impl Protection {
         let schemes = schemes.map(|scheme| scheme.to_ascii_lowercase());
         config.redirects.private_use_schemes.extend(schemes);
         config.registration = settings.registration.unwrap_or(config.registration);
+        let documents = settings.client_documents;
+        config.client_documents = documents.unwrap_or(config.client_documents);
         let lasts = |seconds: Option<u64>, usual| seconds.map_or(usual, Duration::from_secs);
         config.access_lifetime = lasts(settings.access_token_secs, config.access_lifetime);
         config.refresh_lifetime = lasts(settings.refresh_token_secs, config.refresh_lifetime);
+        config.grant_lifetime = lasts(settings.grant_secs, config.grant_lifetime);
         Ok(config)
     }
 
@@ -179,7 +199,7 @@ impl Protection {
     }
 }
 
-/// The provider of this name, set up from the environment.
+/// Sets up the provider with this name from the environment.
 pub(super) fn named(provider: ProviderName, scopes: &[String]) -> Result<SignIn, Error> {
     let oidc = |provider: Result<Oidc, InvalidSettings>| -> Result<SignIn, Error> {
         let provider = provider?;
@@ -229,15 +249,16 @@ fn logo(path: &std::path::Path) -> Result<Logo, Error> {
             return Err(Error::Auth(text));
         }
     };
-    let bytes = std::fs::read(path)
-        .map_err(|error| Error::Auth(format!("the logo {}: {error}", path.display())))?;
+    let bytes = std::fs::read(path).map_err(|error| {
+        Error::Auth(format!("cannot read the logo {}: {error}", path.display()))
+    })?;
     Ok(Logo {
         media_type: http::HeaderValue::from_static(media_type),
         bytes: bytes.into(),
     })
 }
 
-/// The addresses under which the server is known to clients.
+/// Returns the URLs that clients reach the server at.
 fn sites(settings: &Settings, addresses: &[SocketAddr]) -> Result<Vec<Site>, Error> {
     let site = |base: &str| {
         let site = Site::new(base, RESOURCES);
@@ -271,7 +292,7 @@ mod tests {
             ..Settings::default()
         };
         let state = State::open(&settings.storage(), settings.sessions()).unwrap();
-        let state = state.oauth_state().unwrap();
+        let state = state.oauth_state(None).unwrap();
         let addresses = addresses.iter().map(|address| address.parse().unwrap());
         let addresses: Vec<_> = addresses.collect();
         let protection = Protection::default();
@@ -283,7 +304,7 @@ mod tests {
     const ALL: &[&str] = &["0.0.0.0:8787"];
 
     #[test]
-    fn the_sign_in_for_development_is_for_this_machine_alone() {
+    fn the_sign_in_for_development_is_for_this_machine_only() {
         for (url, addresses, local) in [
             (None, LOOPBACK, true),
             (None, &[], true),
@@ -300,15 +321,15 @@ mod tests {
             ),
         ] {
             let refused = start(DevLogin, url, addresses);
-            let refused = refused.map(|error| matches!(error, Error::DevLoginNotLocal));
+            let refused = refused.map(|error| matches!(error, Error::DevLoginNotLocal { .. }));
             let expect = (!local).then_some(true);
             assert_eq!(refused, expect, "{url:?} {addresses:?}");
         }
     }
 
     #[test]
-    fn a_server_with_sign_in_knows_what_it_is_called() {
-        let mention = |error: Option<Error>| error.map(|error| error.to_string());
+    fn a_server_with_sign_in_requires_its_public_url() {
+        let mention = |error: Option<Error>| error.map(|error| format!("{error:?}"));
         for (url, addresses, expect) in [
             (None, LOOPBACK, None),
             (None, ALL, Some("FARPORT_PUBLIC_URL")),
@@ -324,7 +345,8 @@ mod tests {
                 ALL,
                 Some("http://mcp.example.com"),
             ),
-            (Some("https://mcp.example.com/mcp"), ALL, Some("/mcp")),
+            (Some("https://mcp.example.com/tools/"), ALL, None),
+            (Some("https://mcp.example.com/a b"), ALL, Some("/a b")),
             (Some("mcp.example.com"), ALL, Some("mcp.example.com")),
         ] {
             let said = mention(start(ApiToken, url, addresses));
@@ -332,6 +354,52 @@ mod tests {
                 (None, None) => {}
                 (Some(said), Some(expect)) => assert!(said.contains(expect), "{said}"),
                 _ => panic!("{url:?} {addresses:?}: {said:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn user_names_are_compared_if_the_provider_keeps_them_unique() {
+        use farport_oauth::provider::{GitHub, OAuth2, OAuth2Urls, Oidc};
+        let oidc = || Oidc::new("https://idp.example", "client", "secret".to_owned()).unwrap();
+        let urls = OAuth2Urls {
+            authorize: "https://idp.example/a",
+            token: "https://idp.example/t",
+            user_info: "https://idp.example/u",
+        };
+        let oauth2 = OAuth2::new("https://idp.example", urls, "client", "secret".to_owned());
+        let keycloak = Oidc::keycloak("https://idp.example", "r", "client", "secret".to_owned());
+        for (sign_in, good) in [
+            (SignIn::from(DevLogin), true),
+            (GitHub::new("client", "secret".to_owned()).into(), true),
+            (keycloak.unwrap().into(), true),
+            (oidc().unique_login("preferred_username").into(), true),
+            (oidc().into(), false),
+            (oidc().named("Mine").into(), false),
+            (Oidc::google("client", "secret".to_owned()).into(), false),
+            (oauth2.unwrap().into(), false),
+            (ApiToken.into(), false),
+        ] {
+            let settings = Settings::default();
+            let state = State::open(&settings.storage(), settings.sessions()).unwrap();
+            let state = state.oauth_state(None).unwrap();
+            let mut protection = Protection::default();
+            let rule = policy::signed_in().and(policy::login_in(["ann"]));
+            protection
+                .rules
+                .push((policy::Kind::Tool, "paint".into(), rule));
+            let local = ["127.0.0.1:8787".parse().unwrap()];
+            let named = format!("{sign_in:?}");
+            let built = protection.build(sign_in, &settings, &local, state);
+            match built {
+                Ok(_) => assert!(good, "{named}"),
+                Err(error) => {
+                    let said = format!("{error:?}");
+                    assert!(!good, "{named}: {said}");
+                    for word in ["paint", "claim(\"sub\"", "email"] {
+                        assert!(said.contains(word), "{said}");
+                    }
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `[auth] provider`, read from where an operator writes it.
+//! Tests of the setting `provider` under `[auth]`, in the file and the environment.
 
 #![expect(
     clippy::result_large_err,
@@ -13,7 +13,7 @@ use figment::Jail;
 use super::{ProviderName, SignIn, build::Protection};
 use crate::{Error, Settings};
 
-/// What is written, what it comes to, the variables that it takes, and those that it may have.
+/// The name in the settings, the expected sign-in, the required variables, and the optional ones.
 type Row = (
     &'static str,
     &'static str,
@@ -113,18 +113,18 @@ const PROVIDERS: [Row; 12] = [
     ),
 ];
 
-/// The sign-in of a server that says nothing of it in code.
+/// Returns the sign-in of a server that sets none in code.
 fn sign_in() -> Result<Option<SignIn>, Error> {
     let settings = Settings::load(Path::new("farport.toml"))?;
     Protection::default().sign_in(&settings)
 }
 
-fn came_to(sign_in: Result<Option<SignIn>, Error>) -> String {
+fn described(sign_in: Result<Option<SignIn>, Error>) -> String {
     format!("{:?}", sign_in.unwrap().unwrap())
 }
 
 #[test]
-fn every_provider_is_set_up_by_file_and_environment_alone() {
+fn the_file_and_the_environment_set_up_every_provider() {
     for (name, expect, needed, more) in PROVIDERS {
         Jail::expect_with(|jail| {
             let set = |jail: &mut Jail, variables: &[(&str, &str)]| {
@@ -133,24 +133,27 @@ fn every_provider_is_set_up_by_file_and_environment_alone() {
                 }
             };
             set(jail, needed);
-            assert!(sign_in().unwrap().is_none(), "{name}: nobody asked for it");
+            assert!(
+                sign_in().unwrap().is_none(),
+                "{name}: variables alone enable no sign-in"
+            );
             jail.create_file("farport.toml", &format!("[auth]\nprovider = \"{name}\""))?;
-            assert_eq!(came_to(sign_in()), expect, "{name}, by the file");
+            assert_eq!(described(sign_in()), expect, "{name}, from the file");
             set(jail, more);
-            assert_eq!(came_to(sign_in()), expect, "{name}, with {more:?}");
+            assert_eq!(described(sign_in()), expect, "{name}, with {more:?}");
             let scoped = format!("[auth]\nprovider = \"{name}\"\nprovider_scopes = [\"openid\"]");
             jail.create_file("farport.toml", &scoped)?;
-            assert_eq!(came_to(sign_in()), expect, "{name}, with scopes");
+            assert_eq!(described(sign_in()), expect, "{name}, with scopes");
             jail.create_file("farport.toml", "[auth]\nprovider = \"keycloak\"")?;
             jail.set_env("FARPORT_AUTH_PROVIDER", name);
-            assert_eq!(came_to(sign_in()), expect, "{name}, by the environment");
+            assert_eq!(described(sign_in()), expect, "{name}, by the environment");
             Ok(())
         });
     }
 }
 
 #[test]
-fn a_provider_that_lacks_something_says_what() {
+fn an_error_names_the_missing_variable() {
     for (name, _, needed, _) in PROVIDERS {
         for (missing, _) in needed {
             Jail::expect_with(|jail| {
@@ -167,7 +170,7 @@ fn a_provider_that_lacks_something_says_what() {
 }
 
 #[test]
-fn every_provider_has_one_name_wherever_it_is_written() {
+fn every_provider_has_the_same_name_everywhere() {
     let written = |name: &ProviderName| name.to_possible_value().unwrap().get_name().to_owned();
     let all = ProviderName::value_variants();
     for name in all {
@@ -186,7 +189,7 @@ fn every_provider_has_one_name_wherever_it_is_written() {
 }
 
 #[test]
-fn a_provider_that_there_is_not_is_named() {
+fn an_error_names_an_unknown_provider() {
     for provider in ["gitlab", "GitHub", ""] {
         Jail::expect_with(|jail| {
             jail.create_file(

@@ -1,35 +1,47 @@
-//! An authorization server elsewhere, and the way of its checks to the network.
+//! Sign-in at an external authorization server.
 
 use std::{fmt, sync::Arc};
 
-use farport_http::TokenValidator;
+use farport_http::{Presented, TokenValidator};
 use farport_oauth::{
-    Authenticated, BearerError, BoxFuture, ExternalServer, Fetcher, UnixTime, provider::World,
+    Authenticated, BearerError, BoxFuture, ExternalServer, Fetcher, Presenter, UnixTime,
+    provider::FetchContext,
 };
 
 use super::SignIn;
 
-/// An authorization server elsewhere, whose tokens are only checked here. API tokens are good as
-/// well.
+/// An external authorization server, whose tokens this server validates. It also accepts API tokens.
+///
+/// Use an [`ExternalServer`] for tokens that are JWTs or that the server introspects, and
+/// [`External::new`] for your own validation:
+///
+/// ```
+/// # use rmcp::ServerHandler;
+/// # struct Greeter;
+/// # impl ServerHandler for Greeter {}
+/// # fn server(validator: impl farport_http::TokenValidator) -> farport::Server {
+/// farport::Server::new(|_| Greeter).auth(farport::External::new(validator))
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct External(Checks);
 
 #[derive(Clone)]
 enum Checks {
-    /// By whoever knows how to.
+    /// The author's validation.
     Own(Arc<dyn TokenValidator>),
-    /// By us, over the host's way to the network.
+    /// farport's validation, which sends requests through the host.
     Server(Arc<ExternalServer>),
 }
 
 impl External {
-    /// One that `validator` knows how to check the tokens of.
+    /// Accepts the tokens that `validator` accepts.
     pub fn new(validator: impl TokenValidator) -> Self {
         Self(Checks::Own(Arc::new(validator)))
     }
 
-    /// What checks its tokens, over `fetcher` if it has to ask.
-    pub(super) fn reaching(self, fetcher: &Arc<dyn Fetcher>) -> Arc<dyn TokenValidator> {
+    /// Returns the validator of its tokens, which sends its requests through `fetcher`.
+    pub(super) fn validator(self, fetcher: &Arc<dyn Fetcher>) -> Arc<dyn TokenValidator> {
         match self.0 {
             Checks::Own(validator) => validator,
             Checks::Server(server) => Arc::new(Checking {
@@ -67,8 +79,25 @@ impl TokenValidator for Checking {
         now: UnixTime,
     ) -> BoxFuture<'a, Result<Arc<Authenticated>, BearerError>> {
         let fetcher = &self.fetcher;
-        let world = World { now, fetcher };
+        let world = FetchContext { now, fetcher };
         Box::pin(self.server.validate(token, resource, world))
+    }
+
+    fn validate_presented<'a>(
+        &'a self,
+        presented: Presented<'a>,
+        resource: &'a str,
+    ) -> BoxFuture<'a, Result<Arc<Authenticated>, BearerError>> {
+        let world = FetchContext {
+            now: presented.now,
+            fetcher: &self.fetcher,
+        };
+        let presenter = Presenter {
+            address: presented.address,
+            max_age: presented.max_age,
+        };
+        let server = &self.server;
+        Box::pin(server.validate_from(presented.token, resource, presenter, world))
     }
 }
 

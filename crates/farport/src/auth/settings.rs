@@ -4,47 +4,65 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// How users sign in, and what the sign-in pages look like. Everything has a default; without a
-/// provider, here or in code, the server is public.
+/// The settings of the sign-in and its pages, each with a default. Without a provider, here or in code,
+/// the server is public.
+///
+/// ```
+/// let mut settings = farport::Settings::default();
+/// settings.auth.provider = Some(farport::ProviderName::GitHub);
+/// settings.auth.name = Some("Weather".to_owned());
+/// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct AuthSettings {
-    /// Where users sign in.
+    /// The provider that users sign in with.
     pub provider: Option<ProviderName>,
-    /// What to ask the provider for, in place of what is usual there. Who this server is to the
-    /// provider stands in variables: `GITHUB_CLIENT_ID`, `GITHUB_CLIENT_SECRET` and the like.
+    /// The scopes to request from the provider, instead of its default. The credentials for the provider
+    /// are variables: `GITHUB_CLIENT_ID`, `GITHUB_CLIENT_SECRET` and so on.
     pub provider_scopes: Vec<String>,
-    /// The scopes of this server, each with what it allows, in words for the consent page.
+    /// The server's scopes, each with its description on the consent page.
     pub scopes: BTreeMap<String, String>,
-    /// Those that a client is told to ask for at first.
+    /// The scopes that a client should request at first.
     pub default_scopes: Vec<String>,
-    /// What the server is called on the sign-in pages.
+    /// The name of the server on the sign-in pages.
     pub name: Option<String>,
-    /// A picture for the sign-in pages: the path of an SVG or PNG file.
+    /// The logo on the sign-in pages: the path of an SVG or PNG file.
     pub logo: Option<std::path::PathBuf>,
-    /// The colour of the buttons there: `#0b57d0`, `teal`.
+    /// The color of the buttons: `#0b57d0`, `teal`.
     pub color: Option<String>,
-    /// Private-use schemes of redirect URIs that are accepted, besides those that are well known:
-    /// `myapp`.
+    /// Schemes of redirect URIs to accept, such as `myapp`, besides https, schemes with a dot, and those
+    /// of known clients.
     pub redirect_schemes: Vec<String>,
-    /// Whether clients may register themselves. They may, unless set.
+    /// Whether clients may register themselves. The default is yes.
     pub registration: Option<bool>,
-    /// How many seconds an access token is good. 3,600 unless set.
+    /// Whether a client may identify itself by the https URL of its metadata document, which the
+    /// server then fetches. The default is yes.
+    pub client_documents: Option<bool>,
+    /// The lifetime of an access token, in seconds. The default is 3,600.
     pub access_token_secs: Option<u64>,
-    /// How many seconds a sign-in lasts that is not used. 30 days unless set.
+    /// The time without use after which a sign-in ends, in seconds. The default is 30 days.
     pub refresh_token_secs: Option<u64>,
+    /// The time after which a sign-in ends even if it is used, in seconds. The default is 180 days.
+    pub grant_secs: Option<u64>,
 }
 
-/// Where users sign in.
+/// The name of a sign-in in the settings.
+///
+/// ```
+/// # use farport::{ProviderName, SignIn};
+/// let sign_in = SignIn::from_env(ProviderName::ApiToken, &[])?;
+/// # let _ = sign_in;
+/// # Ok::<(), farport::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(not(target_arch = "wasm32"), derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ProviderName {
-    /// Under any name, for development.
+    /// Sign-in with any name, for development.
     DevLogin,
-    /// Not at all: API tokens alone.
+    /// API tokens only, without a sign-in page.
     ApiToken,
     /// GitHub, or GitHub Enterprise Server.
     #[serde(rename = "github")]
@@ -68,6 +86,6 @@ pub enum ProviderName {
     Keycloak,
     /// Any OpenID provider.
     Oidc,
-    /// Not here: at an authorization server elsewhere, whose tokens are only checked.
+    /// An external authorization server, whose tokens the server only checks.
     External,
 }

@@ -1,4 +1,4 @@
-//! The user, for a tool.
+//! The signed-in user, as an argument of a tool.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -16,19 +16,20 @@ use rmcp::{
 /// # use rmcp::{tool, tool_router, handler::server::router::tool::ToolRouter};
 /// # struct Tools { tool_router: ToolRouter<Self> }
 /// # #[tool_router] impl Tools {
-/// #[tool(description = "Says who you are.")]
+/// #[tool(description = "Returns your name.")]
 /// fn whoami(&self, user: SignedIn) -> String {
 ///     user.name.clone().unwrap_or_else(|| user.subject.to_string())
 /// }
 /// # }
 /// ```
 ///
-/// Where nobody has signed in, the call fails with an error that says so.
+/// For an anonymous caller, the call fails with an error that requires sign-in.
 #[derive(Clone, Debug)]
 pub struct SignedIn(pub Arc<User>);
 
 impl SignedIn {
-    /// The user of a request, if somebody has signed in; for handlers without macros.
+    /// Returns the user of a request, or `None` for an anonymous caller. It is for handlers without
+    /// macros.
     pub fn of(context: &RequestContext<RoleServer>) -> Option<Self> {
         match context.extensions.get::<Principal>() {
             Some(Principal::User(user)) => Some(Self(user.clone())),
@@ -48,6 +49,6 @@ impl Deref for SignedIn {
 impl<C: AsRequestContext> FromContextPart<C> for SignedIn {
     fn from_context_part(context: &mut C) -> Result<Self, ErrorData> {
         let found = Self::of(context.as_request_context());
-        found.ok_or_else(|| ErrorData::invalid_request("This takes signing in", None))
+        found.ok_or_else(|| ErrorData::invalid_request("Sign in to use this tool", None))
     }
 }

@@ -11,12 +11,11 @@ use std::{
 use hyper::rt::{Sleep, Timer};
 use tokio::time::{self, sleep_until};
 
-/// Keeps one entry in tokio's timer for as long as a connection is open.
+/// Keeps one entry in tokio's timer while a connection is open.
 ///
-/// hyper asks for a new deadline for the head of every request, and drops it when the head is
-/// there. Tokio keeps all deadlines behind one lock, which a busy connection would take twice a
-/// request. Here the entry stays where it is; when its time has come, it is set to the deadline
-/// that counts by then.
+/// hyper sets a new deadline for the head of every request, and drops it when the head arrives. Tokio
+/// keeps all deadlines behind one lock, which a busy connection would take twice per request. This
+/// entry stays in the timer; when it is due, it moves to the deadline that is valid by then.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ConnectionTimer(Arc<Mutex<Entry>>);
 
@@ -39,7 +38,7 @@ impl Timer for ConnectionTimer {
     }
 }
 
-/// Ready once its time has come. A connection waits for one of them at a time.
+/// A future that is ready at its deadline. A connection waits for one at a time.
 struct Deadline {
     at: time::Instant,
     entry: Arc<Mutex<Entry>>,
@@ -71,11 +70,11 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn every_deadline_is_kept_whatever_came_before_it() {
+    async fn every_deadline_is_met_after_any_earlier_one() {
         let timer = ConnectionTimer::default();
         let began = timer.now();
-        // When it is due, how long it is waited for, and whether it comes; times in milliseconds.
-        for (due, patience, comes) in [
+        // The deadline, how long the test waits for it, and whether it fires; in milliseconds.
+        for (due, patience, fires) in [
             (900, 10, false),
             (1_000, 2_000, true),
             (1_500, 2_000, true),
@@ -85,8 +84,8 @@ mod tests {
             let deadline = began + Duration::from_millis(due);
             let waiting = timer.sleep_until(deadline);
             let waited = time::timeout(Duration::from_millis(patience), waiting).await;
-            assert_eq!(waited.is_ok(), comes, "{due}");
-            if comes {
+            assert_eq!(waited.is_ok(), fires, "{due}");
+            if fires {
                 let late = timer.now().checked_duration_since(deadline);
                 assert!(
                     late.is_some_and(|late| late.as_millis() <= 1),

@@ -1,36 +1,48 @@
-//! Settings from variables alone, where there is neither a file nor a process's environment.
+//! Settings from variables only, on hosts without a file and a process environment.
 
 use serde_json::Value;
 
-use super::{Settings, VARIABLES};
+use super::{Settings, VARIABLES, words};
 use crate::Error;
 
 impl Settings {
-    /// The defaults, overridden by the variables that `variable` knows.
+    /// Returns the defaults, overridden by the variables that `variable` returns.
     ///
     /// # Errors
-    /// When a value does not fit its setting; the text names the variable.
+    /// When a variable has an invalid value. The error names the variable.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
-        let mut settings = Self::default();
+        Self::default().over_variables(|name| Ok(variable(name)))
+    }
+
+    /// Overrides these settings with the variables that `variable` returns, except empty ones.
+    pub(super) fn over_variables(
+        self,
+        variable: impl Fn(&str) -> Result<Option<String>, String>,
+    ) -> Result<Self, Error> {
+        let mut settings = self;
         for known in VARIABLES.iter().filter(|known| !known.setting.is_empty()) {
-            let Some(text) = variable(known.name).filter(|text| !text.is_empty()) else {
+            let bad = |why| Error::Variable {
+                name: known.name,
+                why,
+            };
+            let Some(text) = variable(known.name)
+                .map_err(bad)?
+                .filter(|text| !text.is_empty())
+            else {
                 continue;
             };
             settings = settings
                 .with(known.setting, &text)
-                .map_err(|error| Error::Variable {
-                    name: known.name,
-                    why: error.to_string(),
-                })?;
+                .map_err(|error| bad(words(&error.to_string())))?;
         }
         Ok(settings)
     }
 
-    /// These settings with another value for one of them, tables and their keys parted by dots.
+    /// Sets one setting. A dot separates a table from its key.
     fn with(&self, setting: &str, text: &str) -> Result<Self, serde_json::Error> {
-        // A number or a truth value, if it reads like one and fits; else text.
+        // A number, a boolean or a list if it parses as one and fits, else text.
         let read = serde_json::from_str::<Value>(text).ok();
-        let read = read.filter(|value| value.is_number() || value.is_boolean());
+        let read = read.filter(|value| !value.is_string() && !value.is_null());
         let set = |value: Value| -> Result<Self, serde_json::Error> {
             let mut all = serde_json::to_value(self)?;
             let place = setting
@@ -43,7 +55,8 @@ impl Settings {
         };
         let as_text = || set(Value::String(text.to_owned()));
         match read {
-            Some(value) => set(value).or_else(|_| as_text()),
+            // Report the error about the parsed value, not that it is not text.
+            Some(value) => set(value).or_else(|error| as_text().map_err(|_| error)),
             None => as_text(),
         }
     }
@@ -66,6 +79,7 @@ mod tests {
             ("FARPORT_SESSION_IDLE_SECS", "60"),
             ("FARPORT_ALLOWED_ORIGINS", "https://a, https://b"),
             ("FARPORT_AUTH_PROVIDER", "github"),
+            ("FARPORT_AUTH_GRANT_SECS", "86400"),
             ("FARPORT_BEHIND_PROXY", "true"),
             ("FARPORT_PUBLIC_URL", "https://mcp.example.com"),
             ("FARPORT_MAX_SESSIONS", ""),
@@ -74,6 +88,7 @@ mod tests {
         assert_eq!(settings.session_idle_secs, 60);
         assert_eq!(settings.allowed_origins, ["https://a", "https://b"]);
         assert_eq!(settings.auth.provider, Some(ProviderName::GitHub));
+        assert_eq!(settings.auth.grant_secs, Some(86_400));
         assert!(settings.behind_proxy);
         assert_eq!(
             settings.public_url.as_deref(),
@@ -83,15 +98,20 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_variable_is_named() {
-        for (name, value) in [
-            ("FARPORT_PORT", "x"),
-            ("FARPORT_PORT", "70000"),
-            ("FARPORT_AUTH_PROVIDER", "nobody"),
-            ("FARPORT_MAX_BODY_BYTES", "-1"),
+    fn an_error_names_the_variable_and_what_was_expected() {
+        for (name, value, expected) in [
+            ("FARPORT_PORT", "x", "a whole number from 0 to 65535"),
+            ("FARPORT_PORT", "70000", "70000"),
+            ("FARPORT_AUTH_PROVIDER", "gitlab", "`github`"),
+            (
+                "FARPORT_MAX_BODY_BYTES",
+                "-1",
+                "a whole number of at least 0",
+            ),
+            ("FARPORT_BEHIND_PROXY", "yes", "true or false"),
         ] {
             let error = of(&[(name, value)]).unwrap_err().to_string();
-            assert!(error.contains(name), "{error}");
+            assert!(error.contains(name) && error.contains(expected), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a session's server asks its client: elicitation, sampling, roots.
+//! Requests from the server to the client of a session: elicitation, sampling, roots.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ async fn open(server: &Running, version: &'static str) -> Client {
 }
 
 #[tokio::test]
-async fn an_answer_reaches_the_call_that_asked() {
+async fn a_response_reaches_the_call_that_sent_the_request() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         for version in SESSIONS {
@@ -62,7 +62,7 @@ async fn an_answer_reaches_the_call_that_asked() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_client_reaches_the_call_that_asked() {
+async fn an_error_of_the_client_reaches_the_call_that_sent_the_request() {
     let server = start(Kind::Quiet).await;
     let client = open(&server, "2025-06-18").await;
     let mut events = client.stream("ask", json!({ "text": "what?" })).await;
@@ -75,7 +75,7 @@ async fn an_error_of_the_client_reaches_the_call_that_asked() {
 }
 
 #[tokio::test]
-async fn an_answer_that_makes_no_sense_is_an_error_of_the_call_and_no_more() {
+async fn an_invalid_response_is_an_error_of_its_call_only() {
     let server = start(Kind::Quiet).await;
     let client = open(&server, "2025-06-18").await;
     let mut events = client.stream("roots", json!({})).await;
@@ -87,7 +87,7 @@ async fn an_answer_that_makes_no_sense_is_an_error_of_the_call_and_no_more() {
 }
 
 #[tokio::test]
-async fn questions_of_one_session_have_names_of_their_own() {
+async fn requests_of_one_session_have_unique_ids() {
     let server = start(Kind::Quiet).await;
     let client = open(&server, "2025-06-18").await;
     let mut calls = Vec::new();
@@ -109,7 +109,7 @@ async fn questions_of_one_session_have_names_of_their_own() {
         .map(|(_, _, asked)| &asked["params"]["_meta"]["progressToken"]);
     let tokens: HashSet<_> = tokens.map(Value::to_string).collect();
     assert_eq!(tokens.len(), calls.len());
-    // Answered from the last to the first, each call hears its own answer.
+    // Responses in reverse order still reach their own calls.
     for (index, mut events, asked) in calls.into_iter().rev() {
         let answer = json!({ "action": "accept", "content": { "answer": format!("{index}!") } });
         client.answer(&asked["id"], answer).await;
@@ -119,7 +119,7 @@ async fn questions_of_one_session_have_names_of_their_own() {
 }
 
 #[tokio::test]
-async fn an_answer_from_another_session_is_no_answer() {
+async fn a_response_from_another_session_is_ignored() {
     let server = start(Kind::Quiet).await;
     let (asked_one, other) = (
         open(&server, "2025-06-18").await,
@@ -134,13 +134,13 @@ async fn an_answer_from_another_session_is_no_answer() {
     let result = events.message().await;
     assert!(text(&result).contains("real"), "{result}");
     assert_eq!(events.rest().await, []);
-    // A second answer comes too late, and hurts nobody.
+    // A second response comes too late and is ignored.
     asked_one.answer(&asked["id"], real).await;
     assert_eq!(asked_one.call("echo", json!({})).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_client_that_declared_nothing_is_asked_nothing() {
+async fn a_client_without_capabilities_receives_no_requests() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-06-18").await;
     for tool in ["ask", "sample", "roots"] {
@@ -154,7 +154,7 @@ async fn a_client_that_declared_nothing_is_asked_nothing() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_given_up_is_taken_back_by_its_name() {
+async fn a_request_that_times_out_is_cancelled_by_its_id() {
     let server = start(Kind::Quiet).await;
     let client = open(&server, "2025-06-18").await;
     let mut events = client
@@ -168,10 +168,10 @@ async fn a_question_that_is_given_up_is_taken_back_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_answers_can_still_be_asked() {
+async fn a_client_that_never_responds_still_receives_requests() {
     let server = start(Kind::Talkative).await;
     let client = open(&server, "2025-06-18").await;
-    // More than may be open at a time: each is given up, and must make room for another.
+    // More requests than may be open at a time: each times out, and must make room for another.
     for _ in 0..farport_core::Exchange::MOST + 8 {
         let mut events = client
             .stream("ask_briefly", json!({ "text": "what?" }))
@@ -185,7 +185,7 @@ async fn a_client_that_never_answers_can_still_be_asked() {
 }
 
 #[tokio::test]
-async fn progress_on_a_question_reaches_the_call_under_its_own_token() {
+async fn progress_on_a_request_reaches_the_call_with_its_token() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         let client = open(&server, "2025-06-18").await;
@@ -194,7 +194,7 @@ async fn progress_on_a_question_reaches_the_call_under_its_own_token() {
         let token = &asked["params"]["_meta"]["progressToken"];
         let progress = json!({ "progressToken": token, "progress": 1 });
         client.notify("notifications/progress", progress).await;
-        // The first of this call, as it counts them.
+        // The first request of this call.
         server.shop.has_seen("progress 0").await;
         let declined = json!({ "action": "cancel" });
         client.answer(&asked["id"], declined).await;
@@ -203,7 +203,7 @@ async fn progress_on_a_question_reaches_the_call_under_its_own_token() {
 }
 
 #[tokio::test]
-async fn a_notification_can_be_answered_with_a_question() {
+async fn a_handler_can_send_a_request_during_a_notification() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         let client = open(&server, "2025-11-25").await;
@@ -220,7 +220,7 @@ async fn a_notification_can_be_answered_with_a_question() {
 }
 
 #[tokio::test]
-async fn a_question_ends_with_its_session() {
+async fn a_request_ends_with_its_session() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         let client = open(&server, "2025-06-18").await;

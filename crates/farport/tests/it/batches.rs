@@ -1,4 +1,4 @@
-//! JSON-RPC batches, which 2025-03-26 alone has.
+//! JSON-RPC batches, which only 2025-03-26 has.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn echo(id: impl Into<Value>, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn answers_come_as_an_array_in_the_order_of_the_requests() {
+async fn responses_are_an_array_in_the_order_of_the_requests() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let (_server, client) = session(kind).await;
         let calls: Vec<_> = (0..20).map(|id| echo(id, &format!("text {id}"))).collect();
@@ -38,12 +38,12 @@ async fn answers_come_as_an_array_in_the_order_of_the_requests() {
 }
 
 #[tokio::test]
-async fn only_requests_are_answered() {
+async fn only_requests_get_responses() {
     let (server, client) = session(Kind::Quiet).await;
     let mixed = json!([
         notification("notifications/initialized", json!({})),
         echo("a", "one"),
-        { "jsonrpc": "2.0", "id": "nobody's", "result": {} },
+        { "jsonrpc": "2.0", "id": "unknown", "result": {} },
         echo(2, "two"),
     ]);
     let answers = client.post(&mixed).await.json().await;
@@ -55,7 +55,7 @@ async fn only_requests_are_answered() {
     server.shop.has_seen("initialized").await;
     let owed_nothing = json!([
         notification("notifications/initialized", json!({})),
-        { "jsonrpc": "2.0", "id": "nobody's", "result": {} },
+        { "jsonrpc": "2.0", "id": "unknown", "result": {} },
     ]);
     let taken = client.post(&owed_nothing).await;
     assert_eq!(taken.status, 202);
@@ -63,7 +63,7 @@ async fn only_requests_are_answered() {
 }
 
 #[tokio::test]
-async fn an_entry_that_is_no_message_is_answered_in_its_place() {
+async fn an_invalid_entry_gets_an_error_in_its_place() {
     let (_server, client) = session(Kind::Quiet).await;
     let batch = json!([
         echo(1, "one"),
@@ -71,7 +71,7 @@ async fn an_entry_that_is_no_message_is_answered_in_its_place() {
         { "jsonrpc": "2.0", "id": 3 },
         [echo(9, "nested")],
         { "jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": [] },
-        { "jsonrpc": "2.0", "id": 6, "method": "nobody/knows" },
+        { "jsonrpc": "2.0", "id": 6, "method": "no/such" },
         echo(7, "seven"),
     ]);
     let answers = client.post(&batch).await.json().await;
@@ -132,7 +132,7 @@ fn reporting(id: i64, tool_name: &str, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_batch_that_streams_is_one_stream_with_every_answer() {
+async fn a_streaming_batch_is_one_stream_with_every_response() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let (_server, client) = session(kind).await;
         let batch = json!([
@@ -158,12 +158,12 @@ async fn a_batch_that_streams_is_one_stream_with_every_answer() {
             .filter(|message| message.get("method").is_some());
         assert_eq!(reports.count(), 2);
         let ids: std::collections::HashSet<_> = events.iter().map(|event| &event.id).collect();
-        assert_eq!(ids.len(), events.len(), "every event has an id of its own");
+        assert_eq!(ids.len(), events.len(), "every event has a unique id");
     }
 }
 
 #[tokio::test]
-async fn a_batch_that_is_cut_is_resumed_where_it_was() {
+async fn an_interrupted_batch_resumes_at_the_same_event() {
     let (server, client) = session(Kind::Quiet).await;
     let batch = json!([reporting(1, "gated", "held"), echo(2, "two")]);
     let mut events = client.post(&batch).await.events();
@@ -181,7 +181,7 @@ async fn a_batch_that_is_cut_is_resumed_where_it_was() {
 }
 
 #[tokio::test]
-async fn one_entry_is_not_held_up_by_another() {
+async fn one_entry_does_not_delay_another() {
     let (server, client) = session(Kind::Quiet).await;
     let slow = request(1, "tools/call", tool("wait", json!({ "text": "slow" })));
     let batch = json!([slow, reporting(2, "steps", "quick")]);
@@ -194,11 +194,11 @@ async fn one_entry_is_not_held_up_by_another() {
 }
 
 #[tokio::test]
-async fn however_much_is_said_and_however_slowly_it_is_read_every_answer_comes() {
+async fn a_slow_reader_receives_every_response() {
     let (server, client) = session(Kind::Quiet).await;
     let calls = ["a", "b", "c"].map(|name| {
-        // Sockets do not take so much: the second answers while nothing moves, and the third
-        // goes on for longer than the stream can keep.
+        // More than the sockets buffer: the second call responds while the stream is blocked, and the
+        // third reports more than the stream can store.
         let count = if name == "b" { 1 } else { 400 };
         let arguments = json!({ "text": name, "gate": name, "count": count });
         let mut params = tool("flood", arguments);
@@ -222,7 +222,7 @@ async fn however_much_is_said_and_however_slowly_it_is_read_every_answer_comes()
 }
 
 #[tokio::test]
-async fn an_entry_can_be_cancelled_alone() {
+async fn one_entry_can_be_cancelled() {
     let (server, client) = session(Kind::Quiet).await;
     let slow = request(1, "tools/call", tool("wait", json!({ "text": "slow" })));
     let batch = client.posting(&json!([slow, echo(2, "two")]));

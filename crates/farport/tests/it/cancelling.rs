@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_call_that_is_cancelled_is_told_and_not_answered() {
+async fn a_cancelled_call_is_notified_and_gets_no_response() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         for version in SESSIONS {
@@ -33,7 +33,7 @@ async fn a_call_that_is_cancelled_is_told_and_not_answered() {
 }
 
 #[tokio::test]
-async fn a_call_that_streams_is_cancelled_on_its_stream() {
+async fn a_streaming_call_is_cancelled_on_its_stream() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-11-25").await;
     let mut params = tool("watched", json!({ "text": "x" }));
@@ -52,7 +52,7 @@ async fn a_call_that_streams_is_cancelled_on_its_stream() {
 }
 
 #[tokio::test]
-async fn a_cancellation_of_something_else_changes_nothing() {
+async fn a_cancellation_with_another_id_changes_nothing() {
     let server = start(Kind::Quiet).await;
     let (client, other) = (
         server.client("2025-06-18").await,
@@ -80,7 +80,7 @@ async fn a_cancellation_of_something_else_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_call_that_does_not_heed_its_cancellation_keeps_nobody_waiting() {
+async fn a_call_that_ignores_its_cancellation_delays_no_client() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         let client = server.client("2025-06-18").await;

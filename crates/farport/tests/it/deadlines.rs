@@ -1,4 +1,4 @@
-//! What has its time, and what happens when that is over. These tests wait, all of them at once.
+//! Timeouts. These tests wait, all at the same time.
 
 use std::{
     collections::HashMap,
@@ -24,15 +24,15 @@ use crate::support::{
     workshop::Kind,
 };
 
-/// The head and the body of a request each have this long.
+/// The timeout for the head and for the body of a request.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// What a busy machine may add.
+/// The tolerance for a busy machine.
 const SLACK: Duration = Duration::from_secs(5);
 
 type Case = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Every test that waits, each in a thread of its own, from when the first is asked for.
+/// Every test that waits, each in its own thread. The first test starts them all.
 static WAITING: LazyLock<Mutex<HashMap<&str, JoinHandle<()>>>> = LazyLock::new(|| {
     let tests: [(_, fn() -> Case); 3] = [
         ("requests", || Box::pin(requests())),
@@ -50,7 +50,7 @@ static WAITING: LazyLock<Mutex<HashMap<&str, JoinHandle<()>>>> = LazyLock::new(|
     Mutex::new(tests.map(start).into())
 });
 
-/// Waits for a test, and fails as it does.
+/// Waits for a test, and fails if it fails.
 fn waits_for(name: &str) {
     let test = WAITING.lock().unwrap().remove(name).unwrap();
     if let Err(panic) = test.join() {
@@ -69,11 +69,11 @@ fn a_quiet_stream_has_a_comment_every_15_to_25_seconds() {
 }
 
 #[test]
-fn calls_have_ten_seconds_to_finish_when_the_server_stops() {
+fn running_calls_have_ten_seconds_at_shutdown() {
     waits_for("calls");
 }
 
-/// Runs a case that has to be over when the limit is, and not much before.
+/// Runs a case that must end at the timeout, and not much earlier.
 fn cut_at_the_limit(name: &'static str, case: impl Future<Output = ()> + 'static) -> Case {
     Box::pin(async move {
         let began = Instant::now();
@@ -85,7 +85,8 @@ fn cut_at_the_limit(name: &'static str, case: impl Future<Output = ()> + 'static
     })
 }
 
-/// Sends `first`, then one byte a second, until the server closes the connection. It may say why.
+/// Sends `first`, then one byte per second, until the server closes the connection. The server may
+/// send a response first.
 async fn trickle(address: SocketAddr, first: Vec<u8>, byte: &'static str) {
     let mut wire = Wire::connect(address).await;
     wire.send(first).await;
@@ -149,7 +150,7 @@ async fn requests() {
             "",
         ),
     ];
-    // The same bound holds for a connection that is idle between two requests.
+    // An idle connection between two requests has the same timeout.
     cases.push(cut_at_the_limit("idle between requests", async move {
         let mut wire = Wire::connect(at).await;
         wire.send(Ask::get("/health").bytes()).await;
@@ -158,7 +159,7 @@ async fn requests() {
         let (_, wire) = response.whole().await;
         assert!(wire.closes().await);
     }));
-    // Meanwhile others are served.
+    // During that time, the server serves other clients.
     cases.push(Box::pin(async move {
         for _ in 0..15 {
             assert_eq!(modern_call(1, "echo", json!({})).status(at).await, 200);
@@ -168,7 +169,7 @@ async fn requests() {
     join_all(cases).await;
 }
 
-/// Waits for the first comment; nothing else may come before it.
+/// Waits for the first comment. No event may come before it.
 async fn comment(name: &'static str, mut events: Events) {
     let began = Instant::now();
     let next = timeout(Duration::from_secs(25), events.next()).await;
@@ -226,10 +227,10 @@ async fn calls() {
 }
 
 #[tokio::test]
-async fn a_connection_that_stays_open_says_for_how_long() {
+async fn a_response_announces_how_long_its_connection_stays_open() {
     let server = start(Kind::Quiet).await;
     let call = || modern_call(1, "echo", json!({}));
-    for (ask, told) in [
+    for (ask, stays) in [
         (call(), true),
         (call().with("connection", "keep-alive"), true),
         (call().with("connection", "Close"), false),
@@ -239,17 +240,17 @@ async fn a_connection_that_stays_open_says_for_how_long() {
         let said = response.headers.get("keep-alive");
         assert_eq!(
             said.is_some_and(|said| said == "timeout=15"),
-            told,
+            stays,
             "{ask:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_holds_up_nobody() {
+async fn a_client_that_does_not_read_delays_no_other() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-06-18").await;
-    // Far more than sockets take: what is not read goes, the oldest first.
+    // Far more than the sockets buffer. The stream drops unread events, the oldest first.
     let flood = json!({ "text": "flood", "count": 400 });
     let mut params = tool("flood", flood);
     params["_meta"] = json!({ "progressToken": 1 });
@@ -267,7 +268,7 @@ async fn a_client_that_does_not_read_holds_up_nobody() {
         let other = modern_call(2, "echo", json!({}));
         assert_eq!(other.status(server.address).await, 200);
     }
-    // The session's call does not wait for its reader: it runs to its end unread.
+    // The session's call does not wait for its reader: it finishes unread.
     server.shop.has_seen("ended flood").await;
     for wire in wires {
         let events = soon(wire.response()).await.unwrap().events().rest().await;

@@ -1,4 +1,4 @@
-//! A server whose users sign in at an authorization server elsewhere.
+//! A server whose users sign in at an external authorization server.
 
 use std::{
     convert::Infallible,
@@ -23,10 +23,10 @@ use crate::support::{
     workshop::Kind,
 };
 
-/// An authorization server that is asked about tokens.
+/// An authorization server with an introspection endpoint.
 struct Elsewhere {
     issuer: String,
-    /// What the token `good` is for.
+    /// The audience of the token `good`.
     audience: Mutex<String>,
     asked: AtomicUsize,
 }
@@ -86,11 +86,11 @@ async fn protected(elsewhere: &Elsewhere) -> Running {
 }
 
 #[tokio::test]
-async fn only_its_tokens_for_this_resource_get_in() {
+async fn only_its_tokens_for_this_resource_are_accepted() {
     let elsewhere = Elsewhere::start().await;
     let server = protected(&elsewhere).await;
     let address = server.address;
-    // What a client asks for tokens for is what the metadata say.
+    // A client requests tokens for the resource in the metadata.
     let path = "/.well-known/oauth-protected-resource/mcp";
     let metadata = Ask::get(path).to(address).await.json().await;
     let resource = metadata["resource"].as_str().unwrap().to_owned();
@@ -111,12 +111,12 @@ async fn only_its_tokens_for_this_resource_get_in() {
 }
 
 #[tokio::test]
-async fn the_metadata_name_who_issues_tokens() {
+async fn the_metadata_name_the_issuer() {
     let elsewhere = Elsewhere::start().await;
     let server = protected(&elsewhere).await;
     let path = "/.well-known/oauth-protected-resource/mcp";
     let metadata = Ask::get(path).to(server.address).await.json().await;
     assert_eq!(metadata["authorization_servers"], json!([elsewhere.issuer]));
     let own = Ask::get("/authorize").status(server.address).await;
-    assert_eq!(own, 404, "there is no sign-in of its own");
+    assert_eq!(own, 404, "it has no sign-in");
 }

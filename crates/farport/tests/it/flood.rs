@@ -1,24 +1,24 @@
-//! More than the server keeps: the oldest goes, and nothing grows.
+//! More than the limits: the server drops the oldest, and memory does not grow.
 
 use serde_json::json;
 
 use crate::support::{
     client::{Client, initialize, request, tool},
     http::{Ask, Wire},
-    server::start,
+    server::{start, start_with},
     soon,
     workshop::Kind,
 };
 
-/// The sessions that are kept, unless set.
+/// The default limit on sessions.
 const MOST: usize = 10_000;
 
-/// The calls of one session that may go on at a time.
+/// The limit on running calls of one session.
 const MOST_CALLS: usize = 1_024;
 
 #[tokio::test]
-async fn sessions_beyond_the_most_end_the_one_that_was_idle_for_longest() {
-    let server = start(Kind::Quiet).await;
+async fn a_full_server_closes_the_session_that_was_idle_longest() {
+    let server = start_with(Kind::Quiet, |server| server.sessions_per_minute(0)).await;
     let idle = Client::open(server.address, "2025-06-18").await;
     let used = Client::open(server.address, "2025-06-18").await;
     let opening = Ask::post("/mcp")
@@ -35,14 +35,14 @@ async fn sessions_beyond_the_most_end_the_one_that_was_idle_for_longest() {
         assert_eq!(opened.status, 200);
         (_, wire) = opened.whole().await;
     }
-    // Each session has one handler: there are as many as there may be sessions.
+    // Each session has one handler, so there are as many handlers as sessions.
     server.shop.shrinks_to(MOST).await;
     assert_eq!(idle.call("echo", json!({})).await.status, 404);
     assert_eq!(used.call("echo", json!({})).await.status, 200);
 }
 
 #[tokio::test]
-async fn streams_beyond_the_most_of_a_session_let_the_oldest_go() {
+async fn a_session_with_too_many_streams_drops_the_oldest() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-11-25").await;
     let mut firsts = Vec::new();
@@ -58,7 +58,7 @@ async fn streams_beyond_the_most_of_a_session_let_the_oldest_go() {
 }
 
 #[tokio::test]
-async fn the_calls_of_a_session_that_are_going_on_are_bounded() {
+async fn the_running_calls_of_a_session_are_limited() {
     let server = start(Kind::Quiet).await;
     let mut stream = Ask::get("/sse").to(server.address).await.events();
     let endpoint = stream.event().await.data;

@@ -1,4 +1,4 @@
-//! Somebody else's session is nobody's, whoever knows its id.
+//! The id of another user's session gives no access to it.
 
 use farport::DevLogin;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn protected() -> Running {
     start_vault(|server| server.auth(DevLogin)).await
 }
 
-/// Everything that can be sent to the session of `client`.
+/// Every kind of request for the session of `client`.
 fn intrusions(client: &Client) -> Vec<(&'static str, Ask)> {
     let call = request(7, "tools/call", tool("whoami", json!({})));
     let initialized = notification("notifications/initialized", json!({}));
@@ -55,7 +55,7 @@ async fn a_session_is_not_found_by_another_user() {
             assert_eq!(refused.status, 404, "{version} {name}");
             assert_eq!(refused.header("mcp-session-id"), None);
             assert_eq!(refused.header("www-authenticate"), None);
-            // The same as for a session that there is not.
+            // The same as for an unknown session.
             let error = refused.json().await["error"].clone();
             let ask = Ask::get("/mcp").with("mcp-session-id", &"0".repeat(client.session.len()));
             let unknown = bearing(ask, Some(&bob)).to(server.address).await;
@@ -63,7 +63,7 @@ async fn a_session_is_not_found_by_another_user() {
             assert_eq!(unknown.json().await["error"], error, "{version} {name}");
         }
         assert_eq!(server.shop.seen(), before);
-        // It is still there, and still its user's own.
+        // It still exists, and still belongs to its user.
         let answer = client.call("whoami", json!({})).await.json().await;
         assert!(text(&answer).contains("\"ann\""));
         assert_eq!(client.delete().await, 204);
@@ -71,7 +71,7 @@ async fn a_session_is_not_found_by_another_user() {
 }
 
 #[tokio::test]
-async fn a_session_goes_with_the_user_and_not_with_the_token() {
+async fn a_session_belongs_to_the_user_and_not_to_the_token() {
     let server = protected().await;
     let first = token(server.address, "ann", &[]).await;
     let second = token(server.address, "ann", &[]).await;
@@ -85,7 +85,7 @@ async fn a_session_goes_with_the_user_and_not_with_the_token() {
 }
 
 #[tokio::test]
-async fn without_a_token_nobody_gets_into_a_session() {
+async fn a_request_without_a_token_cannot_use_a_session() {
     let server = protected().await;
     let ann = token(server.address, "ann", &[]).await;
     let client = Client::open_bearing(server.address, "2025-06-18", Some(&ann)).await;
@@ -96,12 +96,12 @@ async fn without_a_token_nobody_gets_into_a_session() {
 }
 
 #[tokio::test]
-async fn on_a_server_with_public_parts_sessions_stay_apart() {
+async fn on_a_server_with_public_tools_sessions_are_separate() {
     let server = start_vault(|server| server.auth(DevLogin).public("whoami")).await;
     let ann = token(server.address, "ann", &[]).await;
     let signed_in = Client::open_bearing(server.address, "2025-03-26", Some(&ann)).await;
-    let nobody = Client::open(server.address, "2025-03-26").await;
-    for (client, token) in [(&signed_in, None), (&nobody, Some(&*ann))] {
+    let anonymous = Client::open(server.address, "2025-03-26").await;
+    for (client, token) in [(&signed_in, None), (&anonymous, Some(&*ann))] {
         for (name, ask) in intrusions(client) {
             let refused = bearing(ask, token).status(server.address).await;
             assert_eq!(refused, 404, "{name} {token:?}");
@@ -111,7 +111,7 @@ async fn on_a_server_with_public_parts_sessions_stay_apart() {
 }
 
 #[tokio::test]
-async fn a_legacy_stream_takes_messages_of_its_own_user_only() {
+async fn a_legacy_stream_only_accepts_messages_from_its_user() {
     let server = start_vault(|server| server.auth(DevLogin).public("whoami")).await;
     let ann = token(server.address, "ann", &[]).await;
     let bob = token(server.address, "bob", &[]).await;
@@ -130,7 +130,7 @@ async fn a_legacy_stream_takes_messages_of_its_own_user_only() {
             assert_eq!(refused.status, 404, "{message} {token:?}");
         }
     }
-    // Nothing of it came onto the stream.
+    // Nothing of it appeared on the stream.
     assert_eq!(stream.posting(&call(3)).status(server.address).await, 202);
     let answer = stream.events.message().await;
     assert_eq!(answer["id"], 3);
@@ -138,7 +138,7 @@ async fn a_legacy_stream_takes_messages_of_its_own_user_only() {
 }
 
 #[tokio::test]
-async fn the_two_transports_do_not_know_each_others_sessions() {
+async fn the_two_transports_do_not_share_sessions() {
     let server = protected().await;
     let ann = token(server.address, "ann", &[]).await;
     let client = Client::open_bearing(server.address, "2025-06-18", Some(&ann)).await;

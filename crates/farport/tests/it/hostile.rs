@@ -1,4 +1,4 @@
-//! Requests that are made to cost much or to be read in two ways.
+//! Requests that are expensive or ambiguous on purpose.
 
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ async fn a_body_that_nests_too_deep_or_has_too_many_members_is_400() {
 }
 
 #[tokio::test]
-async fn a_body_within_the_bounds_is_served_however_odd() {
+async fn an_unusual_body_within_the_limits_is_accepted() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-06-18").await;
     let nested = format!("{}1{}", "[".repeat(60), "]".repeat(60));
@@ -72,7 +72,7 @@ async fn a_body_within_the_bounds_is_served_however_odd() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_announced_too_large_is_refused_before_it_comes() {
+async fn a_body_with_a_large_content_length_is_refused_before_it_arrives() {
     let server = start(Kind::Quiet).await;
     for (length, status) in [
         ("1073741824", 413),
@@ -116,7 +116,7 @@ async fn a_head_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_refused_or_cut() {
+async fn invalid_http_is_refused_or_closed() {
     let server = start(Kind::Quiet).await;
     for bytes in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
@@ -141,7 +141,7 @@ async fn what_is_not_http_is_refused_or_cut() {
 }
 
 #[tokio::test]
-async fn a_request_that_can_be_framed_in_two_ways_is_not_served() {
+async fn a_request_with_ambiguous_framing_is_refused() {
     let server = start(Kind::Quiet).await;
     let inner = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let body = request(1, "ping", json!({})).to_string();
@@ -158,7 +158,7 @@ async fn a_request_that_can_be_framed_in_two_ways_is_not_served() {
             ask().with("content-length", "5").and("content-length", "6"),
         ),
         (
-            "a coding nobody knows",
+            "an unknown coding",
             ask().with("transfer-encoding", "xchunked"),
         ),
         (
@@ -173,7 +173,7 @@ async fn a_request_that_can_be_framed_in_two_ways_is_not_served() {
             continue;
         };
         assert_eq!(response.status, 400, "{name}");
-        // And what was smuggled behind it is not answered as a request of its own.
+        // The server does not respond to the smuggled request after it.
         let (_, wire) = response.whole().await;
         assert!(soon(wire.closes()).await, "{name}");
     }
@@ -197,7 +197,7 @@ async fn members_that_stand_twice_or_in_the_wrong_case_are_400() {
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":{},"params":{}}"#,
             -32600,
         ),
-        // The same name, spelled with an escape.
+        // The same name, with an escape.
         (
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","\u006dethod":"tools/list"}"#,
             -32600,
@@ -252,7 +252,7 @@ async fn members_that_stand_twice_or_in_the_wrong_case_are_400() {
 }
 
 #[tokio::test]
-async fn a_name_with_a_nul_is_a_name_like_any_other() {
+async fn a_name_may_contain_a_nul() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-06-18").await;
     for name in ["echo\0", "\0echo", "echo\0panic"] {

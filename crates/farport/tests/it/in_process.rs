@@ -1,4 +1,4 @@
-//! The client that server authors test with.
+//! The test client for server authors.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ fn client() -> Client {
 }
 
 #[tokio::test]
-async fn a_call_comes_to_its_result() {
+async fn a_call_returns_its_result() {
     let result = client().call_tool("echo", json!({ "text": "hello" })).await;
     let result = result.unwrap();
     assert_eq!(result["content"][0]["text"], "hello");
@@ -41,7 +41,7 @@ async fn an_error_keeps_its_code_and_data() {
 }
 
 #[tokio::test]
-async fn the_same_calls_reach_a_server_that_runs() {
+async fn the_same_calls_reach_a_running_server() {
     let bound = server().host("localhost").port(0).bind().await.unwrap();
     let url = format!("http://localhost:{}", bound.local_addr().port());
     tokio::spawn(bound.serve_until(std::future::pending()));
@@ -52,14 +52,14 @@ async fn the_same_calls_reach_a_server_that_runs() {
     let error = client.call_tool("needs_sampling", json!({})).await;
     assert!(matches!(error, Err(CallError::Rpc { code: -32021, .. })));
 
-    // Who somebody is, that server finds out by itself.
+    // A running server authenticates its users itself.
     let client = client.signed_in(User::new("https://example.com", "alice"));
     let refused = client.call_tool("echo", json!({ "text": "hello" })).await;
     assert!(matches!(refused, Err(CallError::Server(_))), "{refused:?}");
 }
 
 #[tokio::test]
-async fn a_url_that_names_no_plain_server_is_refused() {
+async fn a_url_that_is_not_plain_http_is_refused() {
     for url in [
         "",
         "localhost:8787",

@@ -1,4 +1,4 @@
-//! Many clients that name everything alike: each hears its own and nobody else's.
+//! Many clients with equal ids and tokens: each receives its own messages only.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::support::{
 const CLIENTS: usize = 50;
 const ROUNDS: usize = 4;
 
-/// One session's turn: request id and progress token are everybody's.
+/// One round of a session. All clients use the same request id and progress token.
 async fn session_turn(client: &Client, secret: &str, together: &Barrier) {
     together.wait().await;
     let mut params = tool("all", json!({ "text": secret }));
@@ -55,7 +55,7 @@ async fn session_turn(client: &Client, secret: &str, together: &Barrier) {
     assert_eq!(text(result).matches(secret).count(), 2, "{result}");
 }
 
-/// A message names its own client and none of the others.
+/// Checks that a message names its own client and no other.
 fn own(message: &Value, secret: &str) {
     let said = message.to_string();
     assert!(said.contains(secret), "{secret} is not in {said}");
@@ -86,14 +86,14 @@ async fn unasked_turn(client: &Client, listening: &mut Events, secret: &str, tog
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_clients_with_the_same_ids_and_tokens_hear_only_their_own() {
+async fn fifty_clients_with_the_same_ids_and_tokens_receive_only_their_own_messages() {
     let server = start(Kind::Talkative).await;
     let together = Arc::new(Barrier::new(CLIENTS));
     let mut clients = JoinSet::new();
     for index in 0..CLIENTS {
         let (address, together) = (server.address, together.clone());
         clients.spawn(async move {
-            // Of the same length, so that none is part of another.
+            // Of the same length, so that no name is part of another.
             let secret = format!("secret-{index:03}-");
             let version = SESSIONS[index % SESSIONS.len()];
             let able = json!({ "elicitation": {} });

@@ -1,4 +1,4 @@
-//! HTTP+SSE of 2024-11-05: one stream down, messages posted beside it.
+//! HTTP+SSE of 2024-11-05: one stream from the server, and POSTs from the client.
 
 use std::net::SocketAddr;
 
@@ -15,14 +15,14 @@ use crate::support::{
 
 const VERSION: &str = "2024-11-05";
 
-struct Legacy {
+pub(crate) struct Legacy {
     address: SocketAddr,
     endpoint: String,
-    events: Events,
+    pub(crate) events: Events,
 }
 
 impl Legacy {
-    /// Opens a stream, and no session yet.
+    /// Opens a stream without a session.
     async fn connect(address: SocketAddr) -> Self {
         let response = Ask::get("/sse").to(address).await;
         assert_eq!(response.header("x-accel-buffering"), Some("no"));
@@ -36,7 +36,7 @@ impl Legacy {
         }
     }
 
-    async fn open(address: SocketAddr, capabilities: Value) -> Self {
+    pub(crate) async fn open(address: SocketAddr, capabilities: Value) -> Self {
         let mut legacy = Self::connect(address).await;
         legacy.say(&initialize(VERSION, capabilities)).await;
         let opened = legacy.events.message().await;
@@ -51,14 +51,14 @@ impl Legacy {
         ask.json(message).to(self.address).await
     }
 
-    /// Posts a message, which is taken.
+    /// Posts a message, which the server accepts.
     async fn say(&self, message: &Value) {
         let taken = self.post(message).await;
         assert_eq!(taken.status, 202);
         assert_eq!(taken.text().await, "Accepted");
     }
 
-    async fn call(&mut self, id: impl Into<Value>, name: &str, arguments: Value) {
+    pub(crate) async fn call(&mut self, id: impl Into<Value>, name: &str, arguments: Value) {
         let call = request(id, "tools/call", tool(name, arguments));
         self.say(&call).await;
     }
@@ -71,7 +71,7 @@ async fn session(kind: Kind) -> (Running, Legacy) {
 }
 
 #[tokio::test]
-async fn the_first_event_says_where_to_post() {
+async fn the_first_event_has_the_url_for_messages() {
     let server = start(Kind::Quiet).await;
     let (one, other) = (
         Legacy::connect(server.address).await,
@@ -84,7 +84,7 @@ async fn the_first_event_says_where_to_post() {
 }
 
 #[tokio::test]
-async fn what_is_posted_is_answered_on_the_stream() {
+async fn the_response_to_a_post_is_on_the_stream() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let (_server, mut legacy) = session(kind).await;
         for id in [json!(1), json!("one"), json!(0)] {
@@ -96,7 +96,7 @@ async fn what_is_posted_is_answered_on_the_stream() {
             assert_eq!(event.message()["id"], id);
             assert_eq!(text(&event.message()), "x");
         }
-        legacy.say(&request(2, "nobody/knows", json!({}))).await;
+        legacy.say(&request(2, "no/such", json!({}))).await;
         assert_eq!(legacy.events.message().await["error"]["code"], -32601);
         legacy.say(&request(3, "ping", json!({}))).await;
         assert_eq!(legacy.events.message().await["result"], json!({}));
@@ -104,7 +104,7 @@ async fn what_is_posted_is_answered_on_the_stream() {
 }
 
 #[tokio::test]
-async fn a_revision_is_negotiated_there_too() {
+async fn a_legacy_client_negotiates_a_revision() {
     let server = start(Kind::Quiet).await;
     for (asked, given) in [
         ("2024-11-05", "2024-11-05"),
@@ -116,8 +116,8 @@ async fn a_revision_is_negotiated_there_too() {
         let opened = legacy.events.message().await;
         assert_eq!(opened["result"]["protocolVersion"], given);
         legacy.call(1, "client", json!({})).await;
-        let told = legacy.events.message().await;
-        assert!(text(&told).contains(given), "{told}");
+        let reported = legacy.events.message().await;
+        assert!(text(&reported).contains(given), "{reported}");
     }
 }
 
@@ -143,7 +143,7 @@ async fn a_session_opens_once_and_first() {
 }
 
 #[tokio::test]
-async fn a_post_to_a_stream_that_is_not_there_is_refused() {
+async fn a_post_to_an_unknown_stream_is_refused() {
     let (server, legacy) = session(Kind::Quiet).await;
     let ping = request(1, "ping", json!({}));
     let streamable = server.client("2025-06-18").await;
@@ -160,7 +160,7 @@ async fn a_post_to_a_stream_that_is_not_there_is_refused() {
                 .replace("/SSE/MESSAGE?SESSIONID", "/sse/message?sessionId"),
             404,
         ),
-        // A session of the other transport is none here.
+        // A session of the other transport is unknown here.
         (
             format!("/sse/message?sessionId={}", streamable.session),
             404,
@@ -172,14 +172,14 @@ async fn a_post_to_a_stream_that_is_not_there_is_refused() {
         let refused = Ask::post(&path).json(&ping).to(server.address).await;
         assert_eq!(refused.status, status, "{path}");
     }
-    // And the other way round.
+    // The reverse is also true.
     let (_, id) = legacy.endpoint.split_once('=').unwrap();
     let elsewhere = Ask::post("/mcp").with("mcp-session-id", id).json(&ping);
     assert_eq!(elsewhere.status(server.address).await, 404);
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_refused_in_the_response() {
+async fn an_invalid_message_is_refused_in_the_response() {
     let (server, legacy) = session(Kind::Quiet).await;
     for (body, code) in [
         ("{", -32700),
@@ -199,7 +199,7 @@ async fn what_is_no_message_is_refused_in_the_response() {
 }
 
 #[tokio::test]
-async fn progress_and_log_messages_come_before_the_answer() {
+async fn progress_and_log_messages_come_before_the_response() {
     let (_server, mut legacy) = session(Kind::Talkative).await;
     let mut params = tool("steps", json!({ "text": "x", "count": 3 }));
     params["_meta"] = json!({ "progressToken": "p" });
@@ -222,7 +222,7 @@ async fn progress_and_log_messages_come_before_the_answer() {
 }
 
 #[tokio::test]
-async fn the_client_can_be_asked() {
+async fn the_client_receives_requests() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         let able = json!({ "sampling": {}, "roots": {}, "elicitation": {} });
@@ -237,7 +237,7 @@ async fn the_client_can_be_asked() {
             .await;
         let answer = legacy.events.message().await;
         assert!(text(&answer).contains("a poem"), "{answer}");
-        // Unasked, too: there is one stream for everything.
+        // Also outside of a call: one stream carries all messages.
         let changed = notification("notifications/roots/list_changed", json!({}));
         legacy.say(&changed).await;
         let asked = legacy.events.message().await;
@@ -250,7 +250,7 @@ async fn the_client_can_be_asked() {
 }
 
 #[tokio::test]
-async fn changes_are_told_on_the_stream() {
+async fn the_stream_reports_changes() {
     let (server, mut legacy) = session(Kind::Talkative).await;
     server.shop.has_seen("initialized").await;
     legacy.call(1, "announce", json!({})).await;
@@ -264,7 +264,7 @@ async fn changes_are_told_on_the_stream() {
 }
 
 #[tokio::test]
-async fn a_slow_call_holds_up_no_other() {
+async fn a_slow_call_delays_no_other() {
     let (server, mut legacy) = session(Kind::Quiet).await;
     legacy.call(1, "wait", json!({ "text": "slow" })).await;
     legacy.call(2, "echo", json!({ "text": "quick" })).await;
@@ -274,7 +274,7 @@ async fn a_slow_call_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_cancelled_is_not_answered() {
+async fn a_cancelled_call_gets_no_response() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let (server, mut legacy) = session(kind).await;
         legacy.call(1, "wait", json!({ "text": "x" })).await;
@@ -303,7 +303,7 @@ async fn a_client_that_disconnects_ends_its_session() {
 }
 
 #[tokio::test]
-async fn streams_are_each_their_own() {
+async fn streams_are_separate() {
     let server = start(Kind::Talkative).await;
     let mut all = Vec::new();
     for _ in 0..10 {
@@ -333,7 +333,7 @@ async fn all_transports_are_served_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_batch_is_taken_where_the_revision_has_them() {
+async fn a_batch_is_accepted_if_the_revision_has_batches() {
     let server = start(Kind::Quiet).await;
     let batch = json!([
         request(1, "tools/call", tool("echo", json!({ "text": "one" }))),
@@ -361,11 +361,11 @@ async fn a_batch_is_taken_where_the_revision_has_them() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_loses_its_stream_and_no_single_answer() {
+async fn a_client_that_does_not_read_loses_its_stream_but_no_response_before() {
     let (server, mut legacy) = session(Kind::Quiet).await;
     let large = "x".repeat(1 << 20);
     let mut asked = 0;
-    // More than the socket and the bounds of the stream can hold together.
+    // More than the socket and the stream can buffer together.
     for id in 0..32 {
         let call = request(id, "tools/call", tool("echo", json!({ "text": large })));
         match legacy.post(&call).await.status {
@@ -383,7 +383,7 @@ async fn a_client_that_does_not_read_loses_its_stream_and_no_single_answer() {
         }
     }
     assert!(answered.len() < asked, "{} of {asked}", answered.len());
-    // What came, came without a gap.
+    // The events that arrived have no gap.
     let expect: Vec<_> = (0..answered.len()).map(Value::from).collect();
     assert_eq!(answered, expect);
     server.shop.shrinks_to(0).await;

@@ -1,4 +1,4 @@
-//! GET: what a session's server says unasked.
+//! GET: messages of a session's server outside of calls.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn listen(client: &Client) -> Events {
 }
 
 async fn announce(client: &Client, text: &str) {
-    // A resource's name tells one announcement from another.
+    // The resource's name distinguishes the notifications.
     let touched = client.call("touch", json!({ "text": text })).await;
     assert_eq!(touched.status, 200);
 }
@@ -38,7 +38,7 @@ async fn session(version: &'static str) -> (Running, Client) {
 }
 
 #[tokio::test]
-async fn changes_are_told_on_the_sessions_stream() {
+async fn the_session_stream_reports_changes() {
     for version in SESSIONS {
         let (_server, client) = session(version).await;
         let response = client.listen(None).await;
@@ -81,7 +81,7 @@ async fn only_2025_11_25_is_given_an_event_to_resume_from_at_once() {
 }
 
 #[tokio::test]
-async fn what_was_said_before_anybody_listened_is_kept() {
+async fn messages_before_the_first_listener_are_stored() {
     let (_server, client) = session("2025-06-18").await;
     announce(&client, "early").await;
     let mut events = listen(&client).await;
@@ -89,7 +89,7 @@ async fn what_was_said_before_anybody_listened_is_kept() {
 }
 
 #[tokio::test]
-async fn a_newer_listener_takes_the_place_of_the_older() {
+async fn a_newer_listener_replaces_the_older() {
     for version in SESSIONS {
         let (_server, client) = session(version).await;
         let mut first = listen(&client).await;
@@ -98,13 +98,13 @@ async fn a_newer_listener_takes_the_place_of_the_older() {
         let mut second = listen(&client).await;
         assert_eq!(soon(first.next()).await, Next::End, "{version}");
         announce(&client, "two").await;
-        // What the first has heard is not said again.
+        // The second does not receive what the first has received.
         hears(&mut second, "two").await;
     }
 }
 
 #[tokio::test]
-async fn a_listener_that_comes_back_hears_what_it_missed_and_nothing_twice() {
+async fn a_returning_listener_receives_each_missed_event_once() {
     for version in SESSIONS {
         let (_server, client) = session(version).await;
         let mut events = listen(&client).await;
@@ -131,7 +131,7 @@ async fn a_listener_that_comes_back_hears_what_it_missed_and_nothing_twice() {
 }
 
 #[tokio::test]
-async fn the_event_to_resume_from_stands_for_what_was_heard_before_it() {
+async fn the_last_event_id_covers_all_events_before_it() {
     let (_server, client) = session("2025-11-25").await;
     let mut events = listen(&client).await;
     announce(&client, "one").await;
@@ -146,7 +146,7 @@ async fn the_event_to_resume_from_stands_for_what_was_heard_before_it() {
 }
 
 #[tokio::test]
-async fn an_event_id_that_is_none_is_refused() {
+async fn an_invalid_event_id_is_refused() {
     let (_server, client) = session("2025-06-18").await;
     for (last, status) in [
         ("", 400),
@@ -156,7 +156,7 @@ async fn an_event_id_that_is_none_is_refused() {
         ("0-1-2", 400),
         ("0x0-1", 400),
         ("99999999999999999999999-1", 400),
-        // A stream that this session does not have.
+        // A stream of no session.
         ("987654-1", 404),
     ] {
         let refused = client.listen(Some(last)).await;
@@ -167,7 +167,7 @@ async fn an_event_id_that_is_none_is_refused() {
 
 #[tokio::test]
 async fn an_event_id_from_the_future_loses_nothing() {
-    // As after a restart that kept the session and not its stream.
+    // As after a restart that restored the session without its stream.
     let (_server, client) = session("2025-06-18").await;
     let mut back = client.listen(Some("0-1000")).await.events();
     announce(&client, "new").await;
@@ -175,7 +175,7 @@ async fn an_event_id_from_the_future_loses_nothing() {
 }
 
 #[tokio::test]
-async fn sessions_hear_their_own_changes_only() {
+async fn sessions_receive_their_own_changes_only() {
     let server = start(Kind::Talkative).await;
     let mut all = Vec::new();
     for index in 0..10 {

@@ -1,4 +1,4 @@
-//! What a POST may be, and how what it may not be is refused.
+//! Valid POSTs, and how the server refuses invalid ones.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ async fn notifications_and_responses_are_202_without_a_body() {
                 "notifications/progress",
                 json!({ "progressToken": "x", "progress": 1 }),
             ),
-            notification("notifications/nobody/knows", json!({ "a": 1 })),
+            notification("notifications/no/such", json!({ "a": 1 })),
             json!({ "jsonrpc": "2.0", "id": "unasked", "result": {} }),
             json!({ "jsonrpc": "2.0", "id": 12, "result": {} }),
             json!({ "jsonrpc": "2.0", "id": 0, "error": { "code": -1, "message": "no" } }),
@@ -40,39 +40,7 @@ async fn notifications_and_responses_are_202_without_a_body() {
 }
 
 #[tokio::test]
-async fn a_client_has_to_take_json_and_events() {
-    let server = start(Kind::Quiet).await;
-    let client = server.client("2025-06-18").await;
-    let ping = request(1, "ping", json!({}));
-    for (accept, status) in [
-        ("application/json, text/event-stream", 200),
-        ("text/event-stream;q=0.1,application/json", 200),
-        ("*/*", 200),
-        ("application/json", 406),
-        ("text/event-stream", 406),
-        ("text/html", 406),
-        ("application/json, text/event-stream;q=0", 406),
-    ] {
-        let ask = client.posting(&ping).with("accept", accept);
-        assert_eq!(ask.status(server.address).await, status, "{accept}");
-        let ask = modern_call(1, "echo", json!({})).with("accept", accept);
-        assert_eq!(ask.status(server.address).await, status, "{accept}");
-    }
-    for ask in [client.posting(&ping), client.headed(Ask::get("/mcp"))] {
-        let refused = ask.without("accept").to(server.address).await;
-        assert_eq!(refused.status, 406);
-        assert_eq!(refused.error_code().await, -32600);
-    }
-    let json = client
-        .headed(Ask::get("/mcp"))
-        .with("accept", "application/json");
-    assert_eq!(json.status(server.address).await, 406);
-    let sse = Ask::get("/sse").with("accept", "application/json");
-    assert_eq!(sse.status(server.address).await, 406);
-}
-
-#[tokio::test]
-async fn a_body_has_to_say_that_it_is_json() {
+async fn a_body_requires_the_content_type_json() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-06-18").await;
     for (kind, status) in [
@@ -119,7 +87,7 @@ async fn a_body_of_four_mebibytes_is_taken_and_a_byte_more_is_413() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_say_how_large_it_is_has_the_same_bound() {
+async fn a_body_without_a_length_has_the_same_limit() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-06-18").await;
     let ask = client
@@ -132,7 +100,7 @@ async fn a_body_that_does_not_say_how_large_it_is_has_the_same_bound() {
             let mut chunk = format!("{:x}\r\n", piece.len()).into_bytes();
             chunk.extend_from_slice(piece);
             chunk.extend_from_slice(b"\r\n");
-            // The server may have seen enough.
+            // The server may close the connection early.
             if wire.try_send(chunk).await.is_err() {
                 break;
             }
@@ -180,7 +148,7 @@ async fn what_is_no_message_is_400_with_its_code() {
         assert_eq!(refused.status, 400, "{body}");
         let refused = refused.json().await;
         assert_eq!(refused["error"]["code"], code, "{body}");
-        // An error about no request has no id; null is not one.
+        // An error without a request has no id, not even null.
         let known = body.contains(r#""id":1,"#) || body.contains(r#""id":1}"#);
         let id = known.then_some(json!(1));
         assert_eq!(refused.get("id").cloned(), id, "{body}");
@@ -190,7 +158,7 @@ async fn what_is_no_message_is_400_with_its_code() {
 }
 
 #[tokio::test]
-async fn an_id_comes_back_with_its_type() {
+async fn a_response_repeats_the_id_with_its_type() {
     let server = start(Kind::Talkative).await;
     let client = server.client("2025-06-18").await;
     for id in [
@@ -217,7 +185,7 @@ async fn an_id_comes_back_with_its_type() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_still_being_served_cannot_be_used_again() {
+async fn the_id_of_a_running_request_cannot_be_reused() {
     let server = start(Kind::Talkative).await;
     let client = server.client("2025-11-25").await;
     let call = request(5, "tools/call", tool("wait", json!({ "text": "first" })));
@@ -226,7 +194,7 @@ async fn an_id_that_is_still_being_served_cannot_be_used_again() {
     let again = client.post(&call).await;
     assert_eq!(again.status, 400);
     assert_eq!(again.error_code().await, -32600);
-    // As text it is another id.
+    // A text is a different id.
     let other = request("5", "ping", json!({}));
     assert_eq!(client.post(&other).await.status, 200);
     server.shop.open("first");
@@ -236,11 +204,11 @@ async fn an_id_that_is_still_being_served_cannot_be_used_again() {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_serves_is_told_so() {
+async fn an_unknown_method_is_an_error() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-06-18").await;
     for (method, params, code) in [
-        ("nobody/knows", json!({}), -32601),
+        ("no/such", json!({}), -32601),
         ("prompts/get", json!({ "name": "x" }), -32601),
         ("notifications/initialized", json!({}), -32601),
         ("tools/call", json!({}), -32602),
@@ -263,11 +231,11 @@ async fn a_request_that_nobody_serves_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_path_or_method_that_is_not_there_is_said_to_be() {
+async fn an_unknown_path_or_http_method_is_refused() {
     let server = start(Kind::Quiet).await;
     for (method, path, status, allow) in [
-        ("GET", "/", 404, None),
-        ("POST", "/mcp/", 404, None),
+        ("POST", "/", 405, Some("GET, OPTIONS")),
+        ("POST", "/mcp//", 404, None),
         ("POST", "//mcp", 404, None),
         ("POST", "/MCP", 404, None),
         ("POST", "/sse/message/x", 404, None),

@@ -1,4 +1,4 @@
-//! 2026-07-28: requests that describe themselves.
+//! 2026-07-28: stateless requests.
 
 use serde_json::{Value, json};
 
@@ -17,19 +17,19 @@ fn with_meta(key: &str, value: Value, name: &str, arguments: Value) -> Ask {
 }
 
 #[tokio::test]
-async fn an_answer_that_stands_alone_is_json() {
+async fn a_response_without_other_messages_is_json() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         for ask in [
             modern_call(1, "echo", json!({ "text": "hello" })),
-            // It may report progress, and does not.
+            // It may report progress, but does not.
             with_meta(
                 "progressToken",
                 json!("p"),
                 "echo",
                 json!({ "text": "hello" }),
             ),
-            // It reports, and nobody asked.
+            // It reports progress without a token.
             modern_call(1, "steps", json!({ "text": "hello", "count": 3 })),
             modern_call(1, "log", json!({ "text": "hello" })),
         ] {
@@ -46,7 +46,7 @@ async fn an_answer_that_stands_alone_is_json() {
 }
 
 #[tokio::test]
-async fn an_answer_with_reports_before_it_is_a_stream_that_ends_with_it() {
+async fn a_response_after_progress_is_the_end_of_a_stream() {
     let server = start(Kind::Quiet).await;
     let arguments = json!({ "text": "hello", "count": 3 });
     let answer = with_meta("progressToken", json!("p-1"), "steps", arguments)
@@ -77,7 +77,7 @@ async fn an_answer_with_reports_before_it_is_a_stream_that_ends_with_it() {
 }
 
 #[tokio::test]
-async fn log_messages_come_from_the_level_that_the_request_names() {
+async fn log_messages_start_at_the_level_of_the_request() {
     let server = start(Kind::Talkative).await;
     let levels = crate::support::workshop::LEVELS;
     for (from, (level, _)) in levels.iter().enumerate() {
@@ -108,10 +108,10 @@ async fn log_messages_come_from_the_level_that_the_request_names() {
 }
 
 #[tokio::test]
-async fn a_method_that_nobody_serves_is_404() {
+async fn an_unknown_method_is_404() {
     let server = start(Kind::Talkative).await;
     for method in [
-        "nobody/knows",
+        "no/such",
         "ping",
         "logging/setLevel",
         "resources/subscribe",
@@ -156,7 +156,7 @@ async fn a_capability_that_is_missing_is_400_and_named() {
 }
 
 #[tokio::test]
-async fn a_revision_that_nobody_serves_is_400_with_those_that_are() {
+async fn an_unknown_revision_is_400_with_the_supported_ones() {
     let server = start(Kind::Quiet).await;
     for version in ["2099-01-01", "1900-01-01", "x"] {
         let mut params = tool("echo", json!({}));
@@ -216,7 +216,7 @@ async fn a_request_that_does_not_describe_itself_is_400() {
 }
 
 #[tokio::test]
-async fn there_are_no_sessions_and_no_streams_to_come_back_to() {
+async fn the_new_revision_has_no_sessions_and_no_resumable_streams() {
     let server = start(Kind::Talkative).await;
     for ask in [Ask::get("/mcp"), Ask::delete("/mcp")] {
         let refused = ask
@@ -235,7 +235,7 @@ async fn there_are_no_sessions_and_no_streams_to_come_back_to() {
 }
 
 #[tokio::test]
-async fn there_is_one_message_to_a_post_and_it_is_no_response() {
+async fn a_post_has_one_message_which_is_not_a_response() {
     let server = start(Kind::Quiet).await;
     let headed = Ask::post("/mcp").with("mcp-protocol-version", MODERN);
     let response = json!({ "jsonrpc": "2.0", "id": 1, "result": {} });
@@ -251,15 +251,15 @@ async fn there_is_one_message_to_a_post_and_it_is_no_response() {
     let refused = headed.clone().json(&batch).to(server.address).await;
     assert_eq!(refused.status, 400);
     assert_eq!(refused.error_code().await, -32600);
-    let told = notification("notifications/cancelled", json!({ "requestId": 1 }));
-    assert_eq!(headed.json(&told).status(server.address).await, 202);
+    let cancelled = notification("notifications/cancelled", json!({ "requestId": 1 }));
+    assert_eq!(headed.json(&cancelled).status(server.address).await, 202);
 }
 
 #[tokio::test]
-async fn a_client_that_disconnects_has_cancelled() {
+async fn disconnecting_cancels_a_call() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
-        // One call that will only answer, and one that has begun to stream.
+        // One call without messages, and one that has started to stream.
         let plain = modern_call(1, "watched", json!({ "text": "plain" }));
         let mut wire = Wire::connect(server.address).await;
         wire.send(plain.bytes()).await;
@@ -281,7 +281,7 @@ async fn a_client_that_disconnects_has_cancelled() {
 }
 
 #[tokio::test]
-async fn the_server_asks_nothing() {
+async fn the_server_sends_no_requests() {
     let server = start(Kind::Talkative).await;
     for tool in ["ask", "sample", "roots"] {
         for ask in [
@@ -295,7 +295,7 @@ async fn the_server_asks_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_call_leaves_behind_speaks_to_nobody() {
+async fn a_peer_of_a_finished_call_reaches_no_client() {
     let server = start(Kind::Talkative).await;
     let ask = with_meta("progressToken", json!(1), "leave", json!({}));
     assert_eq!(ask.status(server.address).await, 200);
@@ -304,7 +304,7 @@ async fn what_a_call_leaves_behind_speaks_to_nobody() {
 }
 
 #[tokio::test]
-async fn each_request_has_a_handler_of_its_own_that_goes_with_it() {
+async fn each_request_has_its_own_handler_while_it_runs() {
     let server = start(Kind::Talkative).await;
     for id in 0..5 {
         let call = modern_call(id, "client", json!({}))

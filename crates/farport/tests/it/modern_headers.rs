@@ -1,4 +1,4 @@
-//! 2026-07-28: headers that repeat the body, held against it.
+//! 2026-07-28: headers that repeat parts of the body.
 
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ async fn a_header_that_is_not_what_the_body_says_is_400() {
 }
 
 #[tokio::test]
-async fn every_method_that_names_something_repeats_the_name() {
+async fn every_method_with_a_name_repeats_it_in_a_header() {
     let server = start(Kind::Talkative).await;
     for (method, params) in [
         ("tools/call", json!({ "name": "echo" })),
@@ -72,7 +72,7 @@ async fn every_method_that_names_something_repeats_the_name() {
 }
 
 #[tokio::test]
-async fn arguments_that_a_tool_wants_to_see_in_headers_are_held_against_them() {
+async fn arguments_that_a_tool_requires_in_headers_are_compared() {
     let server = start(Kind::Quiet).await;
     let arguments = json!({ "region": "eu", "count": 42, "sure": true });
     let good = [
@@ -129,7 +129,7 @@ async fn arguments_that_a_tool_wants_to_see_in_headers_are_held_against_them() {
 }
 
 #[tokio::test]
-async fn older_revisions_may_leave_the_headers_out_and_not_lie() {
+async fn older_revisions_may_omit_the_headers_but_not_contradict_them() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-11-25").await;
     let call = request(1, "tools/call", tool("echo", json!({})));

@@ -1,4 +1,4 @@
-//! `initialize`: which revision a session speaks.
+//! `initialize`: the revision of a session.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_client_gets_the_revision_it_asks_for_or_the_newest_with_sessions() {
+async fn a_client_gets_the_requested_revision_or_the_newest_with_sessions() {
     let server = start(Kind::Quiet).await;
     for (asked, given) in [
         ("2024-11-05", "2024-11-05"),
@@ -37,7 +37,7 @@ async fn a_client_gets_the_revision_it_asks_for_or_the_newest_with_sessions() {
 }
 
 #[tokio::test]
-async fn every_session_gets_an_id_of_its_own() {
+async fn every_session_has_a_unique_id() {
     let server = start(Kind::Quiet).await;
     let mut ids = std::collections::HashSet::new();
     for _ in 0..50 {
@@ -46,7 +46,7 @@ async fn every_session_gets_an_id_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_handler_is_told_of_its_own_client() {
+async fn a_handler_sees_its_own_client() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         for version in SESSIONS {
@@ -59,9 +59,9 @@ async fn a_handler_is_told_of_its_own_client() {
 }
 
 #[tokio::test]
-async fn initialize_opens_a_session_whatever_else_it_carries() {
+async fn initialize_opens_a_session_with_any_headers() {
     let server = start(Kind::Quiet).await;
-    // Some clients do so after a discovery that went well.
+    // Some clients do so after a successful discovery.
     let mut message = initialize("2025-11-25", json!({}));
     message["params"]["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -81,7 +81,7 @@ async fn initialize_opens_a_session_whatever_else_it_carries() {
 }
 
 #[tokio::test]
-async fn initialize_with_what_does_not_fit_is_an_error_and_no_session() {
+async fn an_invalid_initialize_is_an_error_without_a_session() {
     let server = start(Kind::Quiet).await;
     let huge = "x".repeat(20_000);
     for params in [
@@ -97,7 +97,7 @@ async fn initialize_with_what_does_not_fit_is_an_error_and_no_session() {
         assert_eq!(refused.header("mcp-session-id"), None);
         assert_eq!(refused.error_code().await, -32602, "{params}");
     }
-    // One handler is the sample that was made at the start: it went at once.
+    // The server created one handler at the start to read its capabilities, and dropped it.
     server.shop.shrinks_to(0).await;
 }
 

@@ -1,4 +1,6 @@
-//! The pages that people sign in on, and what browsers are told about them and the endpoints.
+//! The sign-in pages, and the headers of pages and endpoints.
+
+use std::time::Duration;
 
 use farport::{DevLogin, Theme, scope};
 use serde_json::json;
@@ -19,7 +21,7 @@ async fn protected() -> Running {
     .await
 }
 
-/// A page says of itself that it is one, and that it is to be left alone. Answers its text.
+/// Checks the headers of a page, and returns its text.
 async fn page(response: Response) -> String {
     for (name, value) in [
         ("content-type", "text/html; charset=utf-8"),
@@ -51,7 +53,7 @@ async fn page(response: Response) -> String {
 }
 
 #[tokio::test]
-async fn every_page_is_locked_up() {
+async fn every_page_has_a_strict_policy() {
     let server = protected().await;
     let address = server.address;
     let client = register(address, "Tester").await;
@@ -72,12 +74,12 @@ async fn every_page_is_locked_up() {
             .contains("error=access_denied")
     );
     page(denied).await;
-    // Answered once, it is over.
+    // A form can be submitted once.
     let over = browser.decide(&consent, "allow").await;
     assert!((400..500).contains(&over.status), "{}", over.status);
     assert_eq!(over.header("refresh"), None);
     page(over).await;
-    // The browser is remembered, and asked for consent at once.
+    // The browser is still signed in, so the consent page follows at once.
     let consent = page(browser.authorize(&client, &more).await).await;
     let allowed = browser.decide(&consent, "allow").await;
     assert!(sent_back(&allowed).query().unwrap().contains("code="));
@@ -90,13 +92,59 @@ async fn every_page_is_locked_up() {
 }
 
 #[tokio::test]
+async fn the_consent_page_shows_what_the_user_must_know() {
+    for (name, days) in [(None, None), (Some("Vault"), Some(7))] {
+        let server = start_vault(|server| {
+            let theme = Theme {
+                name: name.map(str::to_owned),
+                ..Theme::default()
+            };
+            let server = server.auth(DevLogin).theme(theme);
+            match days {
+                Some(days) => server.grant_lifetime(Duration::from_secs(days * 86_400)),
+                None => server,
+            }
+        })
+        .await;
+        let client = register(server.address, "tester").await;
+        let mut browser = Browser::new(server.address);
+        let sign_in = page(browser.authorize(&client, &[]).await).await;
+        let consent = page(browser.sign_in(&sign_in, "ann").await).await;
+        let host = format!("localhost:{}", server.address.port());
+        let called = name.unwrap_or(&host);
+        let lasts = match days {
+            Some(_) => "7 days",
+            None => "up to 180 days, and ends after 30 days without use",
+        };
+        for text in [
+            format!("<h1>tester wants to connect to {called}</h1>"),
+            format!("<dt>Server</dt><dd>{host}</dd>"),
+            "<dd>a program on this computer</dd>".to_owned(),
+            format!("<dt>Access lasts</dt><dd>{lasts}</dd>"),
+            format!("Sign out in tester, or ask the operator of {host}"),
+            // Neither the client nor the server has a logo.
+            "<span class=\"mark client\">T</span>".to_owned(),
+            format!("aria-hidden=\"true\">{}</span>", called[..1].to_uppercase()),
+            "The name “tester” is not verified.".to_owned(),
+        ] {
+            assert!(consent.contains(&text), "{text}: {consent}");
+        }
+        let signed_in = page(browser.decide(&consent, "allow").await).await;
+        let text = format!("tester can now use {called}. You can close this window.");
+        assert!(signed_in.contains(&text), "{signed_in}");
+        let over = page(browser.decide(&consent, "allow").await).await;
+        assert!(over.contains("<h1>This page has expired</h1>"), "{over}");
+    }
+}
+
+#[tokio::test]
 async fn a_form_of_another_browser_is_refused() {
     let server = protected().await;
     let client = register(server.address, "Tester").await;
     let mut browser = Browser::new(server.address);
     let sign_in = browser.authorize(&client, &[]).await.text().await;
     let mut other = Browser::new(server.address);
-    // One without cookies, and one with its own.
+    // A browser without cookies, and one with its own.
     for _ in 0..2 {
         let refused = other.sign_in(&sign_in, "mallory").await;
         assert!((400..500).contains(&refused.status), "{}", refused.status);
@@ -111,7 +159,7 @@ async fn a_form_of_another_browser_is_refused() {
 }
 
 #[tokio::test]
-async fn what_strangers_write_stands_as_text() {
+async fn text_from_clients_is_escaped() {
     let markup = "<img src=x onerror=alert(1)>\"'&";
     let escaped = "&lt;img src=x onerror=alert(1)&gt;";
     let server = start_vault(|server| {
@@ -140,13 +188,13 @@ async fn what_strangers_write_stands_as_text() {
     assert!(!refused.contains("<img src=x"), "{refused}");
 }
 
-/// Neither by a redirect nor by a page that goes on by itself.
+/// Checks for a redirect and for a page that refreshes.
 fn leads_nowhere(answer: &Response) -> bool {
     answer.header("location").is_none() && answer.header("refresh").is_none()
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_shown_and_leads_nowhere() {
+async fn an_error_page_does_not_redirect() {
     let server = protected().await;
     let metadata = json!({
         "client_name": "<b>Evil</b>", "redirect_uris": ["https://evil.example/cb", REDIRECT],
@@ -157,7 +205,7 @@ async fn what_is_wrong_is_shown_and_leads_nowhere() {
     let client = registered["client_id"].as_str().unwrap();
     let evil = "https://evil.example/cb";
     for (client, redirect, more, text) in [
-        ("nobody", evil, ("x", "y"), "not known"),
+        ("unknown", evil, ("x", "y"), "does not know the app"),
         (
             client,
             "https://evil.example/cb/",
@@ -178,7 +226,7 @@ async fn what_is_wrong_is_shown_and_leads_nowhere() {
         ),
         (client, "http://evil.example/cb", ("x", "y"), "redirect_uri"),
         (client, "javascript:alert(1)", ("x", "y"), "redirect_uri"),
-        // What is wrong is not who asks; but nobody vouches for them.
+        // The client is known but unverified, and its request is invalid.
         (client, evil, ("scope", "a\"b"), "invalid_scope"),
         (client, evil, ("prompt", "none"), "interaction_required"),
         (
@@ -206,15 +254,15 @@ async fn what_is_wrong_is_shown_and_leads_nowhere() {
         let shown = page(shown).await;
         assert!(shown.contains(text), "{redirect} {more:?}: {shown}");
         assert!(!shown.contains("<b>"), "{shown}");
-        // The link that there is says where it leads.
+        // The link shows its destination.
         let link = shown.contains("href=\"https://evil.example/cb?error=");
-        assert_eq!(link, redirect == evil && client != "nobody", "{shown}");
+        assert_eq!(link, redirect == evil && client != "unknown", "{shown}");
         assert_eq!(link, shown.contains("Go to evil.example"), "{shown}");
     }
 }
 
 #[tokio::test]
-async fn what_the_endpoints_answer_is_kept_by_nobody() {
+async fn no_cache_stores_the_responses_of_the_endpoints() {
     let server = protected().await;
     let tokens = tokens(server.address, "ann", &[]).await;
     let id = tokens["client_id"].as_str().unwrap();
@@ -265,7 +313,7 @@ async fn what_the_endpoints_answer_is_kept_by_nobody() {
 }
 
 #[tokio::test]
-async fn forms_come_as_forms() {
+async fn forms_require_the_content_type_of_forms() {
     let server = protected().await;
     for path in ["/authorize/sign-in", "/authorize/decide"] {
         for kind in [
@@ -286,7 +334,7 @@ async fn forms_come_as_forms() {
             assert!(said.contains("application/x-www-form-urlencoded"), "{said}");
         }
     }
-    // Clients are told in their own terms.
+    // Clients receive JSON errors.
     for (path, kind) in [
         ("/token", "application/json"),
         ("/revoke", "text/plain"),
@@ -370,7 +418,7 @@ async fn pages_of_other_origins_may_call_the_endpoints_and_read_the_challenge() 
         assert!(methods.contains(method), "{path} {methods}");
         let headers = answer.header("access-control-allow-headers");
         assert_eq!(headers, Some("authorization, content-type"));
-        // Nothing here goes by cookies.
+        // These endpoints use no cookies.
         assert_eq!(answer.header("access-control-allow-credentials"), None);
     }
     let refused = Ask::get("/mcp").with("origin", ORIGIN);

@@ -1,4 +1,4 @@
-//! A handler that panics: that call's error, and nothing else's.
+//! A panic in a handler is an error of its call only.
 
 use std::sync::atomic::Ordering;
 
@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_tool_that_panics_is_an_error_of_its_call() {
+async fn a_panic_in_a_tool_is_an_error_of_its_call() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         for version in SESSIONS {
@@ -26,10 +26,10 @@ async fn a_tool_that_panics_is_an_error_of_its_call() {
                 assert_eq!(answer["error"]["code"], -32603, "{version}");
                 assert_eq!(answer["id"], 1);
                 assert!(
-                    !answer.to_string().contains("as it was told to"),
+                    !answer.to_string().contains("a panic on purpose"),
                     "{answer}"
                 );
-                // The same session and the same id go on.
+                // The session continues, and the id can be used again.
                 let params = tool("echo", json!({ "text": "x" }));
                 let next = client.post(&request(1, "tools/call", params)).await;
                 assert_eq!(text(&next.json().await), "x");
@@ -48,7 +48,7 @@ async fn a_tool_that_panics_is_an_error_of_its_call() {
 }
 
 #[tokio::test]
-async fn others_on_the_connection_and_in_the_batch_do_not_notice() {
+async fn a_panic_does_not_affect_the_connection_or_the_batch() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-03-26").await;
     let batch = json!([
@@ -68,7 +68,7 @@ async fn others_on_the_connection_and_in_the_batch_do_not_notice() {
 }
 
 #[tokio::test]
-async fn a_factory_that_panics_is_an_error_of_its_request() {
+async fn a_panic_in_the_factory_is_an_error_of_its_request() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-06-18").await;
     server.shop.closed.store(true, Ordering::SeqCst);
@@ -83,7 +83,7 @@ async fn a_factory_that_panics_is_an_error_of_its_request() {
             (&json!(-32603), &json!(0))
         );
     }
-    // Sessions that are open need no new handler.
+    // Open sessions require no new handler.
     assert_eq!(client.call("echo", json!({})).await.status, 200);
     server.shop.closed.store(false, Ordering::SeqCst);
     assert_eq!(opening.status(server.address).await, 200);

@@ -1,4 +1,4 @@
-//! Who may use what: it is not listed to others, and refused to them, with what would help.
+//! Permissions: other callers do not see a tool in lists, and their calls are refused.
 
 use farport::{DevLogin, Server, anyone, login_in, scope};
 use serde_json::{Value, json};
@@ -25,12 +25,12 @@ async fn ruled() -> Running {
     start_vault(rules).await
 }
 
-/// A server of which somebody without a token may use a tool.
+/// A server with a public tool.
 async fn mixed() -> Running {
     start_vault(|server| rules(server).public("public")).await
 }
 
-/// The token of a user who has let their client do this much.
+/// The token of a user who granted these scopes to the client.
 async fn scoped(server: &Running, name: &str, scopes: &str) -> String {
     match scopes {
         "" => token(server.address, name, &[]).await,
@@ -42,7 +42,7 @@ fn insufficient(server: &Running, era: Era, scopes: &str) -> String {
     let path = if era == Era::Sse { "sse" } else { "mcp" };
     format!(
         "Bearer error=\"insufficient_scope\", \
-         error_description=\"This takes scopes that the token does not have\", scope=\"{scopes}\", \
+         error_description=\"This request needs scopes that the token does not have\", scope=\"{scopes}\", \
          resource_metadata=\"http://localhost:{}/.well-known/oauth-protected-resource/{path}\"",
         server.address.port()
     )
@@ -56,7 +56,7 @@ fn names<'a>(message: &'a Value, member: &str, named: &str) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn a_list_holds_what_the_caller_may_use_in_every_era() {
+async fn a_list_contains_what_the_caller_may_use_in_every_era() {
     let server = mixed().await;
     let (ann, bob) = (
         scoped(&server, "ann", "").await,
@@ -111,7 +111,7 @@ async fn a_list_holds_what_the_caller_may_use_in_every_era() {
     }
 }
 
-/// Requests that take a scope, and which.
+/// Requests that require a scope, with that scope.
 fn scoped_requests(era: Era) -> Vec<(&'static str, Value, &'static str)> {
     let closed = json!({ "uri": "note://closed/1" });
     let complete = |about| json!({ "ref": about, "argument": { "name": "x", "value": "" } });
@@ -152,9 +152,9 @@ fn scoped_requests(era: Era) -> Vec<(&'static str, Value, &'static str)> {
 }
 
 #[tokio::test]
-async fn a_scope_that_is_missing_is_asked_for_by_name_in_every_era() {
+async fn a_challenge_names_the_missing_scope_in_every_era() {
     let server = ruled().await;
-    // Of those that it takes, one is there.
+    // The token has one of the required scopes.
     let token = scoped(&server, "ann", "read").await;
     for era in ERAS {
         for (method, params, scopes) in scoped_requests(era) {
@@ -171,7 +171,7 @@ async fn a_scope_that_is_missing_is_asked_for_by_name_in_every_era() {
 }
 
 #[tokio::test]
-async fn a_scope_that_is_there_lets_in() {
+async fn a_granted_scope_permits_the_call() {
     let server = ruled().await;
     let token = scoped(&server, "ann", "read write prompts notes").await;
     for era in ERAS {
@@ -195,7 +195,7 @@ async fn a_scope_that_is_there_lets_in() {
 }
 
 #[tokio::test]
-async fn what_no_scope_would_help_with_is_an_error_without_a_challenge() {
+async fn an_error_that_no_scope_solves_has_no_challenge() {
     let server = ruled().await;
     let (ann, bob) = (
         scoped(&server, "ann", "").await,
@@ -223,7 +223,7 @@ async fn what_no_scope_would_help_with_is_an_error_without_a_challenge() {
 }
 
 #[tokio::test]
-async fn what_the_policy_cannot_read_is_refused() {
+async fn a_request_that_the_policy_cannot_read_is_refused() {
     let server = ruled().await;
     let token = scoped(&server, "ann", "").await;
     for (method, params) in [
@@ -248,7 +248,7 @@ async fn what_the_policy_cannot_read_is_refused() {
 }
 
 #[tokio::test]
-async fn in_a_batch_each_entry_is_told_its_own() {
+async fn each_entry_of_a_batch_has_its_own_verdict() {
     let server = ruled().await;
     let token = scoped(&server, "bob", "read").await;
     let call = |id, name| request(id, "tools/call", tool(name, json!({})));
@@ -271,12 +271,12 @@ async fn in_a_batch_each_entry_is_told_its_own() {
 }
 
 #[tokio::test]
-async fn what_is_public_takes_no_token() {
+async fn a_public_tool_requires_no_token() {
     let server = mixed().await;
     let token = scoped(&server, "ann", "").await;
     for era in ERAS {
         for (token, name, expect) in [
-            (None, "public", Some("nobody")),
+            (None, "public", Some("anonymous")),
             (Some(&*token), "public", Some("ann")),
             (None, "whoami", None),
             (Some(&*token), "whoami", Some("ann")),
@@ -296,7 +296,7 @@ async fn what_is_public_takes_no_token() {
                 }
             }
         }
-        // A token that is not good is no reason to go on without one.
+        // The server does not treat a bad token like no token.
         let ask = modern(1, "tools/call", tool("public", json!({})));
         let refused = bearing(ask, Some("nonsense")).status(server.address).await;
         assert_eq!(refused, 401);
@@ -304,7 +304,7 @@ async fn what_is_public_takes_no_token() {
 }
 
 #[tokio::test]
-async fn without_a_token_the_scopes_are_told_as_well() {
+async fn a_challenge_without_a_token_names_the_scopes() {
     let server = mixed().await;
     for era in ERAS {
         for (method, params, scopes) in scoped_requests(era) {
@@ -318,7 +318,7 @@ async fn without_a_token_the_scopes_are_told_as_well() {
 }
 
 #[tokio::test]
-async fn a_pattern_with_a_star_is_about_all_that_begins_so() {
+async fn a_pattern_with_a_star_matches_a_prefix() {
     let server = start_vault(|server| {
         let server = server.auth(DevLogin).permit("*", scope("all"));
         server.permit_prompt("*", anyone())
@@ -329,7 +329,7 @@ async fn a_pattern_with_a_star_is_about_all_that_begins_so() {
         .ask(server.address, Some(&token), "tools/list", json!({}))
         .await;
     assert_eq!(names(&listed.message, "tools", "name"), Vec::<&str>::new());
-    // A tool that there is not is not told from one that may not be used.
+    // An unknown tool is like a forbidden one.
     for name in ["write", "nothing"] {
         let call = tool(name, json!({}));
         let refused = Era::Modern
@@ -350,7 +350,7 @@ async fn a_pattern_with_a_star_is_about_all_that_begins_so() {
 }
 
 #[tokio::test]
-async fn a_request_on_a_legacy_stream_is_refused_beside_it() {
+async fn a_request_for_a_legacy_stream_is_refused_in_its_response() {
     let server = ruled().await;
     let token = scoped(&server, "ann", "").await;
     let mut stream = Sse::open(server.address, Some(&token)).await;
@@ -364,6 +364,6 @@ async fn a_request_on_a_legacy_stream_is_refused_beside_it() {
             .await,
         202
     );
-    // The refusal is not on the stream as well.
+    // The refusal is not on the stream.
     assert_eq!(stream.events.message().await["id"], 2);
 }

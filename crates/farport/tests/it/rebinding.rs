@@ -1,5 +1,5 @@
-//! Host and Origin, on every route: what keeps a web page that resolves its own name to this
-//! machine (DNS rebinding) from speaking to the server, and lets in the pages that may.
+//! Host and Origin on every route: DNS rebinding does not let a web page call the server, and permitted
+//! pages may call it.
 
 use farport::DevLogin;
 use serde_json::json;
@@ -39,7 +39,7 @@ fn routes() -> Vec<(&'static str, Ask)> {
     ]
 }
 
-/// The routes of a server that people sign in to.
+/// The routes of a server with sign-in.
 fn sign_in_routes() -> Vec<(&'static str, Ask)> {
     let get = |path: &'static str| (path, Ask::get(path).with("accept", "*/*"));
     let post = |path: &'static str| (path, form(path, []));
@@ -76,19 +76,23 @@ async fn sign_in_routes_are_403_to_another_host_or_origin() {
         ] {
             let refused = ask.clone().with(header, value).to(server.address).await;
             assert_eq!(refused.status, 403, "{name} {header} {value}");
-            for told in [
+            for name_of_header in [
                 "access-control-allow-origin",
                 "www-authenticate",
                 "set-cookie",
                 "location",
                 "refresh",
             ] {
-                assert_eq!(refused.header(told), None, "{name} {header} {value}");
+                assert_eq!(
+                    refused.header(name_of_header),
+                    None,
+                    "{name} {header} {value}"
+                );
             }
             let said = refused.text().await;
             assert!(said.contains("is not allowed"), "{name} {said}");
         }
-        // It is for the header that they are refused.
+        // The header is the reason for the refusal.
         let answer = ask.to(server.address).await;
         let said = answer.text().await;
         assert!(!said.contains("is not allowed"), "{name} {said}");
@@ -153,7 +157,7 @@ async fn an_origin_that_is_not_let_in_is_403_on_every_route() {
 }
 
 #[tokio::test]
-async fn two_hosts_are_none() {
+async fn two_host_headers_are_refused() {
     let server = start(Kind::Quiet).await;
     for (name, ask) in routes() {
         let twice = ask.clone().and("host", "localhost");
@@ -183,7 +187,7 @@ async fn a_request_line_that_names_another_host_is_403() {
 }
 
 #[tokio::test]
-async fn local_pages_are_let_in_and_may_read() {
+async fn local_pages_may_call_and_read() {
     let server = start(Kind::Quiet).await;
     let host = format!("localhost:{}", server.address.port());
     for origin in [
@@ -202,7 +206,7 @@ async fn local_pages_are_let_in_and_may_read() {
         assert_eq!(opened.header("vary"), Some("Origin"));
         let exposed = opened.header("access-control-expose-headers").unwrap();
         assert!(exposed.contains("Mcp-Session-Id"), "{exposed}");
-        // Refusals are for the page to read, too.
+        // The page may also read refusals.
         let refused = Ask::get("/mcp")
             .with("origin", origin)
             .to(server.address)
@@ -235,7 +239,7 @@ async fn local_pages_are_let_in_and_may_read() {
 }
 
 #[tokio::test]
-async fn what_is_listed_is_let_in() {
+async fn listed_hosts_and_origins_are_accepted() {
     let server = start_with(Kind::Quiet, |server| {
         server
             .allow_hosts(["mcp.example.com"])
@@ -254,7 +258,7 @@ async fn what_is_listed_is_let_in() {
             Some("https://app.example.com.evil.example"),
             403,
         ),
-        // A page of some other local program has no business with a public name.
+        // A page of another local program must not call a public name.
         ("mcp.example.com", Some("http://localhost:3000"), 403),
         ("other.example.com", Some("https://app.example.com"), 403),
         ("xmcp.example.com", None, 403),
@@ -269,5 +273,52 @@ async fn what_is_listed_is_let_in() {
             status,
             "{host} {origin:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_403_names_the_host_or_origin_and_the_setting_to_change() {
+    let server = start(Kind::Quiet).await;
+    let long = format!("{}.example", "a".repeat(200));
+    for (header, value, shown, hint) in [
+        (
+            "host",
+            "mcp.example.com",
+            "\"mcp.example.com\"",
+            "allowed_hosts",
+        ),
+        (
+            "host",
+            "mcp.example.com:8443",
+            "\"mcp.example.com:8443\"",
+            "FARPORT_PUBLIC_URL",
+        ),
+        ("host", "localhost:x", "\"localhost:x\"", "port"),
+        ("host", &long, "aaa...\"", "FARPORT_ALLOWED_HOSTS"),
+        ("host", "a\u{1b}[31m", "\"a???[31m\"", "port"),
+        (
+            "origin",
+            "https://app.example.com",
+            "\"https://app.example.com\"",
+            "allowed_origins",
+        ),
+        ("origin", "null", "\"null\"", "FARPORT_ALLOWED_ORIGINS"),
+    ] {
+        let ask = Ask::get("/health").with(header, value);
+        let Some(refused) = ask.try_to(server.address).await else {
+            panic!("{header} {value}");
+        };
+        // The HTTP parser itself refuses what no header may contain.
+        if refused.status == 400 && value.contains('\u{1b}') {
+            continue;
+        }
+        assert_eq!(refused.status, 403, "{value}");
+        let error = refused.json().await;
+        let text = error["error"]["message"].as_str().unwrap().to_owned();
+        assert!(
+            text.contains(shown) && text.contains(hint),
+            "{value}: {text}"
+        );
+        assert!(text.len() < 350, "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! The provider's tokens, for tools that act for the user there.
+//! The provider's tokens, for tools that act for the user at the provider.
 
 use std::sync::{
     Arc,
@@ -8,7 +8,7 @@ use std::sync::{
 use farport::{Server, SignIn, SignedIn};
 use farport_oauth::{
     BoxFuture, Identity, Properties, Scopes, UnixTime, UpstreamTokens, UserId,
-    provider::{Begin, Finish, Provider, ProviderError, World},
+    provider::{Begin, FetchContext, Finish, Provider, ProviderError},
 };
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -33,12 +33,12 @@ use crate::support::{
     soon,
 };
 
-/// A provider whose first access token has ended when it comes, and whose refresh tokens are spent
-/// when they arrive, whoever hears the answer.
+/// A provider whose first access token is already expired, and whose refresh tokens can be used once,
+/// even if no client receives the response.
 struct Rotating {
     spent: AtomicUsize,
     asked: Semaphore,
-    /// A permit for each answer.
+    /// One permit for each response.
     answers: Semaphore,
 }
 
@@ -61,7 +61,7 @@ impl Provider for AtRotating {
     fn begin<'a>(
         &'a self,
         begin: Begin<'a>,
-        _: World<'a>,
+        _: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Url, ProviderError>> {
         let mut url = Url::parse("https://idp.example/").unwrap();
         url.query_pairs_mut().append_pair("state", begin.state);
@@ -71,7 +71,7 @@ impl Provider for AtRotating {
     fn finish<'a>(
         &'a self,
         _: Finish<'a>,
-        world: World<'a>,
+        world: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<Properties, ProviderError>> {
         let identity = Identity {
             user: UserId {
@@ -90,7 +90,7 @@ impl Provider for AtRotating {
     fn refresh<'a>(
         &'a self,
         tokens: &'a UpstreamTokens,
-        world: World<'a>,
+        world: FetchContext<'a>,
     ) -> BoxFuture<'a, Result<UpstreamTokens, ProviderError>> {
         Box::pin(async move {
             let spent = self.0.spent.fetch_add(1, Ordering::SeqCst);
@@ -138,7 +138,7 @@ impl ServerHandler for Acting {
 }
 
 #[tokio::test]
-async fn a_renewal_goes_on_when_the_tool_that_waits_for_it_is_dropped() {
+async fn a_renewal_continues_when_the_waiting_tool_is_dropped() {
     let provider = Arc::new(Rotating {
         spent: AtomicUsize::new(0),
         asked: Semaphore::new(0),
@@ -151,7 +151,7 @@ async fn a_renewal_goes_on_when_the_tool_that_waits_for_it_is_dropped() {
     let token = upstream_token(server.address).await;
     let call = || bearing(modern_call(1, "act", json!({})), Some(&*token));
 
-    // The client hangs up while the provider is busy; the call is dropped.
+    // The client disconnects while the provider is busy, and the call is dropped.
     let mut wire = Wire::connect(server.address).await;
     wire.send(call().bytes()).await;
     soon(provider.asked.acquire()).await.unwrap().forget();
@@ -159,7 +159,7 @@ async fn a_renewal_goes_on_when_the_tool_that_waits_for_it_is_dropped() {
     server.shop.has_seen("over").await;
     provider.answers.add_permits(1);
 
-    // What came of it is there for the next call: the provider is not asked again.
+    // The next call uses the result, without another request to the provider.
     let answer = call().to(server.address).await.json().await;
     assert_eq!(text(&answer), "access 1");
     assert_eq!(provider.spent.load(Ordering::SeqCst), 1);

@@ -1,4 +1,4 @@
-//! A call's stream that is cut, or closed by the server, and come back to.
+//! Resuming the stream of a call after an interruption.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn messages(events: &[Event]) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_cut_goes_on_after_the_last_event() {
+async fn an_interrupted_stream_continues_after_the_last_event() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         for version in SESSIONS {
@@ -38,7 +38,7 @@ async fn a_stream_that_is_cut_goes_on_after_the_last_event() {
 }
 
 #[tokio::test]
-async fn a_call_goes_on_when_its_client_has_gone() {
+async fn a_call_continues_when_its_client_disconnects() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         let client = server.client("2025-06-18").await;
@@ -51,7 +51,7 @@ async fn a_call_goes_on_when_its_client_has_gone() {
         wire.send(client.posting(&call).bytes()).await;
         server.shop.has_seen("began lonely").await;
         drop(wire);
-        // The server has noticed that the client has gone when it is served on another connection.
+        // Once the server serves another connection, it has noticed the disconnect.
         assert_eq!(client.call("echo", json!({})).await.status, 200);
         server.shop.open("lonely");
         server.shop.has_seen("ended lonely").await;
@@ -100,7 +100,7 @@ async fn each_stream_is_resumed_alone() {
 }
 
 #[tokio::test]
-async fn a_reader_that_comes_back_takes_the_place_of_one_that_is_still_there() {
+async fn a_returning_reader_replaces_an_open_one() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-11-25").await;
     let mut old = client
@@ -127,7 +127,7 @@ async fn hang_up(client: &Client, text: &str, count: i64) -> Vec<Event> {
 }
 
 #[tokio::test]
-async fn a_call_can_end_its_response_and_be_polled_for_the_rest() {
+async fn a_call_can_close_its_response_and_the_client_polls_for_the_rest() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         let client = server.client("2025-11-25").await;
@@ -136,7 +136,7 @@ async fn a_call_can_end_its_response_and_be_polled_for_the_rest() {
             assert!(seen[0].is_priming() && seen[0].retry.is_some(), "{seen:?}");
             assert_eq!(seen.len(), count as usize, "{seen:?}");
             let last = seen.last().unwrap().id.clone();
-            // It is not done yet: the client waits on the stream it has come back to.
+            // The call is still running: the client waits on the resumed stream.
             let mut back = client.listen(last.as_deref()).await.events();
             server.shop.open(name);
             let rest = messages(&back.rest().await);
@@ -147,7 +147,7 @@ async fn a_call_can_end_its_response_and_be_polled_for_the_rest() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_done_before_the_client_is_back_has_kept_its_answer() {
+async fn the_response_of_a_finished_call_waits_for_the_client() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-11-25").await;
     server.shop.open("quick");
@@ -159,7 +159,7 @@ async fn a_call_that_is_done_before_the_client_is_back_has_kept_its_answer() {
 }
 
 #[tokio::test]
-async fn a_revision_that_has_no_polling_is_not_hung_up_on() {
+async fn a_revision_without_polling_keeps_its_response_open() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         for version in ["2025-03-26", "2025-06-18"] {

@@ -1,4 +1,4 @@
-//! What a session's handler says while it works: progress and log messages.
+//! Messages of a session's handler during a call: progress and log messages.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn progress_comes_before_the_answer_in_order_and_under_its_token() {
+async fn progress_comes_before_the_response_in_order_and_with_its_token() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         for version in SESSIONS {
@@ -34,7 +34,7 @@ async fn progress_comes_before_the_answer_in_order_and_under_its_token() {
 }
 
 #[tokio::test]
-async fn an_answer_with_nothing_before_it_is_json() {
+async fn a_response_without_earlier_messages_is_json() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         for version in SESSIONS {
@@ -44,7 +44,7 @@ async fn an_answer_with_nothing_before_it_is_json() {
             for message in [
                 request(1, "tools/call", tool("echo", json!({ "text": "x" }))),
                 request(2, "tools/call", params),
-                // Without a token there is no progress.
+                // Without a token, the call reports no progress.
                 request(3, "tools/call", tool("steps", json!({ "text": "x" }))),
             ] {
                 let answer = client.post(&message).await.json().await;
@@ -57,7 +57,7 @@ async fn an_answer_with_nothing_before_it_is_json() {
 }
 
 #[tokio::test]
-async fn a_client_that_would_rather_have_events_gets_events() {
+async fn a_client_that_prefers_events_gets_events() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-06-18").await;
     let call = request(1, "tools/call", tool("echo", json!({ "text": "x" })));
@@ -70,10 +70,10 @@ async fn a_client_that_would_rather_have_events_gets_events() {
 }
 
 #[tokio::test]
-async fn log_messages_come_from_the_level_that_the_session_asked_for() {
+async fn log_messages_start_at_the_level_of_the_session() {
     let server = start(Kind::Talkative).await;
     let client = server.client("2025-06-18").await;
-    // Everything, until the client says otherwise.
+    // All messages, until the client sets a level.
     let mut levels = vec![("debug", 0)];
     levels.extend(
         LEVELS
@@ -105,7 +105,7 @@ async fn log_messages_come_from_the_level_that_the_session_asked_for() {
 }
 
 #[tokio::test]
-async fn a_level_is_the_sessions_own_and_only_taken_when_it_is_one() {
+async fn a_session_has_its_own_valid_log_level() {
     let server = start(Kind::Talkative).await;
     let (one, other) = (
         server.client("2025-06-18").await,
@@ -123,7 +123,7 @@ async fn a_level_is_the_sessions_own_and_only_taken_when_it_is_one() {
 }
 
 #[tokio::test]
-async fn what_a_call_leaves_behind_speaks_to_nobody() {
+async fn a_peer_of_a_finished_call_reaches_no_client() {
     let server = start(Kind::Talkative).await;
     let client = server.client("2025-11-25").await;
     let mut listening = client.listen(None).await.events();
@@ -132,7 +132,7 @@ async fn what_a_call_leaves_behind_speaks_to_nobody() {
     assert_eq!(client.call("leave", json!({})).await.status, 200);
     let left = server.shop.peers.lock().unwrap().pop().unwrap();
     assert!(soon(left.notify_tool_list_changed()).await.is_err());
-    // What does come is what the session's own peer says.
+    // Messages of the session's own peer arrive.
     assert_eq!(
         client.call("touch", json!({ "text": "a:b" })).await.status,
         200

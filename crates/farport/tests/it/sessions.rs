@@ -1,4 +1,4 @@
-//! `Mcp-Session-Id` and `MCP-Protocol-Version`: whose message it is, and in which revision.
+//! `Mcp-Session-Id` and `MCP-Protocol-Version`: the session and the revision of a message.
 
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ async fn a_session_that_is_none_is_404() {
             assert_eq!(refused.error_code().await, -32001, "{name} {id}");
         }
     }
-    // Two ids: which one was meant is anybody's guess.
+    // Two ids are ambiguous.
     for (name, ask) in asks() {
         let twice = client.headed(ask).and("mcp-session-id", &client.session);
         assert_eq!(twice.status(server.address).await, 404, "{name}");
@@ -79,7 +79,7 @@ async fn an_error_about_a_request_carries_its_id() {
 }
 
 #[tokio::test]
-async fn a_deleted_session_is_gone_for_everything() {
+async fn a_deleted_session_is_not_found() {
     let server = start(Kind::Talkative).await;
     for version in SESSIONS {
         let client = server.client(version).await;
@@ -95,7 +95,7 @@ async fn a_deleted_session_is_gone_for_everything() {
 }
 
 #[tokio::test]
-async fn deleting_one_session_leaves_the_others_alone() {
+async fn deleting_one_session_keeps_the_others() {
     let server = start(Kind::Quiet).await;
     let (one, other) = (
         server.client("2025-11-25").await,
@@ -106,7 +106,7 @@ async fn deleting_one_session_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn initialize_names_no_session_and_stands_alone() {
+async fn initialize_has_no_session_and_is_not_in_a_batch() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-03-26").await;
     let opening = initialize("2025-03-26", json!({}));
@@ -132,14 +132,14 @@ async fn initialize_names_no_session_and_stands_alone() {
 }
 
 #[tokio::test]
-async fn a_revision_that_nobody_serves_is_400_and_others_pass() {
+async fn an_unknown_revision_is_400() {
     let server = start(Kind::Quiet).await;
     let client = server.client("2025-06-18").await;
     let call = request(1, "tools/call", tool("echo", json!({})));
     for (version, status) in [
         (None, 200),
         (Some("2025-06-18"), 200),
-        // Clients in the field send another revision than the one they negotiated.
+        // Some clients send another revision than the one they negotiated.
         (Some("2025-11-25"), 200),
         (Some("2024-11-05"), 200),
         (Some("2025-06-19"), 400),
@@ -161,7 +161,7 @@ async fn a_revision_that_nobody_serves_is_400_and_others_pass() {
 }
 
 #[tokio::test]
-async fn a_session_counts_for_more_than_the_newest_revision_in_a_header() {
+async fn a_session_takes_precedence_over_the_newest_revision_in_a_header() {
     let server = start(Kind::Quiet).await;
     for version in ["2024-11-05", "2025-03-26", "2025-11-25"] {
         let client = server.client(version).await;
@@ -183,13 +183,13 @@ async fn a_session_counts_for_more_than_the_newest_revision_in_a_header() {
 }
 
 #[tokio::test]
-async fn a_session_of_one_is_nothing_to_another() {
+async fn a_client_cannot_use_the_session_of_another() {
     let server = start(Kind::Talkative).await;
     let (a, b) = (
         Client::open(server.address, "2025-11-25").await,
         Client::open(server.address, "2025-11-25").await,
     );
-    // A has a stream that can be resumed; B tries A's event id within its own session.
+    // A has a resumable stream. B tries A's event id in its own session.
     let mut stream = a
         .stream_progress(1, "gated", json!({ "text": "secret" }))
         .await;

@@ -1,4 +1,4 @@
-//! Signing in: who is sent to do so, who has, and what the tools are told of them.
+//! Sign-in: challenges, tokens, and the user that tools see.
 
 use farport::{ApiToken, DevLogin, Server, anyone, scope};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn issuer(server: &Running) -> String {
     format!("http://localhost:{}", server.address.port())
 }
 
-/// Every way in, and the resource it leads to.
+/// Every endpoint with its resource.
 fn ways_in() -> Vec<(&'static str, Ask, &'static str)> {
     let call = request(1, "tools/list", json!({}));
     let opening = initialize("2025-06-18", json!({}));
@@ -52,7 +52,7 @@ fn ways_in() -> Vec<(&'static str, Ask, &'static str)> {
 }
 
 #[tokio::test]
-async fn without_a_token_every_way_in_says_where_to_sign_in() {
+async fn without_a_token_every_endpoint_sends_a_challenge() {
     let server = protected().await;
     for (name, ask, resource) in ways_in() {
         for ask in [ask.clone(), ask.with("authorization", "Basic abc")] {
@@ -70,7 +70,7 @@ async fn without_a_token_every_way_in_says_where_to_sign_in() {
 }
 
 #[tokio::test]
-async fn a_challenge_names_the_scopes_to_begin_with() {
+async fn a_challenge_names_the_default_scopes() {
     let server = start_vault(|server| {
         let server = server.auth(DevLogin).permit("write", scope("write"));
         server.default_scopes(["read", "use"])
@@ -87,7 +87,7 @@ async fn a_challenge_names_the_scopes_to_begin_with() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_good_is_invalid() {
+async fn a_bad_token_is_invalid() {
     let server = protected().await;
     let other = protected().await;
     let good = token(server.address, "ann", &[]).await;
@@ -115,7 +115,7 @@ async fn a_token_that_is_not_good_is_invalid() {
 }
 
 #[tokio::test]
-async fn a_token_comes_in_one_header_and_nowhere_else() {
+async fn a_token_is_accepted_in_one_header_only() {
     let server = protected().await;
     let good = token(server.address, "ann", &[]).await;
     let bearer = format!("Bearer {good}");
@@ -168,7 +168,7 @@ async fn a_token_comes_in_one_header_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn both_documents_stand_in_both_places_with_the_same_issuer() {
+async fn both_metadata_documents_are_in_both_places_with_the_same_issuer() {
     let server = protected().await;
     let port = server.address.port();
     let get = async |host: &str, path: &str| {
@@ -210,8 +210,8 @@ async fn both_documents_stand_in_both_places_with_the_same_issuer() {
     }
     for path in [
         "/.well-known/oauth-protected-resource/other",
-        "/.well-known/oauth-protected-resource/mcp/",
-        "/.well-known/oauth-protected-resource/",
+        "/.well-known/oauth-protected-resource/mcp//",
+        "/.well-known/oauth-protected-resource//",
         "/.well-known/oauth-protected-resources",
         "/.well-known/oauth-authorization-server/other",
         "/.well-known/openid-configuration",
@@ -238,7 +238,7 @@ async fn a_public_server_has_no_sign_in() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_where_it_was_asked_for() {
+async fn a_token_is_valid_at_its_resource() {
     let server = protected().await;
     for (resource, mcp, sse) in [
         (None, true, true),
@@ -250,7 +250,7 @@ async fn a_token_is_good_where_it_was_asked_for() {
         let more: Vec<_> = named.iter().map(|url| ("resource", &**url)).collect();
         let token = token(server.address, "ann", &more).await;
         for (path, good) in [("/mcp", mcp), ("/sse", sse)] {
-            // Where it is let in, it is told that it names no session.
+            // A request with a valid token fails because it has no session.
             let (ask, expect) = match path {
                 "/mcp" => (Ask::get("/mcp"), 400),
                 _ => (Ask::get("/sse"), 200),
@@ -265,7 +265,7 @@ async fn a_token_is_good_where_it_was_asked_for() {
 }
 
 #[tokio::test]
-async fn whoever_signs_in_is_who_the_tools_see_in_every_era() {
+async fn tools_see_the_signed_in_user_in_every_era() {
     let server = protected().await;
     let [ann, bob] = ["ann", "bob"].map(|name| tokens(server.address, name, &[]));
     for (tokens, name) in [(ann.await, "ann"), (bob.await, "bob")] {
@@ -302,7 +302,7 @@ async fn tools_see_no_credentials() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_revoked_is_not_good_at_once() {
+async fn a_revoked_token_is_invalid_at_once() {
     let server = protected().await;
     let tokens = tokens(server.address, "ann", &[]).await;
     let token = tokens["access_token"].as_str().unwrap();
@@ -318,7 +318,7 @@ async fn a_token_that_was_revoked_is_not_good_at_once() {
 }
 
 #[tokio::test]
-async fn a_server_without_a_sign_in_of_its_own_has_no_endpoints_for_one() {
+async fn a_server_without_its_own_sign_in_has_no_oauth_endpoints() {
     let server = start_vault(|server| server.auth(ApiToken)).await;
     for ask in [
         Ask::get("/authorize"),
@@ -335,27 +335,30 @@ async fn a_server_without_a_sign_in_of_its_own_has_no_endpoints_for_one() {
 }
 
 #[tokio::test]
-async fn a_server_does_not_start_with_a_sign_in_that_does_not_fit_its_address() {
+async fn a_server_does_not_start_if_its_sign_in_does_not_fit_its_address() {
     let vault = || Server::new(|_| Vault(Shop::default().into())).port(0);
     for (server, mention) in [
         (vault().host("0.0.0.0").auth(DevLogin), Some("public_url")),
         (vault().host("0.0.0.0").auth(ApiToken), Some("public_url")),
         (vault().host("127.0.0.1").auth(DevLogin), None),
         (vault().host("::1").auth(DevLogin), None),
-        (vault().permit("x", scope("s")), Some("`x` is permitted")),
         (
-            vault().permit_resource("x://*", scope("s")),
-            Some("`x://*` is permitted"),
+            vault().permit("whoami", scope("s")),
+            Some("`whoami` is permitted"),
         ),
-        // Everybody may use it, as they may all else.
-        (vault().public("x"), None),
-        (vault().permit("x", scope("s").or(anyone())), None),
+        (
+            vault().permit_resource("note://*", scope("s")),
+            Some("`note://*` is permitted"),
+        ),
+        // Every caller may use it, as without a rule.
+        (vault().public("whoami"), None),
+        (vault().permit("whoami", scope("s").or(anyone())), None),
     ] {
         let described = format!("{server:?} {mention:?}");
         match (soon(server.bind()).await, mention) {
             (Ok(_), None) => {}
             (Err(error), Some(mention)) => {
-                let said = error.to_string();
+                let said = format!("{error:?}");
                 assert!(said.contains(mention), "{described}: {said}");
             }
             (outcome, _) => panic!("{described}: {:?}", outcome.err()),
@@ -364,7 +367,7 @@ async fn a_server_does_not_start_with_a_sign_in_that_does_not_fit_its_address() 
 }
 
 #[tokio::test]
-async fn no_spelling_of_a_path_gets_past_the_sign_in() {
+async fn no_spelling_of_a_path_avoids_the_sign_in() {
     let server = protected().await;
     let spellings = [
         "/mcp",
@@ -417,4 +420,15 @@ async fn no_spelling_of_a_path_gets_past_the_sign_in() {
     assert_eq!(server.shop.seen(), [""; 0], "no handler was reached");
     let let_in = bearing(call("/mcp"), Some(&token)).to(server.address).await;
     assert_eq!(let_in.status, 200);
+}
+
+#[tokio::test]
+async fn client_documents_can_be_turned_off() {
+    for accepted in [true, false] {
+        let set = |server: Server| server.auth(DevLogin).client_documents(accepted);
+        let server = start_vault(set).await;
+        let place = "/.well-known/oauth-authorization-server";
+        let metadata = Ask::get(place).to(server.address).await.json().await;
+        assert_eq!(metadata["client_id_metadata_document_supported"], accepted);
+    }
 }

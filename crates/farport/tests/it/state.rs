@@ -1,4 +1,4 @@
-//! What a handler remembers of its session.
+//! The state of a session.
 
 use std::{
     path::Path,
@@ -54,7 +54,7 @@ fn service(database: &Path) -> McpService {
     server.store(store).service().unwrap()
 }
 
-/// Asks within `session`; gives the answer, and the session that it opened.
+/// Calls the tool in `session`. Returns the result, and the session that the call opened.
 async fn ask(
     service: &McpService,
     session: Option<&str>,
@@ -99,7 +99,7 @@ async fn add(service: &McpService, session: &str, a: i64) -> String {
 }
 
 #[tokio::test]
-async fn a_handler_remembers_its_session_and_no_other() {
+async fn a_handler_has_the_state_of_its_session_only() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(&folder.path().join("state.db"));
     let (one, other) = (open(&service).await, open(&service).await);
@@ -109,7 +109,7 @@ async fn a_handler_remembers_its_session_and_no_other() {
 }
 
 #[tokio::test]
-async fn what_is_remembered_outlives_the_process() {
+async fn state_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("state.db");
     let before = service(&database);
@@ -121,7 +121,7 @@ async fn what_is_remembered_outlives_the_process() {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_between_calls_at_the_same_time() {
+async fn concurrent_calls_lose_no_state() {
     let folder = tempfile::tempdir().unwrap();
     let service = service(&folder.path().join("state.db"));
     let session = open(&service).await;

@@ -1,4 +1,4 @@
-//! A server that is told to stop.
+//! Shutdown of a server.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::support::{
     workshop::Kind,
 };
 
-/// Less than the grace that calls have to finish in.
+/// Less than the grace period of running calls.
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-async fn streams_end_in_good_order_and_the_server_at_once() {
+async fn streams_end_cleanly_and_the_server_stops_at_once() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         let mut streams = Vec::new();
@@ -35,7 +35,7 @@ async fn streams_end_in_good_order_and_the_server_at_once() {
             events.message().await;
             subscribed.push(events);
         }
-        // Connections that only idle are in nobody's way.
+        // Idle connections do not delay shutdown.
         let mut idle = Wire::connect(server.address).await;
         idle.send(Ask::get("/health").bytes()).await;
         let (_, idle) = soon(idle.response()).await.unwrap().whole().await;
@@ -58,7 +58,7 @@ async fn streams_end_in_good_order_and_the_server_at_once() {
 }
 
 #[tokio::test]
-async fn calls_that_are_going_on_finish() {
+async fn running_calls_finish() {
     for kind in [Kind::Quiet, Kind::Talkative] {
         let server = start(kind).await;
         let shop = server.shop.clone();
@@ -75,7 +75,7 @@ async fn calls_that_are_going_on_finish() {
             shop.has_seen(&format!("began {name}")).await;
         }
         let (address, stopped) = (server.address, server.stop());
-        // It accepts nobody any more.
+        // It accepts no more connections.
         soon(async {
             while tokio::net::TcpStream::connect(address).await.is_ok() {
                 tokio::task::yield_now().await;
@@ -95,7 +95,7 @@ async fn calls_that_are_going_on_finish() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_served_gets_no_second_request() {
+async fn a_connection_accepts_no_second_request_during_shutdown() {
     let server = start(Kind::Quiet).await;
     let shop = server.shop.clone();
     let mut wire = Wire::connect(server.address).await;
@@ -112,7 +112,7 @@ async fn a_connection_that_is_served_gets_no_second_request() {
 }
 
 #[tokio::test]
-async fn a_connection_that_has_said_nothing_is_not_waited_for() {
+async fn the_server_does_not_wait_for_a_silent_connection() {
     let server = start(Kind::Quiet).await;
     let silent = Wire::connect(server.address).await;
     assert_eq!(Ask::get("/health").status(server.address).await, 200);

@@ -24,7 +24,7 @@ async fn listen(server: &Running, id: impl Into<Value>, wanted: Value) -> Events
 }
 
 #[tokio::test]
-async fn the_first_frame_acknowledges_what_is_honoured() {
+async fn the_first_frame_acknowledges_the_accepted_filter() {
     let server = start(Kind::Talkative).await;
     let wanted = json!({
         "toolsListChanged": true,
@@ -45,7 +45,7 @@ async fn the_first_frame_acknowledges_what_is_honoured() {
 }
 
 #[tokio::test]
-async fn what_was_asked_for_is_told_under_the_id_of_the_request() {
+async fn a_subscription_reports_its_changes_with_the_request_id() {
     let server = start(Kind::Talkative).await;
     let tools = json!({ "toolsListChanged": true });
     let resource = json!({ "resourceSubscriptions": ["file:///a"] });
@@ -59,20 +59,20 @@ async fn what_was_asked_for_is_told_under_the_id_of_the_request() {
     server.shop.has_seen("listening").await;
     let sinks = server.shop.sinks.lock().unwrap().clone();
     for sink in &sinks {
-        // One of the two refuses each of these: it did not ask for it.
+        // One of the two subscriptions does not include each of these.
         let _ = soon(sink.notify_tool_list_changed()).await;
         let _ = soon(sink.notify_resource_updated("file:///a")).await;
         let _ = soon(sink.notify_resource_updated("file:///b")).await;
     }
     let [tools, resource] = &mut both;
-    let told = tools.message().await;
-    assert_eq!(told["method"], "notifications/tools/list_changed");
-    assert_eq!(told["params"]["_meta"][ID], json!(1));
-    let told = resource.message().await;
-    assert_eq!(told["method"], "notifications/resources/updated");
-    assert_eq!(told["params"]["uri"], "file:///a");
-    assert_eq!(told["params"]["_meta"][ID], json!("1"));
-    // And nothing else: what comes next is the end.
+    let reported = tools.message().await;
+    assert_eq!(reported["method"], "notifications/tools/list_changed");
+    assert_eq!(reported["params"]["_meta"][ID], json!(1));
+    let reported = resource.message().await;
+    assert_eq!(reported["method"], "notifications/resources/updated");
+    assert_eq!(reported["params"]["uri"], "file:///a");
+    assert_eq!(reported["params"]["_meta"][ID], json!("1"));
+    // No other message: the end follows.
     let stopped = server.stop();
     for events in &mut both {
         assert_eq!(events.rest().await.len(), 1);
@@ -81,7 +81,7 @@ async fn what_was_asked_for_is_told_under_the_id_of_the_request() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_answers_its_subscriptions() {
+async fn shutdown_ends_subscriptions_with_a_response() {
     let server = start(Kind::Talkative).await;
     let tools = json!({ "toolsListChanged": true });
     let mut events = listen(&server, "s", tools).await;
@@ -97,7 +97,7 @@ async fn a_server_that_stops_answers_its_subscriptions() {
 }
 
 #[tokio::test]
-async fn a_client_that_disconnects_has_unsubscribed() {
+async fn disconnecting_unsubscribes() {
     let server = start(Kind::Talkative).await;
     let mut events = listen(&server, 1, json!({ "toolsListChanged": true })).await;
     events.message().await;
@@ -110,7 +110,7 @@ async fn a_client_that_disconnects_has_unsubscribed() {
 }
 
 #[tokio::test]
-async fn a_listener_is_no_reason_for_others_to_wait() {
+async fn a_subscription_delays_no_other_request() {
     let server = start(Kind::Talkative).await;
     let mut all = Vec::new();
     for id in 0..20 {

@@ -1,5 +1,5 @@
-//! What the tests stand on: raw HTTP, a client with a session, servers, and a handler whose every
-//! step a test can see and hold up.
+//! Helpers of the tests: raw HTTP, a client with a session, servers, and a handler whose steps a
+//! test can observe and delay.
 
 pub(crate) mod browser;
 pub(crate) mod client;
@@ -13,10 +13,10 @@ pub(crate) mod workshop;
 
 use std::{future::Future, time::Duration};
 
-/// How long a test waits for what has to come. Long, for slow machines: nothing that passes waits.
+/// The timeout of a test. It is long for slow machines; a passing test does not wait for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits for `what`, within reason.
+/// Waits for `what`, and panics after a timeout.
 pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, what)
         .await

@@ -1,4 +1,4 @@
-//! What a tool answers, in the terms of whoever called it.
+//! Tool results in the form of the caller's revision.
 
 use farport::Server;
 use rmcp::{
@@ -20,7 +20,7 @@ use crate::support::{
 
 const TASKS: &str = "io.modelcontextprotocol/tasks";
 
-/// Answers in the way that its tool's name says.
+/// Returns the kind of result that the tool's name says.
 struct Answers;
 
 impl ServerHandler for Answers {
@@ -54,7 +54,7 @@ async fn start() -> crate::support::server::Running {
 }
 
 #[tokio::test]
-async fn a_tool_is_answered_in_the_terms_of_the_revision() {
+async fn a_tool_result_has_the_form_of_the_revision() {
     let server = start().await;
     for (name, today, before) in [
         (
@@ -62,7 +62,7 @@ async fn a_tool_is_answered_in_the_terms_of_the_revision() {
             json!({ "structuredContent": { "a": 1 }, "resultType": "complete" }),
             json!({ "structuredContent": { "a": 1 }, "resultType": null }),
         ),
-        // Until then, what is structured is an object.
+        // Until then, structured content is an object.
         (
             "list",
             json!({ "structuredContent": [1, 2], "resultType": "complete" }),
@@ -97,7 +97,7 @@ async fn a_tool_is_answered_in_the_terms_of_the_revision() {
 }
 
 #[tokio::test]
-async fn a_task_is_for_a_client_that_has_declared_tasks() {
+async fn only_a_client_that_declares_tasks_gets_a_task() {
     let server = start().await;
     for declared in [false, true] {
         let capabilities = match declared {

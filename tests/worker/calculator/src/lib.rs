@@ -3,7 +3,7 @@
 #[path = "../../../../templates/authless/src/calculator.rs"]
 mod calculator;
 
-/// The server.
+/// Creates the server.
 pub fn server() -> farport::Server {
     farport::Server::new(|_| calculator::Calculator::new())
 }

@@ -5,7 +5,7 @@ mod calculator;
 #[path = "../../../../crates/farport-cli/src/commands/demo/protected.rs"]
 mod protected;
 
-/// The server. Its users sign in wherever `FARPORT_AUTH_PROVIDER` says.
+/// Creates the server. `FARPORT_AUTH_PROVIDER` names the provider of its sign-in.
 fn server() -> farport::Server {
     farport::Server::new(|_| protected::Protected::new())
 }

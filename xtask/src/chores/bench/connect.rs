@@ -58,7 +58,7 @@ pub(crate) fn measure() -> Result<Connect> {
     let kind = SERVERS.iter().find(|kind| kind.name == DEMO);
     let server = Target::start(kind.context("the demo is among the servers")?)?;
     let direct = direct(server.url())?;
-    let farport = project::target().join("release/farport");
+    let farport = project::target().join("dist/farport");
     let remote = node.folder.join("node_modules/mcp-remote");
     let script = remote.join("dist/proxy.js");
     ensure!(script.is_file(), "mcp-remote has no dist/proxy.js");
@@ -226,7 +226,7 @@ impl Running {
         let (send, answers) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines() {
-                // Whoever measures has gone when nobody receives.
+                // This fails when the measurement has ended.
                 if send.send(line).is_err() {
                     break;
                 }
@@ -252,7 +252,7 @@ impl Running {
         Ok(stdin.flush()?)
     }
 
-    /// Asks, and waits for the answer; what comes meanwhile is passed over.
+    /// Sends a request and waits for the response. Ignores other messages.
     fn ask(&mut self, request: &Value) -> Result<()> {
         self.say(request)?;
         loop {

@@ -25,7 +25,7 @@ pub(crate) fn cpu_time(process: u32) -> Result<Duration> {
 pub(crate) fn cpu_time_of_group(group: u32, name: &str) -> Result<Duration> {
     let mut sum = 0;
     for entry in fs::read_dir("/proc")? {
-        // What is no process, or has ended meanwhile, is none of the group.
+        // Skip entries that are not processes, and processes that have exited.
         let Ok(stat) = fs::read_to_string(entry?.path().join("stat")) else {
             continue;
         };

@@ -15,7 +15,7 @@ use crate::{console, project};
 
 /// What was measured.
 pub(crate) struct SignIn {
-    /// Calls that anybody may make.
+    /// Calls without a sign-in.
     public: Vec<Sample>,
     /// The same with an access token, to a server that asks for one.
     authenticated: Vec<Sample>,
@@ -109,7 +109,7 @@ pub(crate) fn measure(rounds: u32, seconds: u32) -> Result<SignIn> {
 fn pinned(core: &str, binary: &str) -> Command {
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", core]);
-    command.arg(project::target().join("release").join(binary));
+    command.arg(project::target().join("dist").join(binary));
     command
 }
 

@@ -92,7 +92,7 @@ fn pinned(node: &Node) -> Command {
 fn answering(workerd: Workerd, began: Instant) -> Result<(Workerd, Duration)> {
     loop {
         let asked = Instant::now();
-        // Until workerd is there, nobody listens, or wrangler answers in its place.
+        // Until workerd is ready, connections fail, or wrangler responds instead.
         if let Ok((200, text)) = post(&workerd.url, &MODERN.headers(), &MODERN.body())
             && text.contains(r#""text":"5""#)
         {

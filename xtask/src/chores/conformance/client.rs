@@ -13,9 +13,9 @@ use crate::{console, process, project};
 /// A revision, and the fewest checks of its scenarios that have to pass.
 const REVISIONS: [(&str, usize); 2] = [("2025-11-25", 281), ("2026-07-28", 441)];
 
-/// Scenarios that the suite does not score, and that do not fit what the bridge is for: sign-ins with
-/// the tokens of an enterprise's provider or of a workload, which somebody else would have to hand to
-/// it, and tokens bound to a key, which only servers that nobody has seen yet ask for.
+/// Scenarios that the suite does not score and that `farport connect` does not support: sign-ins with
+/// the tokens of an enterprise's provider or of a workload, which another program would have to
+/// supply, and tokens bound to a key, which no known server requires.
 const WITHOUT: [&str; 4] = [
     "auth/enterprise-managed-authorization",
     "auth/dpop",

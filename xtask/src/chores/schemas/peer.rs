@@ -117,7 +117,7 @@ impl Peer {
         Ok(message["id"].clone())
     }
 
-    /// A request with an id of its own. A modern one says who asks.
+    /// A request with a new id. A modern one names its client.
     pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {
         let id = self.next_id;
         self.next_id += 1;
@@ -189,7 +189,7 @@ impl Peer {
         headers
     }
 
-    /// Waits for a message that `wanted` recognises, and checks and answers what comes meanwhile.
+    /// Waits for a message that `wanted` accepts. Checks and answers all other messages.
     ///
     /// # Errors
     /// When it does not come in time, or a request of ours failed.

@@ -1,8 +1,8 @@
 //! Plain HTTP: messages out, messages in.
 //!
-//! Each request is sent by a thread of its own, which hands on every message of the answer,
-//! whether it is a JSON body or a stream of events. So what a peer hears comes through one channel,
-//! in whichever way the server chose to say it.
+//! Each request has its own thread, which forwards every message of the response, from
+//! a JSON body or an event stream. So a peer receives all messages through one channel,
+//! however the server sends them.
 
 use std::io::{BufRead, BufReader};
 use std::sync::mpsc::Sender;
@@ -116,8 +116,8 @@ impl Wire {
         }
     }
 
-    /// Reads events as the HTML standard says, as far as this server uses them: no field but
-    /// `event` and `data` matters here.
+    /// Parses events as in the HTML standard. This server only uses the fields
+    /// `event` and `data`.
     fn events(&self, stream: impl BufRead) -> Result<()> {
         let (mut name, mut data) = (String::new(), String::new());
         for line in stream.lines() {
@@ -140,7 +140,7 @@ impl Wire {
     }
 
     fn hand_on(&self, incoming: Incoming) {
-        // Nobody hears it only when the conversation is over.
+        // This fails when the conversation has ended.
         let _ = self.sink.send(incoming);
     }
 }

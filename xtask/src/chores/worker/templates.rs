@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::super::test::nextest;
-use super::tools::Tools;
+use super::tools;
 use crate::process::{self, TESTS};
 use crate::project;
 use crate::setup::Node;
@@ -17,17 +17,10 @@ use crate::steps::Outcome;
 ///
 /// # Errors
 /// When one failed.
-pub(super) fn run(node: &Node, tools: &Tools, compiler: Option<&Path>) -> Result<Outcome> {
-    let mut told = Command::new("farport");
-    let options = tools.tell(&mut told, node, compiler)?;
-    told.env("WORKER_BUILD", tools.worker_build())
-        .env("WRANGLER", node.folder.join("node_modules/.bin/wrangler"));
-    if let Some(crates) = options
-        .iter()
-        .find_map(|word| word.strip_prefix("-Zbuild-std="))
-    {
-        told.env("CARGO_UNSTABLE_BUILD_STD", crates);
-    }
+pub(super) fn run(node: &Node, compiler: Option<&Path>) -> Result<Outcome> {
+    let mut variables = Command::new("farport");
+    tools::tell(&mut variables, node, compiler)?;
+    variables.env("WRANGLER", node.folder.join("node_modules/.bin/wrangler"));
     let mut command = match nextest() {
         Some(mut command) => {
             command.args(["--no-capture", "--filterset"]);
@@ -41,7 +34,7 @@ pub(super) fn run(node: &Node, tools: &Tools, compiler: Option<&Path>) -> Result
             command
         }
     };
-    for (name, value) in told.get_envs() {
+    for (name, value) in variables.get_envs() {
         if let (Some(name), Some(value)) = (name.to_str(), value) {
             command.env(format!("FARPORT_TO_WORKER_{name}"), value);
         }

@@ -1,4 +1,4 @@
-//! The calculator behind a sign-in: it knows who calculates.
+//! The calculator with sign-in, which knows its user.
 
 use std::sync::LazyLock;
 
@@ -15,10 +15,10 @@ use serde_json::json;
 
 use super::calculator::Calculator;
 
-/// The tools that are not the calculator's.
+/// The tools that the calculator does not have.
 static TOOLS: LazyLock<ToolRouter<Protected>> = LazyLock::new(Protected::tool_router);
 
-/// A calculator, and a tool that says who calls.
+/// A calculator with a tool that returns the user.
 #[derive(Clone, Debug)]
 pub(super) struct Protected {
     calculator: Calculator,
@@ -32,7 +32,7 @@ impl Protected {
         }
     }
 
-    /// Says who is signed in, and whether tools could act for them at their identity provider.
+    /// Returns the signed-in user, and whether tools can use the user's account at the identity provider.
     #[tool]
     async fn whoami(&self, user: SignedIn) -> String {
         let scopes: Vec<_> = user.scopes.iter().collect();

@@ -1,5 +1,5 @@
-//! A stand-in for Cloudflare's API: as much of it as wrangler asks for to deploy a worker and to
-//! keep its secrets. It writes down what arrives.
+//! A stand-in for the part of Cloudflare's API that wrangler uses to deploy a Worker and to manage its secrets.
+//! It records the requests.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -17,16 +17,16 @@ use tokio::sync::oneshot;
 const ACCOUNT: &str = "0123456789abcdef0123456789abcdef";
 const TOKEN: &str = "the-token-of-the-account";
 
-/// A request that has arrived.
+/// A recorded request.
 #[derive(Clone, Debug)]
 pub(super) struct Received {
     pub(super) method: Method,
-    /// Behind the account.
+    /// The path after the account.
     pub(super) path: String,
     pub(super) body: Bytes,
 }
 
-/// A worker that was uploaded.
+/// An uploaded Worker.
 #[derive(Clone, Debug)]
 pub(super) struct Upload {
     pub(super) metadata: Value,
@@ -38,12 +38,12 @@ pub(super) struct Upload {
 struct Account {
     received: Vec<Received>,
     uploads: Vec<Upload>,
-    /// The worker's name, once there is one.
+    /// The name of the Worker, after the first upload.
     worker: Option<String>,
     secrets: Vec<String>,
 }
 
-/// The stand-in. Dropped, it is gone.
+/// The stand-in. Dropping it stops it.
 #[derive(Debug)]
 pub(super) struct Api {
     port: u16,
@@ -55,7 +55,7 @@ impl Api {
     pub(super) fn start() -> Self {
         let account = Arc::new(Mutex::new(Account::default()));
         let (stop, stopped) = oneshot::channel::<()>();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         let state = Arc::clone(&account);
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -64,7 +64,7 @@ impl Api {
                 .unwrap();
             runtime.block_on(async move {
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-                tell.send(listener.local_addr().unwrap().port()).unwrap();
+                sender.send(listener.local_addr().unwrap().port()).unwrap();
                 let service = Router::new()
                     .fallback(answer)
                     .layer(DefaultBodyLimit::disable())
@@ -76,13 +76,13 @@ impl Api {
             });
         });
         Self {
-            port: told.recv().unwrap(),
+            port: receiver.recv().unwrap(),
             account,
             _stop: stop,
         }
     }
 
-    /// Where wrangler finds it, and whom it deploys for.
+    /// The variables that point wrangler at the stand-in and its account.
     pub(super) fn variables(&self) -> [(&'static str, String); 3] {
         let base = format!("http://127.0.0.1:{}/client/v4", self.port);
         [
@@ -136,7 +136,7 @@ async fn answer(State(account): State<Arc<Mutex<Account>>>, request: Request) ->
     if let (&Method::PUT, ["scripts", name]) = (&method, &words[..]) {
         let upload = read(Request::from_parts(head, body.into())).await;
         let mut account = account.lock().unwrap();
-        // What holds back secrets until there is something to deploy is no deployment.
+        // A Worker that only holds secrets is not a deployment.
         if upload.metadata["main_module"] == "index.js" {
             account.uploads.push(upload);
         }

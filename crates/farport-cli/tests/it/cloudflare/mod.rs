@@ -1,10 +1,9 @@
-//! From a template to Cloudflare, with the real worker-build, wrangler and workerd. What is left out is
-//! Cloudflare itself: a stand-in of its API looks at what arrives.
+//! Deploys templates with the real cargo, wasm-bindgen, wrangler and workerd, to a stand-in for Cloudflare's API
+//! that records the requests.
 //!
-//! These tests compile a worker for each template. `cargo xtask worker` runs them: they are wanted when
-//! `FARPORT_WORKER_TESTS` is 1, and what stands behind `FARPORT_TO_WORKER_` in a variable's name is set
-//! for `farport`, so that it finds the tools (`WORKER_BUILD`, `WRANGLER` and the like) and nothing else
-//! is compiled with them.
+//! These tests compile a Worker for each template. They run if `FARPORT_WORKER_TESTS` is 1, as in `cargo
+//! xtask worker`. A variable `FARPORT_TO_WORKER_NAME` sets `NAME` for `farport` only, so that it finds the
+//! tools (`RUSTC`, `WRANGLER` and others), and no other build uses them.
 
 mod api;
 
@@ -22,17 +21,17 @@ use crate::support::{
 };
 use api::{Api, Received};
 
-/// Values that may arrive as secrets alone.
+/// Values that may only arrive as secrets.
 const SEEDED: [&str; 3] = [
     "seeded-in-dev-vars",
     "seeded-in-prod-vars",
     "seeded-by-hand",
 ];
 
-/// What the names of variables begin with that are for `farport` alone.
+/// The prefix of variables that are for `farport` only.
 const FOR_WORKERS: &str = "FARPORT_TO_WORKER_";
 
-/// A worker of a template, and the way to call `farport` in it.
+/// The Worker of a template.
 struct Worker {
     made: PathBuf,
 }
@@ -40,7 +39,7 @@ struct Worker {
 impl Worker {
     fn of(template: &str, folder: &Path) -> Self {
         let made = generate_from(template, folder, &format!("edge-{template}"));
-        // The Workers of tests/worker are compiled in the same folder, and of the same crates.
+        // The Workers of tests/worker share this folder and its compiled crates.
         write(
             made.join("Cargo.lock"),
             &document("tests/worker/Cargo.lock"),
@@ -85,12 +84,12 @@ impl Worker {
     }
 }
 
-/// Whether these tests are wanted. Keep what it returns for as long as the test builds.
-fn wanted(test: &str) -> Option<std::sync::MutexGuard<'static, ()>> {
+/// Returns a guard if these tests are enabled. Keep the guard while the test builds.
+fn enabled(test: &str) -> Option<std::sync::MutexGuard<'static, ()>> {
     if std::env::var_os("FARPORT_WORKER_TESTS").is_some_and(|value| value == "1") {
         return Some(one_at_a_time());
     }
-    eprintln!("left out: {test} (it compiles workers; set FARPORT_WORKER_TESTS=1)");
+    eprintln!("skipped: {test} (it compiles workers; set FARPORT_WORKER_TESTS=1)");
     None
 }
 
@@ -108,8 +107,8 @@ fn object(name: &str, class: &str) -> Value {
     json!({ "name": name, "type": "durable_object_namespace", "class_name": class })
 }
 
-/// What Cloudflare is to be told of a worker.
-struct Told {
+/// The expected upload of a Worker.
+struct Expected {
     /// How large it may be, compressed.
     most: u64,
     bindings: Vec<Value>,
@@ -118,25 +117,25 @@ struct Told {
     secrets: &'static [&'static str],
 }
 
-/// Deploys a worker, and looks at what has arrived: what was told, and no value that is secret.
-fn deploy(worker: &Worker, template: &str, told: &Told) {
+/// Deploys a Worker and checks the upload, which must not contain secret values.
+fn deploy(worker: &Worker, template: &str, expected: &Expected) {
     let said = succeed(&mut worker.farport(&["deploy", "--dry-run", "--json"])).stdout;
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(said["deployed"], false, "{said}");
     let size = said["size"]["gzip"].as_u64().unwrap();
-    eprintln!("{template}: {size} bytes compressed, of {}", told.most);
-    assert!(size <= told.most, "{template}: {size} bytes compressed");
+    eprintln!("{template}: {size} bytes compressed, of {}", expected.most);
+    assert!(size <= expected.most, "{template}: {size} bytes compressed");
 
     let api = Api::start();
-    if !told.secrets.is_empty() {
+    if !expected.secrets.is_empty() {
         // It is not deployed without its secrets, which can be set before it is.
         let refused = run(&mut worker.at(&api, &["deploy"]));
         assert_eq!(refused.code, Some(1), "{}", refused.stderr);
-        for part in told.secrets.iter().chain(&["farport secret put NAME"]) {
+        for part in expected.secrets.iter().chain(&["farport secret put NAME"]) {
             assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
         }
         assert!(api.uploads().is_empty());
-        for name in told.secrets {
+        for name in expected.secrets {
             let mut put = worker.at(&api, &["secret", "put", name]);
             let value = worker.made.join("value");
             write(&value, SEEDED[2]);
@@ -144,7 +143,7 @@ fn deploy(worker: &Worker, template: &str, told: &Told) {
             fs::remove_file(value).unwrap();
         }
         let listed = succeed(&mut worker.at(&api, &["secret", "list"])).stdout;
-        assert_eq!(listed.lines().collect::<Vec<_>>(), told.secrets);
+        assert_eq!(listed.lines().collect::<Vec<_>>(), expected.secrets);
     }
     let before = api.received().len();
     let said = succeed(&mut worker.at(&api, &["deploy"])).stdout;
@@ -152,8 +151,9 @@ fn deploy(worker: &Worker, template: &str, told: &Told) {
     assert!(said.contains(&address), "{said}");
 
     let [upload]: [_; 1] = api.uploads().try_into().unwrap();
-    assert_eq!(bindings(&upload.metadata), told.bindings);
-    let migration = json!({ "new_tag": "v1", "steps": [{ "new_sqlite_classes": told.classes }] });
+    assert_eq!(bindings(&upload.metadata), expected.bindings);
+    let migration =
+        json!({ "new_tag": "v1", "steps": [{ "new_sqlite_classes": expected.classes }] });
     assert_eq!(upload.metadata["migrations"], migration);
     // Those that are set stay.
     assert_eq!(upload.metadata["keep_bindings"][0], "secret_text");
@@ -176,13 +176,13 @@ fn deploy(worker: &Worker, template: &str, told: &Told) {
 
 #[test]
 fn what_arrives_at_cloudflare_is_the_worker_and_no_secret() {
-    let Some(_wanted) = wanted("what_arrives_at_cloudflare_is_the_worker_and_no_secret") else {
+    let Some(_wanted) = enabled("what_arrives_at_cloudflare_is_the_worker_and_no_secret") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let worker = Worker::of("github-worker", folder.path());
     let inherited = |name| json!({ "name": name, "type": "inherit" });
-    let told = Told {
+    let expected = Expected {
         most: 1_200_000,
         bindings: vec![
             log(),
@@ -199,25 +199,25 @@ fn what_arrives_at_cloudflare_is_the_worker_and_no_secret() {
             "GITHUB_CLIENT_SECRET",
         ],
     };
-    deploy(&worker, "github-worker", &told);
+    deploy(&worker, "github-worker", &expected);
 }
 
 #[test]
 fn what_was_deployed_is_served_by_dev_in_workerd_which_takes_every_change() {
     let Some(_wanted) =
-        wanted("what_was_deployed_is_served_by_dev_in_workerd_which_takes_every_change")
+        enabled("what_was_deployed_is_served_by_dev_in_workerd_which_takes_every_change")
     else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let worker = Worker::of("worker", folder.path());
-    let told = Told {
-        most: 700_000,
+    let expected = Expected {
+        most: 750_000,
         bindings: vec![log(), object("FARPORT_SESSION", "FarportSession")],
         classes: json!(["FarportSession"]),
         secrets: &[],
     };
-    deploy(&worker, "worker", &told);
+    deploy(&worker, "worker", &expected);
 
     // Optimised, since that is what has been compiled for deploying.
     let args = ["dev", "--worker", "--release", "--port", "0"];
@@ -234,13 +234,13 @@ fn what_was_deployed_is_served_by_dev_in_workerd_which_takes_every_change() {
         &source,
         &code.replace("(a + b).to_string()", "(a + ).to_string()"),
     );
-    dev.wait_for("Build failed; the server from before goes on", BUILD);
+    dev.wait_for("Build failed. Still serving the previous version.", BUILD);
     assert_eq!(add().unwrap(), "5");
-    let told = dev
+    let reported = dev
         .seen
         .iter()
         .filter(|line| line.contains("error: expected expression"));
-    assert_eq!(told.count(), 1, "{:#?}", dev.seen);
+    assert_eq!(reported.count(), 1, "{:#?}", dev.seen);
 
     write(
         &source,
@@ -252,5 +252,5 @@ fn what_was_deployed_is_served_by_dev_in_workerd_which_takes_every_change() {
     dev.signal(Signal::INT);
     let (status, seen) = dev.end(SOON);
     assert!(status.success(), "{seen:#?}");
-    assert!(add().is_err(), "nobody serves any more");
+    assert!(add().is_err(), "no server is left");
 }

@@ -1,26 +1,28 @@
 use std::{collections::HashMap, net::IpAddr};
 
-use farport_oauth::{Answer, ConsentPage, Cookies, Next, Refused, SetCookie, Stopped, Visit};
+use farport_oauth::{
+    ConsentPage, Cookies, ErrorLink, ErrorPage, Next, PageRequest, PageResponse, SetCookie,
+};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{Form, House};
+use super::{Fixture, Form};
 
-/// A browser: it keeps cookies for as long as they last.
+/// A browser with cookies.
 #[derive(Clone)]
 pub(crate) struct Browser<'a> {
-    house: &'a House,
-    /// Value, and the end of its time.
+    fixture: &'a Fixture,
+    /// The value and the expiry of each cookie.
     pub(crate) cookies: HashMap<String, (String, u64)>,
     pub(crate) address: Option<IpAddr>,
-    /// The `Set-Cookie` headers of the last answer.
+    /// The `Set-Cookie` headers of the last response.
     pub(crate) set: Vec<String>,
 }
 
 impl<'a> Browser<'a> {
-    pub(crate) fn new(house: &'a House) -> Self {
+    pub(crate) fn new(fixture: &'a Fixture) -> Self {
         Self {
-            house,
+            fixture,
             cookies: HashMap::new(),
             address: None,
             set: Vec::new(),
@@ -28,19 +30,19 @@ impl<'a> Browser<'a> {
     }
 
     fn cookies(&self) -> Cookies {
-        let now = self.house.now().0;
+        let now = self.fixture.now().0;
         let live = self.cookies.iter().filter(|(_, (_, end))| *end > now);
         live.map(|(name, (value, _))| (name.clone(), value.clone()))
             .collect()
     }
 
-    fn keep(&mut self, answer: Answer) -> Next {
+    fn keep(&mut self, answer: PageResponse) -> Next {
         self.set = answer.cookies.iter().map(SetCookie::header).collect();
         for header in &self.set {
             let mut parts = header.split("; ");
             let (name, value) = parts.next().unwrap().split_once('=').unwrap();
             let age = parts.find_map(|part| part.strip_prefix("Max-Age="));
-            let end = self.house.now().0 + age.unwrap().parse::<u64>().unwrap();
+            let end = self.fixture.now().0 + age.unwrap().parse::<u64>().unwrap();
             self.cookies.insert(name.into(), (value.into(), end));
         }
         answer.next
@@ -52,26 +54,30 @@ impl<'a> Browser<'a> {
 
     pub(crate) async fn authorize_raw(&mut self, query: &[u8]) -> Next {
         let cookies = self.cookies();
-        let answer = self.house.server.authorize(self.visit(query, &cookies));
+        let answer = self
+            .fixture
+            .server
+            .interaction()
+            .authorize(self.page_request(query, &cookies));
         let answer = answer.await;
         self.keep(answer)
     }
 
-    fn visit<'v>(&'v self, parameters: &'v [u8], cookies: &'v Cookies) -> Visit<'v> {
-        Visit {
-            site: &self.house.site,
+    fn page_request<'v>(&'v self, parameters: &'v [u8], cookies: &'v Cookies) -> PageRequest<'v> {
+        PageRequest {
+            site: &self.fixture.site,
             parameters,
             cookies,
             address: self.address,
-            now: self.house.now(),
+            now: self.fixture.now(),
         }
     }
 
     pub(crate) async fn sign_in(&mut self, transaction: &SecretString, name: &str) -> Next {
         let form = Form::new([("transaction", transaction.expose_secret()), ("name", name)]);
         let (form, cookies) = (form.encoded(), self.cookies());
-        let visit = self.visit(form.as_bytes(), &cookies);
-        let answer = self.house.server.sign_in(visit).await;
+        let request = self.page_request(form.as_bytes(), &cookies);
+        let answer = self.fixture.server.interaction().sign_in(request).await;
         self.keep(answer)
     }
 
@@ -83,7 +89,12 @@ impl<'a> Browser<'a> {
 
     pub(crate) async fn decide_raw(&mut self, form: &[u8]) -> Next {
         let cookies = self.cookies();
-        let answer = self.house.server.decide(self.visit(form, &cookies)).await;
+        let answer = self
+            .fixture
+            .server
+            .interaction()
+            .decide(self.page_request(form, &cookies))
+            .await;
         self.keep(answer)
     }
 
@@ -94,14 +105,15 @@ impl<'a> Browser<'a> {
     pub(crate) async fn callback_raw(&mut self, query: &[u8]) -> Next {
         let cookies = self.cookies();
         let answer = self
-            .house
+            .fixture
             .server
-            .callback(self.visit(query, &cookies))
+            .interaction()
+            .callback(self.page_request(query, &cookies))
             .await;
         self.keep(answer)
     }
 
-    /// Brings the request, and whoever is asked who they are is `name`, up to the consent page.
+    /// Sends an authorization request, and signs in as `name` if necessary, up to the consent page.
     pub(crate) async fn consent_page(&mut self, request: &Form, name: &str) -> ConsentPage {
         let next = self.authorize(request).await;
         match next {
@@ -110,7 +122,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    /// Goes all the way: signs in as `name` where that is asked, at the provider too, and allows.
+    /// Completes an authorization request: signs in as `name` if necessary, and allows access.
     pub(crate) async fn go(&mut self, request: &Form, name: &str) -> Next {
         let mut next = self.authorize(request).await;
         loop {
@@ -123,14 +135,14 @@ impl<'a> Browser<'a> {
         }
     }
 
-    /// The code at the end of the way.
+    /// Completes an authorization request and returns the code.
     pub(crate) async fn code(&mut self, request: &Form, name: &str) -> String {
         let url = client(self.go(request, name).await);
         parameter(&url, "code").unwrap_or_else(|| panic!("no code in {url}"))
     }
 }
 
-/// What the provider sends the browser back with, for a user who is `name` there.
+/// The query with which the provider sends the browser back, for the user `name`.
 pub(crate) fn came_back(url: &str, name: &str) -> Form {
     let url = Url::parse(url).unwrap();
     let state = parameter(&url, "state").unwrap();
@@ -140,7 +152,7 @@ pub(crate) fn came_back(url: &str, name: &str) -> Form {
 pub(crate) fn parameter(url: &Url, name: &str) -> Option<String> {
     let mut found = url.query_pairs().filter(|(known, _)| known == name);
     let value = found.next().map(|(_, value)| value.into_owned());
-    assert!(found.next().is_none(), "{name} stands twice in {url}");
+    assert!(found.next().is_none(), "{name} is repeated in {url}");
     value
 }
 
@@ -151,16 +163,18 @@ pub(crate) fn consent(next: Next) -> ConsentPage {
     }
 }
 
-/// Where the client is sent back to.
+/// The redirect URI with the response.
 pub(crate) fn client(next: Next) -> Url {
     match next {
-        // A client that is told only where the user goes back is told the same.
-        Next::Client { url, .. } | Next::Stopped(Stopped { url, .. }) => Url::parse(&url).unwrap(),
-        next => panic!("not back to the client: {next:?}"),
+        // The link of an error page contains the same response.
+        Next::Client { url, .. } | Next::ErrorLink(ErrorLink { url, .. }) => {
+            Url::parse(&url).unwrap()
+        }
+        next => panic!("no redirect to the client: {next:?}"),
     }
 }
 
-/// The error that the client is sent back with.
+/// The error in the response to the client.
 pub(crate) fn client_error(next: Next) -> String {
     let url = client(next);
     assert_eq!(parameter(&url, "code"), None);
@@ -170,13 +184,13 @@ pub(crate) fn client_error(next: Next) -> String {
 pub(crate) fn provider(next: Next) -> String {
     match next {
         Next::Provider { url, .. } => url,
-        next => panic!("not on to the provider: {next:?}"),
+        next => panic!("no redirect to the provider: {next:?}"),
     }
 }
 
-pub(crate) fn refused(next: Next) -> Refused {
+pub(crate) fn error_page(next: Next) -> ErrorPage {
     match next {
-        Next::Refused(refused) => refused,
-        next => panic!("not refused: {next:?}"),
+        Next::ErrorPage(page) => page,
+        next => panic!("no error page: {next:?}"),
     }
 }

@@ -1,6 +1,6 @@
 use url::form_urlencoded;
 
-/// Parameters of a query or a form, to be changed for a test.
+/// The parameters of a query or a form.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Form(Vec<(String, String)>);
 
@@ -14,7 +14,7 @@ impl Form {
         )
     }
 
-    /// With this one value for `name`.
+    /// Sets the only value of `name`.
     pub(crate) fn with(self, name: &str, value: &str) -> Self {
         self.without(name).and(name, value)
     }
@@ -24,13 +24,13 @@ impl Form {
         self
     }
 
-    /// With one more `name`.
+    /// Adds another value of `name`.
     pub(crate) fn and(mut self, name: &str, value: &str) -> Self {
         self.0.push((name.into(), value.into()));
         self
     }
 
-    /// As `with`, or as `without` where there is no value.
+    /// Like `with`, or like `without` for `None`.
     pub(crate) fn set(self, name: &str, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.with(name, value),

@@ -2,16 +2,16 @@ use serde_json::{Value, json};
 
 use super::{NOW, Script, signer};
 
-/// An OpenID provider, as a test wants it.
+/// A simulated OpenID Connect provider.
 pub(crate) struct Issuer {
-    /// Its identifier.
+    /// The issuer identifier.
     pub(crate) issuer: String,
-    /// The root of its URLs.
+    /// The base of the URLs.
     pub(crate) base: String,
     pub(crate) metadata: Value,
     pub(crate) header: Value,
     pub(crate) claims: Value,
-    /// What comes with the id token.
+    /// The token response without the id token.
     pub(crate) tokens: Value,
     pub(crate) user_info: Value,
 }
@@ -43,7 +43,7 @@ impl Issuer {
         }
     }
 
-    /// Its authorization server's metadata, keys, token and user-info endpoint.
+    /// Serves metadata, keys, the token endpoint and the user-info endpoint.
     pub(crate) fn serve(&self, script: &Script) {
         let discovery = format!("GET {}/.well-known/openid-configuration", self.base);
         script.on_json(&discovery, self.metadata.clone());

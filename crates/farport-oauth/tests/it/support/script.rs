@@ -8,19 +8,19 @@ use bytes::Bytes;
 use farport_oauth::{BoxFuture, Fetch, FetchError, Fetcher, Reach};
 use http::{Request, Response};
 
-type Answer = Result<Response<Bytes>, FetchError>;
-type Route = Arc<dyn Fn(&Request<Bytes>) -> Answer + Send + Sync>;
+type Reply = Result<Response<Bytes>, FetchError>;
+type Route = Arc<dyn Fn(&Request<Bytes>) -> Reply + Send + Sync>;
 
-/// Other servers, as a test wants them, and what they were asked.
+/// Simulated servers, which record their requests.
 #[derive(Default)]
 pub(crate) struct Script {
     routes: Mutex<HashMap<String, Route>>,
     seen: Mutex<Vec<Seen>>,
-    /// How long every answer takes.
+    /// The delay of each response.
     delay: Duration,
 }
 
-/// A request that was sent.
+/// A recorded request.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     /// Method and URL.
@@ -35,7 +35,7 @@ impl Seen {
         Some(self.request.headers().get(name)?.to_str().unwrap())
     }
 
-    /// The fields of the form that was sent.
+    /// The fields of the form.
     pub(crate) fn form(&self) -> HashMap<String, String> {
         url::form_urlencoded::parse(self.request.body())
             .into_owned()
@@ -43,14 +43,14 @@ impl Seen {
     }
 }
 
-/// A 200 with JSON.
+/// A JSON response with status 200.
 pub(crate) fn json(body: &serde_json::Value) -> Response<Bytes> {
     let response = Response::builder().header("content-type", "application/json");
     response.body(body.to_string().into()).unwrap()
 }
 
 impl Script {
-    /// One whose answers take this long.
+    /// Servers with a delay.
     pub(crate) fn slow(delay: Duration) -> Self {
         Self {
             delay,
@@ -58,41 +58,41 @@ impl Script {
         }
     }
 
-    /// Answers `line`, a method and a URL, with what `route` makes of the request.
+    /// Handles requests for `line`, a method and a URL, with `route`.
     pub(crate) fn on(
         &self,
         line: &str,
-        route: impl Fn(&Request<Bytes>) -> Answer + Send + Sync + 'static,
+        route: impl Fn(&Request<Bytes>) -> Reply + Send + Sync + 'static,
     ) {
         let mut routes = self.routes.lock().unwrap();
         routes.insert(line.to_owned(), Arc::new(route));
     }
 
-    /// Answers `line` with this JSON.
+    /// Responds to `line` with this JSON.
     pub(crate) fn on_json(&self, line: &str, body: serde_json::Value) {
         self.on(line, move |_| Ok(json(&body)));
     }
 
-    /// What has been asked so far.
+    /// All requests so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
-    /// How often `line` has been asked for.
+    /// The number of requests for `line`.
     pub(crate) fn count(&self, line: &str) -> usize {
         self.seen().iter().filter(|seen| seen.line == line).count()
     }
 
-    /// The last request to `line`.
+    /// The last request for `line`.
     pub(crate) fn last(&self, line: &str) -> Seen {
         let seen = self.seen();
         let last = seen.into_iter().rfind(|seen| seen.line == line);
-        last.unwrap_or_else(|| panic!("nobody asked {line}"))
+        last.unwrap_or_else(|| panic!("no request for {line}"))
     }
 }
 
 impl Fetcher for Script {
-    fn fetch(&self, fetch: Fetch) -> BoxFuture<'_, Answer> {
+    fn fetch(&self, fetch: Fetch) -> BoxFuture<'_, Reply> {
         Box::pin(async move {
             let request = fetch.request;
             let line = format!("{} {}", request.method(), request.uri());
@@ -107,7 +107,7 @@ impl Fetcher for Script {
             }
             let route = self.routes.lock().unwrap().get(&line).cloned();
             let Some(route) = route else {
-                return Err(FetchError::Failed(format!("nobody answers {line}")));
+                return Err(FetchError::Failed(format!("no route for {line}")));
             };
             let answer = route(&request)?;
             if answer.body().len() > fetch.most_bytes {

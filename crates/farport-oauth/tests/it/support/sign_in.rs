@@ -2,7 +2,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use farport_oauth::{
     Fetcher, Properties, UnixTime, UpstreamTokens,
-    provider::{Begin, Finish, Provider, ProviderError, World},
+    provider::{Begin, FetchContext, Finish, Provider, ProviderError},
 };
 use url::Url;
 
@@ -11,7 +11,7 @@ use super::Script;
 pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) const CALLBACK: &str = "https://mcp.example/callback";
 
-/// A provider in the middle of somebody's sign-in.
+/// A sign-in at a provider.
 pub(crate) struct SignIn<P> {
     pub(crate) provider: P,
     pub(crate) script: Arc<Script>,
@@ -30,14 +30,14 @@ impl<P: Provider> SignIn<P> {
         }
     }
 
-    fn world(&self) -> World<'_> {
-        World {
+    fn context(&self) -> FetchContext<'_> {
+        FetchContext {
             now: self.now,
             fetcher: &self.fetcher,
         }
     }
 
-    /// Where the browser is sent.
+    /// Starts the sign-in.
     pub(crate) async fn begin(&self) -> Result<Url, ProviderError> {
         let begin = Begin {
             redirect_uri: CALLBACK,
@@ -46,15 +46,15 @@ impl<P: Provider> SignIn<P> {
             // RFC 7636, appendix B.
             verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
         };
-        self.provider.begin(begin, self.world()).await
+        self.provider.begin(begin, self.context()).await
     }
 
-    /// What becomes of the code it comes back with.
+    /// Completes the sign-in.
     pub(crate) async fn finish(&self) -> Result<Properties, ProviderError> {
         self.finish_from(None).await
     }
 
-    /// The same, with this `iss`.
+    /// Completes the sign-in with this `iss`.
     pub(crate) async fn finish_from(&self, iss: Option<&str>) -> Result<Properties, ProviderError> {
         let finish = Finish {
             code: "the-code",
@@ -63,18 +63,22 @@ impl<P: Provider> SignIn<P> {
             nonce: "the-nonce",
             verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
         };
-        self.provider.finish(finish, self.world()).await
+        self.provider.finish(finish, self.context()).await
     }
 
     pub(crate) async fn refresh(
         &self,
         tokens: &UpstreamTokens,
     ) -> Result<UpstreamTokens, ProviderError> {
-        self.provider.refresh(tokens, self.world()).await
+        self.provider.refresh(tokens, self.context()).await
+    }
+
+    pub(crate) async fn revoke(&self, tokens: &UpstreamTokens) -> Result<(), ProviderError> {
+        self.provider.revoke(tokens, self.context()).await
     }
 }
 
-/// The parameters of a URL, none of which stands twice.
+/// The parameters of a URL. None is repeated.
 pub(crate) fn query(url: &Url) -> HashMap<String, String> {
     let pairs: Vec<_> = url.query_pairs().into_owned().collect();
     let query: HashMap<_, _> = pairs.iter().cloned().collect();

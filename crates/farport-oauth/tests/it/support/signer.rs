@@ -11,7 +11,7 @@ use rsa::{
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha384, Sha512};
 
-/// Two private keys: the ones published in RFC 7515, sections A.2 and A.3, or another P-256 one.
+/// An RSA and a P-256 private key: those of RFC 7515, sections A.2 and A.3, or another P-256 key.
 pub(crate) struct Signer {
     rsa: RsaPrivateKey,
     p256: SigningKey,
@@ -27,7 +27,7 @@ const N: &str = "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQ
 const D: &str = "Eq5xpGnNCivDflJsRQBXHx1hdR1k6Ulwe2JZD50LpXyWPEAeP88vLNO97IjlA7_GQ5sLKMgvfTeXZx9SE-7YwVol2NXOoAJe46sui395IW_GO-pWJ1O0BkTGoVEn2bKVRUCgu-GjBVaYLU6f3l9kJfFNS3E0QbVdxzubSu3Mkqzjkn439X0M_V51gfpRLI9JYanrC4D4qAdGcopV_0ZHHzQlBjudU2QvXt4ehNYTCBr6XCLQUShb1juUO1ZdiYoFaFQT5Tw8bGUl_x_jTj3ccPDVZFD9pIuhLhBOneufuBiB4cS98l2SR_RQyGWSeWjnczT0QU91p1DhOVRuOopznQ";
 
 impl Signer {
-    /// With the published RSA key and a P-256 key of this secret number.
+    /// Creates a signer with the published RSA key and this P-256 key.
     pub(crate) fn new(p256: &str) -> Self {
         let number = |text: &str| BigUint::from_bytes_be(&BASE64.decode(text).unwrap());
         let e = BigUint::from(65537_u32);
@@ -53,13 +53,12 @@ impl Signer {
         json!({"kty": "EC", "crv": "P-256", "kid": kid, "x": x, "y": y})
     }
 
-    /// A token with this header, signed as the header says; with what is no algorithm of ours, not
-    /// at all.
+    /// A token with this header, signed with its algorithm, or unsigned for an unsupported algorithm.
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         self.sign_text(&header.to_string(), &claims.to_string())
     }
 
-    /// The same with the JSON as it is.
+    /// Like `sign`, with the JSON text unchanged.
     pub(crate) fn sign_text(&self, header: &str, claims: &str) -> String {
         let algorithm = serde_json::from_str::<Value>(header).unwrap()["alg"].clone();
         let signed = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
@@ -92,7 +91,7 @@ impl Signer {
     }
 }
 
-/// A salt need not be secret here.
+/// A source of salts, which need not be secret in tests.
 struct NotRandom(u8);
 
 impl RngCore for NotRandom {

@@ -2,7 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicUsize, Ordering},
+    net::IpAddr,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use reqwest::{RequestBuilder, Response, StatusCode, header, redirect::Policy};
@@ -26,25 +30,29 @@ pub(crate) struct Tokens {
     refresh: String,
 }
 
-/// What it said instead.
+/// How many addresses requests come from in each round.
+const ADDRESSES: usize = 100;
+
+/// An error response of the token endpoint.
 #[derive(Debug)]
 pub(crate) enum Refused {
     InvalidGrant,
-    /// The client may come again, and is told when.
+    /// The client may retry after the given time.
     Later,
 }
 
 /// The client, and the browser's cookies.
 pub(crate) struct App {
-    http: reqwest::Client,
+    /// Clients that connect from different addresses of loopback, built on first use. The server
+    /// limits how often one address may send requests.
+    clients: Vec<OnceLock<reqwest::Client>>,
     address: String,
     id: String,
     cookies: BTreeMap<String, String>,
     /// Of the first sign-in.
     tokens: Option<Tokens>,
-    /// Where requests come from: another place for each round, and for each request.
     round: usize,
-    places: AtomicUsize,
+    requests: AtomicUsize,
 }
 
 fn query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
@@ -75,17 +83,14 @@ fn code_in(answer: &Response, name: header::HeaderName) -> Option<String> {
 
 impl App {
     fn new(address: &str) -> Self {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(Policy::none());
         Self {
-            http: http.build().unwrap(),
+            clients: (0..ADDRESSES).map(|_| OnceLock::new()).collect(),
             address: address.to_owned(),
             id: String::new(),
             cookies: BTreeMap::new(),
             tokens: None,
             round: 0,
-            places: AtomicUsize::new(0),
+            requests: AtomicUsize::new(0),
         }
     }
 
@@ -100,7 +105,7 @@ impl App {
             "grant_types": ["authorization_code", "refresh_token"],
             "token_endpoint_auth_method": "none",
         });
-        let asked = app.http.post(format!("{address}/register"));
+        let asked = app.http().post(format!("{address}/register"));
         let asked = app
             .coming(asked)
             .header(header::CONTENT_TYPE, "application/json");
@@ -147,17 +152,27 @@ impl App {
         answer.text().await.unwrap()
     }
 
+    /// The client for the next request, from the next address.
+    fn http(&self) -> &reqwest::Client {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed) % ADDRESSES;
+        self.clients[number].get_or_init(|| {
+            let [round, number] = [self.round, number].map(|n| u8::try_from(n + 1).unwrap());
+            reqwest::Client::builder()
+                .no_proxy()
+                .redirect(Policy::none())
+                .local_address(IpAddr::from([127, 0, round, number]))
+                .build()
+                .unwrap()
+        })
+    }
+
     fn coming(&self, asked: RequestBuilder) -> RequestBuilder {
-        let place = self.places.fetch_add(1, Ordering::Relaxed);
-        let place = format!("2001:db8:{:x}:{place:x}::1", self.round);
         let cookies = self
             .cookies
             .iter()
             .map(|(name, value)| format!("{name}={value}"));
         let cookies = cookies.collect::<Vec<_>>().join("; ");
-        asked
-            .header("x-forwarded-for", place)
-            .header(header::COOKIE, cookies)
+        asked.header(header::COOKIE, cookies)
     }
 
     fn form<'a>(
@@ -165,13 +180,13 @@ impl App {
         path: &str,
         fields: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> RequestBuilder {
-        let asked = self.http.post(format!("{}{path}", self.address));
+        let asked = self.http().post(format!("{}{path}", self.address));
         self.coming(asked)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(query(fields))
     }
 
-    /// `None` when the server is gone.
+    /// Returns `None` if the server has ended.
     async fn authorize(&self) -> Option<Response> {
         let resource = format!("{ORIGIN}/mcp");
         let query = query([
@@ -182,11 +197,13 @@ impl App {
             ("code_challenge_method", "S256"),
             ("resource", &resource),
         ]);
-        let asked = self.http.get(format!("{}/authorize?{query}", self.address));
+        let asked = self
+            .http()
+            .get(format!("{}/authorize?{query}", self.address));
         self.coming(asked).send().await.ok()
     }
 
-    /// A new code, for which nobody is asked anything; `None` when the server is gone.
+    /// Gets a new code without any page. Returns `None` if the server has ended.
     pub(crate) async fn code(&self) -> Option<String> {
         let answer = self.authorize().await?;
         assert_eq!(
@@ -239,7 +256,7 @@ impl App {
         self.exchange(&fields).await
     }
 
-    /// Whether the server lets somebody with this access token in.
+    /// Returns whether the server accepts this access token.
     pub(crate) async fn is_good(&self, tokens: &Tokens) -> bool {
         let meta = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -248,7 +265,7 @@ impl App {
         let message = json!({
             "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "_meta": meta },
         });
-        let asked = self.http.post(format!("{}/mcp", self.address));
+        let asked = self.http().post(format!("{}/mcp", self.address));
         let asked = asked
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json, text/event-stream")

@@ -16,7 +16,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Ready once it says so.
+    /// Starts the program, and waits until it is ready.
     pub(crate) fn start(database: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_farport-fixture"))
             .args(["--port", "0", "--store"])
@@ -24,8 +24,6 @@ impl Program {
             .env("FARPORT_AUTH_PROVIDER", "dev-login")
             // What it is called stays, while its port does not.
             .env("FARPORT_PUBLIC_URL", ORIGIN)
-            // So that its clients come from many places: one may not come this often.
-            .env("FARPORT_BEHIND_PROXY", "true")
             // It would speak of each code that is used again.
             .env("FARPORT_LOG", "error")
             .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! A browser and the client that sends it: how a test comes by a token.
+//! A browser and a client: how a test gets a token.
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
@@ -10,12 +10,12 @@ use super::http::{Ask, Response};
 pub(crate) const REDIRECT: &str = "http://127.0.0.1/callback";
 
 /// A verifier and its challenge (RFC 7636, appendix B).
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A browser: it keeps cookies.
+/// A browser, which stores cookies.
 #[derive(Debug)]
 pub(crate) struct Browser {
     address: SocketAddr,
@@ -35,7 +35,7 @@ pub(crate) fn form<'a>(path: &str, pairs: impl IntoIterator<Item = (&'a str, &'a
         .body(encoded(pairs))
 }
 
-/// What a page hides in its forms.
+/// Returns the hidden transaction of a page's form.
 pub(crate) fn transaction(page: &str) -> String {
     let (_, rest) = page
         .split_once("name=\"transaction\" value=\"")
@@ -43,7 +43,7 @@ pub(crate) fn transaction(page: &str) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
-/// Registers a client of this name. Answers its id.
+/// Registers a client with this name. Returns its id.
 pub(crate) async fn register(address: SocketAddr, name: &str) -> String {
     let metadata = json!({
         "client_name": name, "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none",
@@ -63,7 +63,8 @@ impl Browser {
         }
     }
 
-    async fn ask(&mut self, ask: Ask) -> Response {
+    /// Sends a request with the cookies, and keeps those that the response sets.
+    pub(crate) async fn ask(&mut self, ask: Ask) -> Response {
         let cookies: Vec<_> = self
             .cookies
             .iter()
@@ -82,7 +83,7 @@ impl Browser {
         answer
     }
 
-    /// Brings an authorization request; `more` are its parameters besides those it has to have.
+    /// Sends an authorization request, with `more` parameters besides the required ones.
     pub(crate) async fn authorize(&mut self, client: &str, more: &[(&str, &str)]) -> Response {
         let usual = [
             ("response_type", "code"),
@@ -103,13 +104,13 @@ impl Browser {
         self.ask(form("/authorize/sign-in", pairs)).await
     }
 
-    /// Answers the consent page.
+    /// Submits the consent page.
     pub(crate) async fn decide(&mut self, page: &str, decision: &str) -> Response {
         let pairs = [("transaction", &*transaction(page)), ("decision", decision)];
         self.ask(form("/authorize/decide", pairs)).await
     }
 
-    /// Comes back from the provider that `answer` has sent the browser to.
+    /// Returns from the provider that `answer` sent the browser to.
     pub(crate) async fn callback(&mut self, answer: &Response) -> Response {
         let at: BTreeMap<_, _> = sent_back(answer).query_pairs().into_owned().collect();
         let query = encoded([("code", "a code"), ("state", &*at["state"])]);
@@ -117,14 +118,13 @@ impl Browser {
     }
 }
 
-/// Where an answer sends the browser back to.
+/// Returns the URL that a page refreshes to.
 pub(crate) fn sent_back(answer: &Response) -> Url {
     let refresh = answer.header("refresh").expect("nowhere to go on to");
     Url::parse(refresh.strip_prefix("0;url=").unwrap()).unwrap()
 }
 
-/// Goes all the way as the user `name`, with a client of its own. Answers what the token endpoint
-/// does.
+/// Signs in as the user `name` with a new client. Returns the token response.
 pub(crate) async fn tokens(address: SocketAddr, name: &str, more: &[(&str, &str)]) -> Value {
     let client = register(address, "Tester").await;
     let mut browser = Browser::new(address);
@@ -137,8 +137,14 @@ pub(crate) async fn tokens(address: SocketAddr, name: &str, more: &[(&str, &str)
     redeem(address, client, &sent_back(&allowed)).await
 }
 
-/// The token of a user who signs in at a provider that asks nothing.
+/// Returns the access token of a user who signs in at a provider without a page.
 pub(crate) async fn upstream_token(address: SocketAddr) -> String {
+    let tokens = upstream_tokens(address).await;
+    tokens["access_token"].as_str().unwrap().to_owned()
+}
+
+/// Returns the token response for a user who signs in at a provider without a page.
+pub(crate) async fn upstream_tokens(address: SocketAddr) -> Value {
     let client = register(address, "Tester").await;
     let mut browser = Browser::new(address);
     let consent = browser.authorize(&client, &[]).await.text().await;
@@ -146,11 +152,10 @@ pub(crate) async fn upstream_token(address: SocketAddr) -> String {
     let back = browser.callback(&provider).await;
     assert_eq!(back.status, 302);
     let back = Url::parse(back.header("location").unwrap()).unwrap();
-    let tokens = redeem(address, client, &back).await;
-    tokens["access_token"].as_str().unwrap().to_owned()
+    redeem(address, client, &back).await
 }
 
-/// Redeems the code that came to `back`. Answers what the token endpoint does.
+/// Redeems the code in the URL `back`. Returns the token response.
 async fn redeem(address: SocketAddr, client: String, back: &Url) -> Value {
     let given: BTreeMap<_, _> = back.query_pairs().into_owned().collect();
     assert_eq!(given["state"], "a state");
@@ -169,7 +174,7 @@ async fn redeem(address: SocketAddr, client: String, back: &Url) -> Value {
     tokens
 }
 
-/// The access token of the user `name`.
+/// Returns the access token of the user `name`.
 pub(crate) async fn token(address: SocketAddr, name: &str, more: &[(&str, &str)]) -> String {
     let tokens = tokens(address, name, more).await;
     tokens["access_token"].as_str().unwrap().to_owned()

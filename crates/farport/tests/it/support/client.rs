@@ -1,4 +1,4 @@
-//! A client with a session, and the messages of one without.
+//! A client with a session, and messages of a client without one.
 
 use std::{
     net::SocketAddr,
@@ -13,7 +13,7 @@ use super::{
     http::{Ask, Response},
 };
 
-/// The revisions that streamable HTTP has sessions in.
+/// The revisions of streamable HTTP with sessions.
 pub(crate) const SESSIONS: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];
 
 /// The revision without sessions.
@@ -39,12 +39,12 @@ pub(crate) fn initialize(version: &str, capabilities: Value) -> Value {
     request(0, "initialize", params)
 }
 
-/// A tool call that describes itself, with its headers.
+/// A stateless tool call, with its headers.
 pub(crate) fn modern_call(id: impl Into<Value>, name: &str, arguments: Value) -> Ask {
     modern(id, "tools/call", tool(name, arguments))
 }
 
-/// A request that describes itself, with its headers.
+/// A stateless request, with its headers.
 pub(crate) fn modern(id: impl Into<Value>, method: &str, mut params: Value) -> Ask {
     let meta = &mut params["_meta"];
     if meta.is_null() {
@@ -68,7 +68,7 @@ pub(crate) fn modern(id: impl Into<Value>, method: &str, mut params: Value) -> A
     ask.json(&request(id, method, params))
 }
 
-/// A client that has opened a session over streamable HTTP.
+/// A client with a session over streamable HTTP.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) address: SocketAddr,
@@ -79,7 +79,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Opens a session; the server may ask this client nothing.
+    /// Opens a session without capabilities.
     pub(crate) async fn open(address: SocketAddr, version: &'static str) -> Self {
         Self::open_as(address, version, json!({})).await
     }
@@ -93,7 +93,7 @@ impl Client {
         Self::open_with(address, version, capabilities, None).await
     }
 
-    /// Opens a session of whoever has this token.
+    /// Opens a session with this token.
     pub(crate) async fn open_bearing(
         address: SocketAddr,
         version: &'static str,
@@ -118,7 +118,7 @@ impl Client {
             address,
             session,
             version,
-            // Tests that choose their own ids choose small ones.
+            // Tests that choose their own ids use small ones.
             next: AtomicI64::new(1_000),
             token: token.map(str::to_owned),
         };
@@ -126,7 +126,7 @@ impl Client {
         client
     }
 
-    /// An id that this client has not used.
+    /// Returns an id that this client has not used.
     pub(crate) fn id(&self) -> i64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
@@ -154,7 +154,7 @@ impl Client {
         assert_eq!(taken.text().await, "");
     }
 
-    /// Answers a request of the server.
+    /// Responds to a request of the server.
     pub(crate) async fn answer(&self, id: &Value, result: Value) {
         let answer = json!({ "jsonrpc": "2.0", "id": id, "result": result });
         assert_eq!(self.post(&answer).await.status, 202);
@@ -171,7 +171,7 @@ impl Client {
         self.call(name, arguments).await.events()
     }
 
-    /// Calls a tool with a progress token. It has to stream.
+    /// Calls a tool with a progress token. It must stream.
     pub(crate) async fn stream_progress(
         &self,
         token: impl Into<Value>,
@@ -184,7 +184,7 @@ impl Client {
         self.post(&message).await.events()
     }
 
-    /// Listens to what the server says unasked, or comes back to a stream.
+    /// Opens the session's stream, or resumes a stream.
     pub(crate) async fn listen(&self, last: Option<&str>) -> Response {
         let ask = self.headed(Ask::get("/mcp"));
         let ask = match last {
@@ -199,7 +199,7 @@ impl Client {
     }
 }
 
-/// The text that a tool answered with.
+/// Returns the text of a tool's result.
 pub(crate) fn text(message: &Value) -> &str {
     message["result"]["content"][0]["text"]
         .as_str()

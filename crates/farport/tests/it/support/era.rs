@@ -1,4 +1,4 @@
-//! One request in each of the ways that revisions have to send one.
+//! One request in each of the forms that revisions have.
 
 use std::net::SocketAddr;
 
@@ -22,7 +22,7 @@ pub(crate) enum Era {
 
 pub(crate) const ERAS: [Era; 3] = [Era::Modern, Era::Session, Era::Sse];
 
-/// An answer, with what can be told by status and header.
+/// A response, with its status and challenge.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -49,7 +49,7 @@ pub(crate) fn bearing(ask: Ask, token: Option<&str>) -> Ask {
 }
 
 impl Era {
-    /// Sends a request as whoever has `token`. In a session, it is one of its own.
+    /// Sends a request with `token`, in a new session if the era has sessions.
     pub(crate) async fn ask(
         self,
         address: SocketAddr,
@@ -97,7 +97,7 @@ impl Era {
     }
 }
 
-/// A client of 2024-11-05 that has signed in.
+/// A client of 2024-11-05 with a token.
 #[derive(Debug)]
 pub(crate) struct Sse {
     pub(crate) endpoint: String,

@@ -1,4 +1,4 @@
-//! Server-sent events, read as the standard says, with the parts that clients do not see.
+//! A reader of server-sent events, including the parts that clients do not see.
 
 use serde_json::Value;
 
@@ -17,26 +17,26 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// The message that the event carries.
+    /// Returns the message in the event.
     pub(crate) fn message(&self) -> Value {
         assert_eq!(self.name, "message");
         serde_json::from_str(&self.data).unwrap()
     }
 
-    /// Whether it is there to be resumed from only.
+    /// Whether it only carries an id to resume from.
     pub(crate) fn is_priming(&self) -> bool {
         self.name.is_empty() && self.data.is_empty() && self.id.is_some()
     }
 }
 
-/// What comes next on a stream.
+/// The next item of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Event(Event),
     Comment(String),
-    /// The stream has ended in good order.
+    /// The stream ended cleanly.
     End,
-    /// The connection has gone.
+    /// The connection closed early.
     Cut,
 }
 
@@ -73,7 +73,7 @@ impl Events {
         }
     }
 
-    /// The next event, whatever it is for.
+    /// Returns the next event of any kind.
     pub(crate) async fn event(&mut self) -> Event {
         soon(async {
             loop {
@@ -87,7 +87,7 @@ impl Events {
         .await
     }
 
-    /// The next event that carries a message.
+    /// Returns the next event with a message.
     pub(crate) async fn message_event(&mut self) -> Event {
         loop {
             let event = self.event().await;
@@ -97,12 +97,12 @@ impl Events {
         }
     }
 
-    /// The next message.
+    /// Returns the next message.
     pub(crate) async fn message(&mut self) -> Value {
         self.message_event().await.message()
     }
 
-    /// The messages up to the end of the stream, which has to be a proper one.
+    /// Returns the messages up to the end of the stream, which must be clean.
     pub(crate) async fn rest(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         soon(async {

@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand: every byte that goes out is the test's own.
+//! HTTP/1.1 by hand: the test controls every byte that it sends.
 
 use std::{io, net::SocketAddr};
 
@@ -33,12 +33,12 @@ impl Wire {
         self.try_send(bytes).await.unwrap();
     }
 
-    /// Sends to a server that may hang up on it.
+    /// Sends to a server that may close the connection.
     pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         soon(self.stream.write_all(bytes.as_ref())).await
     }
 
-    /// The response that is under way; `None` when the connection ends without one.
+    /// Reads the head of a response; `None` when the connection closes first.
     pub(crate) async fn response(mut self) -> Option<Response> {
         let (status, headers) = self.head().await?;
         let framing = Framing::of(status, &headers);
@@ -70,17 +70,18 @@ impl Wire {
         }
     }
 
-    /// False at the end of the connection, however it comes.
+    /// Reads more bytes. Returns false at the end of the connection or on an error.
     async fn fill(&mut self) -> bool {
         matches!(self.stream.read_buf(&mut self.read).await, Ok(count) if count > 0)
     }
 
-    /// Waits for the server to close the connection; false if it says something instead.
+    /// Waits for the server to close the connection. Returns false if it sends something
+    /// instead.
     pub(crate) async fn closes(mut self) -> bool {
         !self.fill().await
     }
 
-    /// A line, without its end; `None` when the connection ends first.
+    /// Reads a line without its end; `None` when the connection closes first.
     async fn line(&mut self) -> Option<Bytes> {
         loop {
             if let Some(end) = self.read.windows(2).position(|pair| pair == b"\r\n") {
@@ -116,17 +117,17 @@ impl Framing {
     }
 }
 
-/// What comes next of a body.
+/// The next part of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
     Data(Bytes),
-    /// The body is over, and whole.
+    /// The body is complete.
     End,
-    /// The connection is over, and the body is not.
+    /// The connection closed before the end of the body.
     Cut,
 }
 
-/// A response whose body is still on its way.
+/// A response whose body is not read yet.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -169,7 +170,7 @@ impl Response {
         Some(Piece::Data(data))
     }
 
-    /// The whole body, and the connection for another request.
+    /// Reads the whole body. Returns it with the connection, for another request.
     pub(crate) async fn whole(mut self) -> (Bytes, Wire) {
         let mut body = BytesMut::new();
         loop {
@@ -185,14 +186,14 @@ impl Response {
         String::from_utf8(self.whole().await.0.to_vec()).unwrap()
     }
 
-    /// The body, which has to be JSON and say so.
+    /// Returns the body, which must be JSON with that Content-Type.
     pub(crate) async fn json(self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/json"));
         let text = self.text().await;
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
-    /// The code of the JSON-RPC error that the body is.
+    /// Returns the code of the JSON-RPC error in the body.
     pub(crate) async fn error_code(self) -> i64 {
         let body = self.json().await;
         assert_eq!(body["jsonrpc"], "2.0");
@@ -201,7 +202,7 @@ impl Response {
             .unwrap_or_else(|| panic!("{body}"))
     }
 
-    /// The body as events, which it has to be and say so.
+    /// Returns the body as events, which must have that Content-Type.
     pub(crate) fn events(self) -> Events {
         assert_eq!(self.status, 200);
         assert_eq!(self.header("content-type"), Some("text/event-stream"));
@@ -213,7 +214,7 @@ impl Response {
     }
 }
 
-/// A request that is being put together. It starts as any client would send it.
+/// A builder for a request. It starts with the headers of a usual client.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
     method: &'static str,
@@ -246,7 +247,7 @@ impl Ask {
         Self::new("DELETE", path)
     }
 
-    /// The same to another path.
+    /// Changes the path.
     pub(crate) fn at(mut self, path: &str) -> Self {
         path.clone_into(&mut self.path);
         self
@@ -257,7 +258,7 @@ impl Ask {
         self
     }
 
-    /// Sets a header, in place of the one there was.
+    /// Sets a header, and removes an earlier one with that name.
     pub(crate) fn with(self, name: &str, value: &str) -> Self {
         self.without(name).and(name, value)
     }
@@ -267,7 +268,7 @@ impl Ask {
         self
     }
 
-    /// Adds a header, beside the one there may be.
+    /// Adds a header.
     pub(crate) fn and(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -282,7 +283,8 @@ impl Ask {
         self
     }
 
-    /// The head, which announces a body of `length` bytes unless another header does so.
+    /// Returns the head, with a Content-Length of `length` unless another header has the
+    /// length.
     pub(crate) fn head(&self, length: usize) -> String {
         use std::fmt::Write;
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.path);
@@ -306,10 +308,11 @@ impl Ask {
         bytes
     }
 
-    /// Sends it on a connection of its own. `None` when there is no response.
+    /// Sends it on a new connection. Returns `None` without a response.
     pub(crate) async fn try_to(&self, address: SocketAddr) -> Option<Response> {
         let mut wire = Wire::connect(address).await;
-        // A server that refuses by the head may hang up before it has read the body.
+        // A server that refuses the head may close the connection before it has read the
+        // body.
         let _ = wire.try_send(self.bytes()).await;
         soon(wire.response()).await
     }
@@ -318,7 +321,7 @@ impl Ask {
         self.try_to(address).await.expect("no response")
     }
 
-    /// The same, to be awaited elsewhere.
+    /// Like [`Self::to`], as a future without a borrow.
     pub(crate) async fn sent_to(self, address: SocketAddr) -> Response {
         self.to(address).await
     }

@@ -1,4 +1,4 @@
-//! Servers for the length of a test.
+//! Servers for the duration of a test.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -13,7 +13,7 @@ use super::{
     workshop::{Kind, Workshop},
 };
 
-/// A server that listens on a port of its own until it is stopped or dropped.
+/// A server on a free port, until it is stopped or dropped.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) shop: Arc<Shop>,
@@ -22,24 +22,24 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Tells it to stop. The handle is ready once it has.
+    /// Stops the server. The handle is ready when it has stopped.
     pub(crate) fn stop(self) -> JoinHandle<Result<(), Error>> {
         self.stop.send(()).unwrap();
         self.served
     }
 
-    /// A client with a session of this revision, which can be asked nothing.
+    /// Returns a client with a session of this revision, without capabilities.
     pub(crate) async fn client(&self, version: &'static str) -> Client {
         Client::open(self.address, version).await
     }
 }
 
-/// Serves workshops of a kind, over sockets.
+/// Serves workshops of this kind.
 pub(crate) async fn start(kind: Kind) -> Running {
     start_with(kind, |server| server).await
 }
 
-/// The same, with settings.
+/// Like [`start`], with settings.
 pub(crate) async fn start_with(kind: Kind, set: impl FnOnce(Server) -> Server) -> Running {
     let shop = Arc::new(Shop::default());
     let shared = shop.clone();
@@ -55,13 +55,13 @@ pub(crate) async fn start_vault(set: impl FnOnce(Server) -> Server) -> Running {
     serve(shop, set(server)).await
 }
 
-/// Serves a server whose handlers write into `shop`.
+/// Serves a server whose handlers share `shop`.
 pub(crate) async fn serve(shop: Arc<Shop>, server: Server) -> Running {
     let bound = soon(server.port(0).bind()).await.unwrap();
     let address = bound.local_addr();
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(bound.serve_until(async {
-        // A test that ends drops the sender, which stops the server too.
+        // The end of the test drops the sender, which also stops the server.
         let _ = stopped.await;
     }));
     Running {

@@ -1,4 +1,4 @@
-//! What a test and its handlers share.
+//! State that a test shares with its handlers.
 
 use std::{
     collections::HashMap,
@@ -13,16 +13,16 @@ use tokio::sync::{Semaphore, watch};
 
 use super::soon;
 
-/// Seen by a test and all handlers of its server.
+/// The state that a test and all handlers of its server share.
 #[derive(Debug)]
 pub(crate) struct Shop {
     seen: watch::Sender<Vec<String>>,
     gates: Mutex<HashMap<String, Arc<Semaphore>>>,
     pub(crate) peers: Mutex<Vec<Peer<RoleServer>>>,
     pub(crate) sinks: Mutex<Vec<SubscriptionSink>>,
-    /// Handlers that are in memory.
+    /// The number of handlers in memory.
     alive: AtomicUsize,
-    /// Whether making a handler panics.
+    /// Whether creating a handler panics.
     pub(crate) closed: AtomicBool,
 }
 
@@ -40,12 +40,12 @@ impl Default for Shop {
 }
 
 impl Shop {
-    /// Writes down that something has happened.
+    /// Records an event.
     pub(crate) fn note(&self, what: impl Into<String>) {
         self.seen.send_modify(|seen| seen.push(what.into()));
     }
 
-    /// Waits until something has happened.
+    /// Waits until an event is recorded.
     pub(crate) async fn has_seen(&self, what: &str) {
         let mut seen = self.seen.subscribe();
         soon(seen.wait_for(|seen| seen.iter().any(|note| note == what)))
@@ -53,7 +53,7 @@ impl Shop {
             .unwrap();
     }
 
-    /// Everything that has happened so far.
+    /// Returns all recorded events.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.borrow().clone()
     }
@@ -74,7 +74,7 @@ impl Shop {
         gate.or_insert_with(|| Arc::new(Semaphore::new(0))).clone()
     }
 
-    /// How many handlers are in memory.
+    /// Returns the number of handlers in memory.
     pub(crate) fn alive(&self) -> usize {
         self.alive.load(Ordering::SeqCst)
     }

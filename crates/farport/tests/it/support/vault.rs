@@ -1,4 +1,4 @@
-//! A handler with things that not everybody may use, which tells who it thinks is calling.
+//! A handler with tools that not every caller may use, which returns the caller that it sees.
 
 use std::sync::Arc;
 
@@ -32,10 +32,10 @@ impl Vault {
     }
 }
 
-/// What a tool sees of its caller.
+/// Returns what a tool sees of its caller.
 fn caller(context: &RequestContext<RoleServer>) -> String {
     let Some(user) = SignedIn::of(context) else {
-        return "nobody".to_owned();
+        return "anonymous".to_owned();
     };
     let known = json!({
         "issuer": user.issuer, "subject": user.subject, "name": user.name,
@@ -44,7 +44,7 @@ fn caller(context: &RequestContext<RoleServer>) -> String {
     known.to_string()
 }
 
-/// The names of the headers that a tool sees.
+/// Returns the names of the headers that a tool sees.
 fn headers(context: &RequestContext<RoleServer>) -> String {
     let parts = context.extensions.get::<http::request::Parts>();
     let parts = parts.expect("a handler is given the head of its request");

@@ -1,4 +1,4 @@
-//! A handler with a tool for each thing a handler can do to its transport.
+//! A handler with a tool for each way to use its transport.
 
 #![expect(
     deprecated,
@@ -28,12 +28,12 @@ use serde_json::{Value, json};
 
 use super::shop::Shop;
 
-/// What a workshop declares.
+/// The capabilities of a workshop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Tools only: it has nothing to say unasked.
+    /// Tools only: it sends nothing outside of calls.
     Quiet,
-    /// Changing tools, resources to subscribe to, and log messages.
+    /// Changing tools, resources with subscriptions, and log messages.
     Talkative,
 }
 
@@ -51,13 +51,13 @@ pub(crate) const LEVELS: [(&str, LoggingLevel); 8] = [
 pub(crate) struct Workshop {
     kind: Kind,
     shop: Arc<Shop>,
-    /// What the handler keeps to speak with later.
+    /// The peer that the handler keeps for later.
     kept: Mutex<Option<Peer<RoleServer>>>,
 }
 
 impl Workshop {
     pub(crate) fn new(kind: Kind, shop: Arc<Shop>) -> Self {
-        assert!(!shop.closed.load(Ordering::SeqCst), "as it was told to");
+        assert!(!shop.closed.load(Ordering::SeqCst), "a panic on purpose");
         shop.came();
         Self {
             kind,
@@ -78,7 +78,7 @@ impl Drop for Workshop {
     }
 }
 
-/// Writes down that a call has ended, however it did.
+/// Records the end of a call, for any reason.
 struct Ends<'a>(&'a Shop, String);
 
 impl Drop for Ends<'_> {
@@ -90,7 +90,7 @@ impl Drop for Ends<'_> {
 async fn report(context: &RequestContext<RoleServer>, step: usize, message: &str) {
     if let Some(token) = context.meta.get_progress_token() {
         let progress = ProgressNotificationParam::new(token, step as f64).with_message(message);
-        // The client may have gone.
+        // The client may have disconnected.
         let _ = context.peer.notify_progress(progress).await;
     }
 }
@@ -110,12 +110,12 @@ fn elicitation(message: &str) -> ServerRequest {
     ElicitRequest::new(params).into()
 }
 
-/// Puts a question to the client, and puts its answer into words.
+/// Sends a request to the client, and describes the response.
 async fn ask(peer: &Peer<RoleServer>, question: ServerRequest) -> String {
-    told(peer.send_request(question).await)
+    described_response(peer.send_request(question).await)
 }
 
-fn told(answer: Result<ClientResult, ServiceError>) -> String {
+fn described_response(answer: Result<ClientResult, ServiceError>) -> String {
     match answer {
         Ok(result) => serde_json::to_string(&result).unwrap(),
         Err(ServiceError::Timeout { .. }) => "timeout".to_owned(),
@@ -143,7 +143,7 @@ impl Workshop {
                     context.protocol_version()
                 ))
             }
-            // Reports progress, as often as it is told to.
+            // Reports progress as often as the arguments say.
             "steps" => {
                 for step in 1..=count {
                     report(context, step, &format!("{text}-{step}")).await;
@@ -169,7 +169,8 @@ impl Workshop {
                 }
                 Ok(text)
             }
-            // Hands its token to a bystander, who sees it fire whatever becomes of the call.
+            // Passes its token to another task, which sees the cancellation even after
+            // the call.
             "watched" => {
                 let (token, watcher, name) = (context.ct.clone(), self.shop.clone(), text.clone());
                 tokio::spawn(async move {
@@ -195,7 +196,7 @@ impl Workshop {
                     .peer
                     .send_request_with_option(elicitation(&text), brief);
                 let asked = asked.await.map_err(internal)?;
-                Ok(told(asked.await_response().await))
+                Ok(described_response(asked.await_response().await))
             }
             "sample" => {
                 let said = vec![SamplingMessage::user_text(&text)];
@@ -206,7 +207,7 @@ impl Workshop {
                 Ok(roots) => serde_json::to_string(&roots).unwrap(),
                 Err(error) => format!("refused: {error}"),
             }),
-            // Everything at once, all of it naming the text.
+            // All kinds of messages, each with the text.
             "all" => {
                 report(context, 1, &text).await;
                 log(context, LoggingLevel::Info, &text).await;
@@ -214,7 +215,7 @@ impl Workshop {
                 report(context, 2, &text).await;
                 Ok(format!("{text} {answer}"))
             }
-            // Ends its own response, waits at its gate, and answers.
+            // Closes its response, waits at its gate, and returns a result.
             "hang_up" => {
                 let control = context.extensions.get::<StreamControl>();
                 let Some(control) = control else {
@@ -243,7 +244,7 @@ impl Workshop {
                     .map_err(internal)?;
                 Ok(text)
             }
-            // Leaves what speaks for this call behind, where others can find it.
+            // Keeps the peer of this call for others.
             "leave" => {
                 shop.peers.lock().unwrap().push(context.peer.clone());
                 Ok(text)
@@ -251,8 +252,8 @@ impl Workshop {
             "needs_sampling" => Err(ErrorData::missing_required_client_capability(
                 ClientCapabilities::builder().enable_sampling().build(),
             )),
-            "panic" => panic!("as it was told to"),
-            // Many large reports, once its gate lets it, if it has one.
+            "panic" => panic!("a panic on purpose"),
+            // Many large progress reports, after its gate if it has one.
             "flood" => {
                 let _ends = Ends(shop, text.clone());
                 if let Some(gate) = arguments["gate"].as_str() {

@@ -1,0 +1,35 @@
+//! One instance at a time.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use fs4::fs_std::FileExt;
+use tokio::time::Instant;
+
+/// How long to wait before looking again.
+const LOOK_AGAIN: Duration = Duration::from_millis(40);
+
+/// Holds a lock until it is dropped, or the process dies.
+#[derive(Debug)]
+pub(crate) struct Guard(#[expect(dead_code, reason = "closing the file gives the lock back")] File);
+
+/// Waits for a lock. `None` when it was not free in time.
+pub(super) async fn acquire(path: &Path, patience: Duration) -> io::Result<Option<Guard>> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    let deadline = Instant::now() + patience;
+    loop {
+        if file.try_lock_exclusive()? {
+            return Ok(Some(Guard(file)));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}

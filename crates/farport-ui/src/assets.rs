@@ -1,0 +1,66 @@
+//! The static page, compiled into the program.
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+macro_rules! files {
+    ($($path:literal => $file:literal, $kind:expr;)*) => {
+        /// Path, content type and bytes of each file.
+        pub(crate) const FILES: &[(&str, &str, &[u8])] = &[
+            $(($path, $kind, include_bytes!(concat!("../ui/", $file))),)*
+        ];
+    };
+}
+
+files! {
+    "/" => "index.html", HTML;
+    "/style.css" => "style.css", CSS;
+    "/icon.svg" => "icon.svg", SVG;
+    "/main.js" => "main.js", SCRIPT;
+    "/api.js" => "api.js", SCRIPT;
+    "/store.js" => "store.js", SCRIPT;
+    "/ui.js" => "ui.js", SCRIPT;
+    "/icons.js" => "icons.js", SCRIPT;
+    "/json.js" => "json.js", SCRIPT;
+    "/schema.js" => "schema.js", SCRIPT;
+    "/validate.js" => "validate.js", SCRIPT;
+    "/signature.js" => "signature.js", SCRIPT;
+    "/template.js" => "template.js", SCRIPT;
+    "/signin.js" => "signin.js", SCRIPT;
+    "/copyas.js" => "copyas.js", SCRIPT;
+    "/diff.js" => "diff.js", SCRIPT;
+    "/views/app.js" => "views/app.js", SCRIPT;
+    "/views/connect.js" => "views/connect.js", SCRIPT;
+    "/views/tools.js" => "views/tools.js", SCRIPT;
+    "/views/form.js" => "views/form.js", SCRIPT;
+    "/views/result.js" => "views/result.js", SCRIPT;
+    "/views/resources.js" => "views/resources.js", SCRIPT;
+    "/views/prompts.js" => "views/prompts.js", SCRIPT;
+    "/views/questions.js" => "views/questions.js", SCRIPT;
+    "/views/timeline.js" => "views/timeline.js", SCRIPT;
+    "/views/server.js" => "views/server.js", SCRIPT;
+    "/views/exchange.js" => "views/exchange.js", SCRIPT;
+    "/views/signin.js" => "views/signin.js", SCRIPT;
+    "/views/palette.js" => "views/palette.js", SCRIPT;
+    "/views/tree.js" => "views/tree.js", SCRIPT;
+    "/views/list.js" => "views/list.js", SCRIPT;
+    "/vendor/preact.module.js" => "vendor/preact.module.js", SCRIPT;
+    "/vendor/signals-core.module.js" => "vendor/signals-core.module.js", SCRIPT;
+    "/vendor/htm.module.js" => "vendor/htm.module.js", SCRIPT;
+}
+
+pub(crate) fn routes() -> Router {
+    FILES.iter().fold(Router::new(), |router, file| {
+        let (path, kind, bytes) = *file;
+        router.route(
+            path,
+            get(move || async move { ([(header::CONTENT_TYPE, kind)], bytes) }),
+        )
+    })
+}

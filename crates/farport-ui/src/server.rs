@@ -1,0 +1,116 @@
+//! The listening sockets and the router.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use farport_client::{CancellationToken, Opener, Store};
+use tokio::net::TcpListener;
+
+use crate::guard::{Guard, guard};
+use crate::state::State;
+use crate::target::Target;
+use crate::token::Token;
+use crate::{Error, api, assets};
+
+/// How an inspector starts.
+pub struct Settings {
+    /// The server to connect to at once.
+    pub target: Option<Target>,
+    /// The stored sign-ins.
+    pub store: Store,
+    /// Opens sign-in pages.
+    pub opener: Arc<dyn Opener>,
+    /// The port; 0 takes a free one.
+    pub port: u16,
+    /// The file of the saved calls.
+    pub saved_calls: PathBuf,
+}
+
+/// A bound inspector, which serves its page once [`Inspector::serve`] runs.
+pub struct Inspector {
+    listeners: Vec<TcpListener>,
+    router: Router,
+    url: String,
+    origin: String,
+    state: Arc<State>,
+}
+
+impl Inspector {
+    /// Listens on 127.0.0.1 and, where the system has it, on ::1.
+    ///
+    /// # Errors
+    /// When the port is taken, or the system provides no random numbers.
+    pub async fn bind(settings: Settings) -> Result<Self, Error> {
+        let refused = |source| Error::Listen {
+            port: settings.port,
+            source,
+        };
+        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))
+            .await
+            .map_err(refused)?;
+        let port = first.local_addr().map_err(refused)?.port();
+        let mut listeners = vec![first];
+        match TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await {
+            Ok(second) => listeners.push(second),
+            Err(error) => tracing::debug!(%error, "not listening on ::1"),
+        }
+        let token = Token::random()?;
+        let origin = format!("http://127.0.0.1:{port}");
+        let url = format!("{origin}/#token={}", token.expose());
+        let state = State::new(
+            settings.target,
+            settings.store,
+            settings.opener,
+            settings.saved_calls,
+        );
+        let router = router(Arc::clone(&state), Guard::new(port, token));
+        Ok(Self {
+            listeners,
+            router,
+            url,
+            origin,
+            state,
+        })
+    }
+
+    /// The page's address. Its fragment is the token: every program that knows the address
+    /// controls the inspector.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The page's address without the token.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Connects to the target, if one was given, and serves the page until `stop` is cancelled.
+    ///
+    /// # Errors
+    /// When a socket fails.
+    pub async fn serve(self, stop: CancellationToken) -> Result<(), Error> {
+        if let Some(target) = self.state.target() {
+            self.state.connect(target);
+        }
+        let mut servers = tokio::task::JoinSet::new();
+        for listener in self.listeners {
+            let server = axum::serve(listener, self.router.clone());
+            servers.spawn(std::future::IntoFuture::into_future(server));
+        }
+        let result = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            Some(Ok(result)) = servers.join_next() => result.map_err(Error::Serve),
+        };
+        self.state.disconnect();
+        result
+    }
+}
+
+fn router(state: Arc<State>, checks: Guard) -> Router {
+    api::routes(state)
+        .merge(assets::routes())
+        .layer(from_fn_with_state(Arc::new(checks), guard))
+}

@@ -1,0 +1,366 @@
+//! Opening, watching and closing the connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use farport_client::{Connection, ConnectionOptions, Era, Error};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Phase, State, lock};
+use crate::exchange::milliseconds;
+use crate::live::Live;
+use crate::mask::Mask;
+use crate::person::person;
+use crate::recorder::{FailedStep, Recorder};
+use crate::target::Target;
+use crate::timeline::{Note, Topic};
+
+/// The first and the longest wait before the inspector asks whether the server answers again.
+const PROBE_AFTER: Duration = Duration::from_millis(700);
+const PROBE_AT_MOST: Duration = Duration::from_secs(10);
+
+/// How long the calls of a process that ended may take to fail.
+const AFTER_CALLS: Duration = Duration::from_millis(100);
+
+impl State {
+    /// Connects to `target`, after closing the current connection.
+    pub(crate) fn connect(self: &Arc<Self>, target: Target) {
+        let generation = self.leave(Phase::Connecting { sign_in: None }, Some(&target));
+        let state = Arc::clone(self);
+        let opening = tokio::spawn(async move { state.open(target, generation).await });
+        let mut inner = lock(&self.inner);
+        if inner.generation == generation {
+            inner.opening = Some(opening.abort_handle());
+        } else {
+            opening.abort();
+        }
+    }
+
+    /// Ends the connection.
+    pub(crate) fn disconnect(&self) {
+        self.leave(Phase::Idle, None);
+    }
+
+    /// Closes the current connection, and returns the number of the next one.
+    fn leave(&self, phase: Phase, target: Option<&Target>) -> u64 {
+        let mut inner = lock(&self.inner);
+        let live = inner.live.take();
+        let opening = inner.opening.take();
+        let questions = inner.questions.take_all();
+        inner.generation += 1;
+        inner.probing = false;
+        inner.phase = phase;
+        if let Some(target) = target {
+            inner.mask = Arc::new(Mask::of(target));
+            inner.target = Some(target.clone());
+            inner.sign_in.clear();
+        }
+        self.publish(&inner);
+        let generation = inner.generation;
+        // What follows reports to this state.
+        drop(inner);
+        drop(questions);
+        if let Some(opening) = opening {
+            opening.abort();
+        }
+        if let Some(live) = live {
+            live.close();
+        }
+        generation
+    }
+
+    async fn open(self: Arc<Self>, target: Target, generation: u64) {
+        let recorder = Arc::new(Recorder::new(Arc::downgrade(&self), generation));
+        let since = Instant::now();
+        let opened = async {
+            let client = target.to_client(Some(Arc::clone(&recorder) as _))?;
+            let user = person(&self, Arc::clone(&self.opener));
+            let mut options = ConnectionOptions::new(self.store.clone(), user);
+            let revision = target.settings().revision;
+            options.era = revision.era();
+            options.session_revision = revision.of_session();
+            options.client_info = json!({
+                "name": "farport-inspect",
+                "title": "farport inspect",
+                "version": env!("CARGO_PKG_VERSION"),
+            });
+            options.capabilities = json!({
+                "roots": { "listChanged": true },
+                "sampling": {},
+                "elicitation": { "form": {}, "url": {} },
+            });
+            Connection::open(client, options).await
+        };
+        // Boxed: the future of a sign-in is large.
+        match Box::pin(opened).await {
+            Ok(connection) => self.opened(connection, generation, since),
+            Err(error) => self.failed(generation, &error, recorder.failed_step()),
+        }
+    }
+
+    fn opened(self: &Arc<Self>, connection: Connection, generation: u64, since: Instant) {
+        let modern = connection.era() == Era::Modern;
+        let revision = connection.protocol_version().to_owned();
+        let live = Arc::new(Live::new(connection));
+        let phase = Phase::Connected {
+            server: live.connection.server().to_owned(),
+            revision: revision.clone(),
+            modern,
+            reachable: true,
+            recoveries: 0,
+            ms: milliseconds(since.elapsed()),
+        };
+        {
+            let mut inner = lock(&self.inner);
+            if inner.generation != generation {
+                drop(inner);
+                live.close();
+                return;
+            }
+            inner.opening = None;
+            inner.live = Some(Arc::clone(&live));
+            inner.phase = phase;
+            self.publish(&inner);
+        }
+        self.note(
+            generation,
+            Note {
+                topic: Topic::Connected,
+                text: format!("Connected with revision {revision}"),
+            },
+        );
+        let state = Arc::clone(self);
+        let watched = Arc::clone(&live);
+        live.own(&tokio::spawn(async move {
+            state.follow(&watched, generation).await;
+        }));
+        if modern && offers_changes(live.connection.server().get()) {
+            let listening = Arc::clone(&live);
+            live.own(&tokio::spawn(async move { listen(&listening).await }));
+        }
+    }
+
+    /// Handles what the server sends on its own, until the connection ends.
+    async fn follow(self: &Arc<Self>, live: &Arc<Live>, generation: u64) {
+        let incoming = async {
+            let Some(mut messages) = live.connection.messages() else {
+                return std::future::pending().await;
+            };
+            while let Some(message) = messages.recv().await {
+                self.incoming(live, generation, message).await;
+            }
+        };
+        tokio::select! {
+            () = incoming => {}
+            error = live.connection.ended() => {
+                if let Some(error) = error {
+                    // Its calls fail first, each with this reason.
+                    tokio::time::sleep(AFTER_CALLS).await;
+                    let step = FailedStep { name: "Running the server".to_owned(), exchange: None };
+                    self.failed(generation, &error, step);
+                }
+            }
+        }
+    }
+
+    fn failed(&self, generation: u64, error: &Error, step: FailedStep) {
+        let why = self.masked(&error.to_string());
+        self.note(
+            generation,
+            Note {
+                topic: Topic::Lost,
+                text: format!("{} failed: {why}", step.name),
+            },
+        );
+        let mut live = None;
+        self.change(generation, |inner| {
+            live = inner.live.take();
+            inner.opening = None;
+            inner.phase = Phase::Failed {
+                why,
+                hint: error.hint(),
+                step: step.name,
+                exchange: step.exchange,
+            };
+        });
+        if let Some(live) = live {
+            live.close();
+        }
+    }
+
+    /// Notes whether the server answers.
+    pub(crate) fn reachable(self: &Arc<Self>, generation: u64, now: bool) {
+        let mut probe = false;
+        let changed = {
+            let mut inner = lock(&self.inner);
+            if inner.generation != generation {
+                return;
+            }
+            let probing = inner.probing;
+            let Phase::Connected {
+                reachable,
+                recoveries,
+                ..
+            } = &mut inner.phase
+            else {
+                return;
+            };
+            let changed = *reachable != now;
+            *reachable = now;
+            if changed && now {
+                *recoveries += 1;
+            }
+            if !now && !probing {
+                inner.probing = true;
+                probe = true;
+            }
+            if changed {
+                self.publish(&inner);
+            }
+            changed
+        };
+        if changed {
+            let (topic, text) = match now {
+                true => (Topic::Back, "The server answers again"),
+                false => (Topic::Lost, "The server does not answer"),
+            };
+            let text = text.to_owned();
+            self.note(generation, Note { topic, text });
+        }
+        if probe {
+            let state = Arc::clone(self);
+            tokio::spawn(async move { state.probe(generation).await });
+        }
+    }
+
+    /// Asks until the server answers again. The observer sees each answer.
+    async fn probe(self: Arc<Self>, generation: u64) {
+        let mut wait = PROBE_AFTER;
+        loop {
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(PROBE_AT_MOST);
+            let live = {
+                let mut inner = lock(&self.inner);
+                let lost = matches!(
+                    inner.phase,
+                    Phase::Connected {
+                        reachable: false,
+                        ..
+                    }
+                );
+                if inner.generation != generation {
+                    return;
+                }
+                if !lost {
+                    inner.probing = false;
+                    return;
+                }
+                inner.live.clone()
+            };
+            let Some(live) = live else { return };
+            if !self.events.has_readers() {
+                continue;
+            }
+            if let Err(error) = ping(&live.connection).await {
+                tracing::debug!(%error, "the server does not answer yet");
+            }
+        }
+    }
+
+    /// Notes that the server no longer knew the session, and the client opened another one.
+    pub(crate) fn session_reopened(&self, generation: u64) {
+        let mut noted = false;
+        self.change(generation, |inner| {
+            if let Phase::Connected { recoveries, .. } = &mut inner.phase {
+                *recoveries += 1;
+                noted = true;
+            }
+        });
+        if noted {
+            let text = "The server no longer knew the session; farport opens another one";
+            self.note(
+                generation,
+                Note {
+                    topic: Topic::Session,
+                    text: text.to_owned(),
+                },
+            );
+        }
+    }
+}
+
+/// Requests the cheapest answer that the era has.
+async fn ping(connection: &Connection) -> Result<(), Error> {
+    let method = match connection.era() {
+        Era::Modern => "server/discover",
+        _ => "ping",
+    };
+    connection
+        .request(method, &json!({}))?
+        .response()
+        .await
+        .map(drop)
+}
+
+/// Whether the server notifies of changed lists.
+fn offers_changes(server: &str) -> bool {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Server {
+        capabilities: Capabilities,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Capabilities {
+        tools: Option<Changes>,
+        resources: Option<Changes>,
+        prompts: Option<Changes>,
+    }
+    #[derive(Deserialize, Default)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Changes {
+        list_changed: bool,
+    }
+    let server: Server = serde_json::from_str(server).unwrap_or_default();
+    let Capabilities {
+        tools,
+        resources,
+        prompts,
+    } = server.capabilities;
+    [tools, resources, prompts]
+        .into_iter()
+        .flatten()
+        .any(|one| one.list_changed)
+}
+
+/// Subscribes to changes of the lists, which the page sees in the timeline.
+async fn listen(live: &Live) {
+    let params = json!({ "notifications": {
+        "toolsListChanged": true,
+        "resourcesListChanged": true,
+        "promptsListChanged": true,
+    } });
+    let Ok(mut call) = live.connection.request("subscriptions/listen", &params) else {
+        return;
+    };
+    while call.next().await.is_some() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::offers_changes;
+
+    #[test]
+    fn only_a_declared_change_is_subscribed_to() {
+        let tools = r#"{"capabilities":{"tools":{"listChanged":true}}}"#;
+        assert!(offers_changes(tools));
+        for server in [
+            "{}",
+            "[]",
+            r#"{"capabilities":{"tools":{},"prompts":{"listChanged":false}}}"#,
+        ] {
+            assert!(!offers_changes(server), "{server}");
+        }
+    }
+}

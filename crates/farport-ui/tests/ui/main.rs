@@ -1,0 +1,14 @@
+//! Tests of the inspector through its sockets, against a small MCP server.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy knows functions marked as tests, not those that tests call"
+)]
+
+mod api;
+mod assets;
+mod guard;
+mod recovery;
+mod support;

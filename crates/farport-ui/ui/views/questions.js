@@ -1,0 +1,63 @@
+// The server's questions: elicitation as a form or a link, sampling answered by hand.
+
+import { post } from '../api.js';
+import { isObject, stringify } from '../json.js';
+import { questions } from '../store.js';
+import { initial } from '../schema.js';
+import { component, freshId, html, link, signal } from '../ui.js';
+import { icon } from '../icons.js';
+import { Form, formState } from './form.js';
+import { Block } from './result.js';
+import { Code } from './tree.js';
+
+const forms = new Map();
+
+function respond(number, member, value) {
+  forms.delete(number);
+  return post('answer', `{"number":${number},"${member}":${stringify(value)}}`).catch(() => {});
+}
+
+export const Questions = component(() => () => {
+  const open = questions.value;
+  if (open.length === 0) return null;
+  return html`<div class="questions">${open.map((one) => (one.method === 'sampling/createMessage' ? html`<${Sampling} key=${one.number} question=${one} />` : html`<${Elicitation} key=${one.number} question=${one} />`))}</div>`;
+});
+
+function Frame({ title, note, children }) {
+  return html`<section class="card question" aria-label=${title}><header class="card-head">${icon('question')}<strong>${title}</strong><span class="grow"></span><span class="chip warn">${note}</span></header><div class="card-body">${children}</div></section>`;
+}
+
+const Elicitation = component(({ question }) => {
+  const params = question.params ?? {};
+  const schema = isObject(params.requestedSchema) ? params.requestedSchema : { type: 'object', properties: {} };
+  if (!forms.has(question.number)) forms.set(question.number, formState(schema, initial(schema) ?? {}));
+  const form = forms.get(question.number);
+  return () => {
+    const byUrl = params.mode === 'url';
+    const href = byUrl ? link(params.url) : undefined;
+    const problems = form.problems.value;
+    const answer = (action) => respond(question.number, 'result', action === 'accept' && !byUrl ? { action, content: form.value.value ?? {} } : { action });
+    return html`<${Frame} title="The server asks you" note=${byUrl ? 'elicitation · URL' : 'elicitation'}>
+      <p class="question-text">${params.message}</p>
+      ${byUrl ? html`<p><code class="uri">${params.url}</code></p>${href ? html`<p><a class="button" href=${href} target="_blank" rel="noopener noreferrer">${icon('link')} Open this page</a></p>` : html`<p class="problem">${icon('warn')} This is no http or https address, so the page does not open it.</p>`}` : html`<${Form} form=${form} />`}
+      <div class="row actions"><button type="button" class="button primary" data-send onClick=${() => answer('accept')}>${!byUrl && problems.length > 0 ? 'Accept anyway' : 'Accept'} <kbd>Ctrl ↵</kbd></button>
+        <button type="button" class="button" onClick=${() => answer('decline')}>Decline</button><button type="button" class="button" onClick=${() => answer('cancel')}>Cancel</button></div>
+    </${Frame}>`;
+  };
+});
+
+const Sampling = component(({ question }) => {
+  const params = question.params ?? {};
+  const text = signal('');
+  const model = signal('by hand');
+  const ids = { text: freshId(), model: freshId() };
+  return () => html`<${Frame} title="The server asks for a model's answer" note="sampling">
+    ${params.systemPrompt && html`<p class="muted small-text">System prompt</p><p class="question-text">${params.systemPrompt}</p>`}
+    ${(Array.isArray(params.messages) ? params.messages : []).map((one, at) => html`<div class="message" key=${at}><span class="chip">${one.role}</span>${(Array.isArray(one.content) ? one.content : [one.content]).map((block, index) => html`<${Block} key=${index} block=${block} />`)}</div>`)}
+    <details><summary>The whole request</summary><${Code} value=${params} /></details>
+    <div class="field"><label class="field-label" for=${ids.text}>Answer</label><textarea id=${ids.text} class="input" rows="3" value=${text.value} onInput=${(event) => { text.value = event.target.value; }}></textarea></div>
+    <div class="field"><label class="field-label" for=${ids.model}>Model</label><input id=${ids.model} class="input" value=${model.value} onInput=${(event) => { model.value = event.target.value; }} /></div>
+    <div class="row actions"><button type="button" class="button primary" data-send onClick=${() => respond(question.number, 'result', { role: 'assistant', content: { type: 'text', text: text.value }, model: model.value, stopReason: 'endTurn' })}>Send the answer <kbd>Ctrl ↵</kbd></button>
+      <button type="button" class="button" onClick=${() => respond(question.number, 'error', { code: -1, message: 'User rejected sampling request' })}>Reject</button></div>
+  </${Frame}>`;
+});

@@ -1,0 +1,76 @@
+//! `cargo xtask ui`: the page of `farport inspect`, as modules and in a browser.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::setup::{self, Node};
+use crate::steps::Outcome;
+use crate::{process, project};
+
+/// The longest the page's tests may take.
+const LIMIT: Duration = Duration::from_secs(5 * 60);
+
+/// Tests the page of `farport inspect`: its modules with `node --test`, and the whole page in
+/// headless Chromium, against the fixture server and a server that sends hostile text.
+///
+/// The browser is the one that FARPORT_CHROMIUM names, or one on the PATH, or Debian's, which is
+/// installed. Pictures of the page are written to target/screenshots/inspect.
+#[derive(clap::Args, Default)]
+pub(crate) struct Args {
+    /// Replace the pictures of the page in docs/images.
+    #[arg(long)]
+    picture: bool,
+}
+
+/// Pictures for the docs: the file that the test writes, and its name in docs/images.
+const PICTURES: [(&str, &str); 2] = [
+    ("form-top-light.png", "inspect-light.png"),
+    ("form-top-dark.png", "inspect-dark.png"),
+];
+
+/// Runs the tests.
+///
+/// # Errors
+/// When a program does not build, or a test fails.
+pub(crate) fn run(args: &Args) -> Result<Outcome> {
+    let node = Node::ready()?;
+    let tests = project::root().join("crates/farport-ui/ui/tests");
+    let mut modules = node.command("node");
+    modules.arg("--test");
+    for name in ["copyas", "diff", "form", "json", "signin", "text"] {
+        modules.arg(tests.join(format!("{name}.test.mjs")));
+    }
+    process::run(&mut modules, LIMIT).context("a test of the page's modules failed")?;
+    let mut build = project::cargo();
+    build.args(["build", "--quiet", "--package", "farport-cli", "--package"]);
+    build.args([
+        "farport-testkit",
+        "--bin",
+        "farport",
+        "--bin",
+        "farport-fixture",
+    ]);
+    process::run(&mut build, process::BUILD).context("farport does not build")?;
+    let Some(chromium) = setup::chromium() else {
+        return Outcome::passed("the page's modules; no Chromium, so the page was not opened");
+    };
+    let programs = project::target().join("debug");
+    let mut browser = node.command("node");
+    browser
+        .env("FARPORT_CHROMIUM", chromium)
+        .arg(tests.join("browser.mjs"))
+        .arg(programs.join("farport"))
+        .arg(programs.join("farport-fixture"))
+        .arg(node.folder.join("node_modules"))
+        .arg(project::target().join("screenshots/inspect"));
+    process::run(&mut browser, LIMIT).context("a test of the page in the browser failed")?;
+    if args.picture {
+        for (from, to) in PICTURES {
+            let from = project::target().join("screenshots/inspect").join(from);
+            let to = project::root().join("docs/images").join(to);
+            std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+    }
+    Outcome::passed("the page's modules, and the page in Chromium")
+}
