@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::terminal::{ERROR, HINT, Plain, PlainLines};
+use crate::terminal::{ERROR, HINT, Plain, PlainLines, say};
 use crate::{listen, scaffold};
 
 /// Exit code of a command that succeeded.
@@ -117,14 +117,14 @@ impl Error {
             Self::Mcp(crate::mcp::Error::Client(error)) => Plain(error).to_string(),
             error => PlainLines(error).to_string(),
         };
-        anstream::eprintln!("{ERROR}error{ERROR:#}: {text}");
+        say(format_args!("{ERROR}error{ERROR:#}: {text}"));
         let mut cause = self.source();
         while let Some(error) = cause {
-            anstream::eprintln!("  because: {}", PlainLines(error));
+            say(format_args!("  because: {}", PlainLines(error)));
             cause = error.source();
         }
         if let Some(hint) = self.hint() {
-            anstream::eprintln!("{HINT}hint{HINT:#}: {}", PlainLines(hint));
+            say(format_args!("{HINT}hint{HINT:#}: {}", PlainLines(hint)));
         }
     }
 }

@@ -3,6 +3,9 @@
 //! Print text from a peer, a file or a store through [`Plain`], [`PlainLines`] or [`PlainJson`], so that
 //! it cannot control the terminal or imitate farport's messages.
 
+use std::fmt::Display;
+use std::io::{Write, stderr};
+
 use farport_client::Url;
 use farport_client::parse_url;
 pub(crate) use farport_core::{Plain, PlainJson, PlainLines};
@@ -82,9 +85,54 @@ pub(crate) fn use_color(choice: ColorChoice) {
     choice.write_global();
 }
 
+/// Prints lines on standard error, where other processes print as well: the servers and builds of
+/// `farport dev`. One write carries all of it, so their output cannot end up inside a line.
+pub(crate) fn say(text: impl Display) {
+    let colored = anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never;
+    // Nobody reads a closed standard error.
+    let _ = write_lines(&mut anstream::stderr(), &text.to_string(), colored);
+}
+
+fn write_lines(out: &mut impl Write, text: &str, colored: bool) -> std::io::Result<()> {
+    let line = if colored {
+        format!("{text}\n")
+    } else {
+        format!("{}\n", anstream::adapter::strip_str(text))
+    };
+    out.write_all(line.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Collects each write.
+    #[derive(Default)]
+    struct Writes(Vec<String>);
+
+    impl Write for Writes {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.push(String::from_utf8(bytes.to_vec()).unwrap());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_are_one_write() {
+        let text = format!("{GOOD}Reloaded{GOOD:#} in 1 s\n     and {COPY}more{COPY:#}");
+        for (colored, expected) in [
+            (false, "Reloaded in 1 s\n     and more\n".to_owned()),
+            (true, format!("{text}\n")),
+        ] {
+            let mut writes = Writes::default();
+            write_lines(&mut writes, &text, colored).unwrap();
+            assert_eq!(writes.0, [expected]);
+        }
+    }
 
     #[test]
     fn a_url_is_shown_without_its_secrets() {

@@ -1,6 +1,8 @@
 //! The native host: from settings to sockets.
 
-use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    future::Future, io, io::Write as _, net::SocketAddr, path::Path, sync::Arc, time::Duration,
+};
 
 use clap::Parser;
 use farport_core::BoxFuture;
@@ -100,7 +102,10 @@ impl Server {
         let bound = self.bind_with(settings).await?;
         // `farport dev` replaces a server that has already printed the URLs.
         if std::env::var_os("FARPORT_RELOAD").is_none() {
-            eprintln!("{}", bound.announcement());
+            // One write, because other processes may print on the same terminal.
+            let announcement = format!("{}\n", bound.announcement());
+            // Nobody reads a closed standard error.
+            let _ = std::io::stderr().write_all(announcement.as_bytes());
         }
         bound.serve_until(shutdown).await
     }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::machine::Message;
-use crate::terminal::{ERROR, GOOD, Plain, WARNING};
+use crate::terminal::{ERROR, GOOD, Plain, WARNING, say};
 
 /// Prints a message. `changed` lists the files of the last change, and `took` is the time since then or
 /// since the start.
 pub(super) fn print(message: &Message, changed: &str, took: Duration) {
-    anstream::eprintln!("{}", text(message, changed, took));
+    say(text(message, changed, took));
 }
 
 fn text(message: &Message, changed: &str, took: Duration) -> String {

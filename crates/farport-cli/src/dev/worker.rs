@@ -22,7 +22,7 @@ use crate::env_vars;
 use crate::error::FileError;
 use crate::project::Project;
 use crate::settings::Listen;
-use crate::terminal::{ERROR, GOOD};
+use crate::terminal::{ERROR, GOOD, say};
 use crate::worker::build::{self, Programs};
 use crate::worker::config::Build;
 use crate::worker::{self, Config, Tools};
@@ -261,14 +261,14 @@ async fn forward(output: ChildStdout) {
         match classify(&line) {
             Line::Ready(origin) if !announced => {
                 announced = true;
-                anstream::eprintln!(
+                say(format_args!(
                     "{GOOD}Ready on{GOOD:#} {origin}/mcp  (streamable HTTP)\n     and {origin}/sse  \
                      (HTTP+SSE, for older clients)"
-                );
+                ));
             }
             Line::Ready(_) | Line::Build => {}
-            Line::Error(text) => anstream::eprintln!("{ERROR}{text}{ERROR:#}"),
-            Line::Other(text) => anstream::eprintln!("{text}"),
+            Line::Error(text) => say(format_args!("{ERROR}{text}{ERROR:#}")),
+            Line::Other(text) => say(text),
         }
     }
 }

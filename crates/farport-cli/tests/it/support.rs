@@ -139,13 +139,24 @@ impl Running {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    panic!("no `{part}` in {patience:?}: {:#?}", self.seen)
+                    panic!("no `{part}` in {patience:?}: {:#?}", self.telling())
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    panic!("the program exited without `{part}`: {:#?}", self.seen)
+                    panic!("the program exited without `{part}`: {:#?}", self.telling())
                 }
             }
         }
+    }
+
+    /// The last lines that are not about a request.
+    fn telling(&self) -> Vec<&String> {
+        const SHOWN: usize = 60;
+        let lines = self
+            .seen
+            .iter()
+            .filter(|line| !line.contains(" INFO request{"));
+        let lines: Vec<_> = lines.collect();
+        lines[lines.len().saturating_sub(SHOWN)..].to_vec()
     }
 
     /// The origin in the first `Ready on` line.
