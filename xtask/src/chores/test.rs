@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     steps.step(
         "slow tests",
         "cargo test -p farport-cli --test it -- --ignored",
-        slow_tests,
+        || slow_tests(all),
     );
     steps.step("conformance", "cargo xtask conformance", || {
         conformance::run(&conformance::Args::default())
@@ -107,7 +107,7 @@ fn workspace_tests(all: bool) -> Result<Outcome> {
 }
 
 /// The tests of the command that generate, build and run whole crates, one at a time.
-fn slow_tests() -> Result<Outcome> {
+fn slow_tests(all: bool) -> Result<Outcome> {
     let mut command = match nextest() {
         Some(mut command) => {
             // Of all packages, so that nothing is built anew with other features.
@@ -123,6 +123,9 @@ fn slow_tests() -> Result<Outcome> {
             command
         }
     };
+    if all {
+        command.env("FARPORT_LONG_TESTS", "1");
+    }
     process::run(&mut command, TESTS)?;
     Outcome::passed("the templates build, pass their tests and run")
 }
