@@ -126,6 +126,14 @@ impl Auth {
         })
     }
 
+    /// How far requests to what the MCP server names may go, by the address of its last challenge.
+    pub(crate) fn reach(&self) -> Reach {
+        match self.is_private(&State::default()) {
+            true => Reach::Anywhere,
+            false => Reach::Public,
+        }
+    }
+
     /// Sends requests to what the MCP server names: a public server names public addresses alone.
     fn requests(&self, state: &State) -> Requests<'_> {
         let reach = match self.is_private(state) {

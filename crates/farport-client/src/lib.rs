@@ -91,6 +91,7 @@
 
 mod auth;
 mod backoff;
+pub mod check;
 mod connection;
 pub mod dialect;
 mod error;

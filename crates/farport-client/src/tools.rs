@@ -161,6 +161,11 @@ pub(crate) fn header_value(text: &str) -> HeaderValue {
     })
 }
 
+/// Whether the header annotations of a schema are right.
+pub(crate) fn has_valid_annotations(schema: &Value) -> bool {
+    annotations(schema).is_some()
+}
+
 /// The annotations of a schema; `None` where one of them is wrong.
 fn annotations(schema: &Value) -> Option<Vec<Mirrored>> {
     let mut found = Vec::new();

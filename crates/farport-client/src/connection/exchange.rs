@@ -16,7 +16,7 @@ use crate::sse::{Event, Parser};
 pub(crate) const BOTH: HeaderValue =
     HeaderValue::from_static("application/json, text/event-stream");
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
-pub(super) const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
+pub(crate) const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 pub(crate) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 

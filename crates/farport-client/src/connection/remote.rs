@@ -76,6 +76,15 @@ impl Remote {
         self.http.watch()
     }
 
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// The headers that the user gave.
+    pub(crate) fn own_headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     pub(crate) fn auth(&self) -> &Auth {
         &self.auth
     }
@@ -170,7 +179,7 @@ fn purpose(method: &Method) -> Purpose {
     }
 }
 
-fn authorization(token: &Secret) -> Result<HeaderValue, Error> {
+pub(crate) fn authorization(token: &Secret) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
         .map_err(|_| Error::usage_with_hint("the stored token is invalid", "sign in again"))?;
     value.set_sensitive(true);

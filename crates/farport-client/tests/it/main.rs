@@ -8,6 +8,7 @@
     reason = "clippy knows functions marked as tests, not those that tests call"
 )]
 
+mod check;
 mod client_authentication;
 mod connection;
 mod device;
