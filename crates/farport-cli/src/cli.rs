@@ -11,6 +11,9 @@ use crate::deploy::args::DeployArgs;
 use crate::mcp::args::{
     CallArgs, PromptArgs, PromptsArgs, ReadArgs, ResourcesArgs, RpcArgs, ToolsArgs,
 };
+use crate::mcp::check_args::{DoctorArgs, TestArgs};
+use crate::mcp::shell_args::ShellArgs;
+use crate::mcp::watch_args::WatchArgs;
 use crate::operator::args::{GrantsArgs, TokensArgs};
 use crate::remote::args::{AddArgs, ConnectArgs, LoginArgs, LogoutArgs, RemoveArgs, StatusArgs};
 use crate::remote::inspect::InspectArgs;
@@ -26,6 +29,7 @@ Examples:
   farport deploy                 Deploy it to Cloudflare Workers
   farport inspect URL            Inspect a remote server in the browser
   farport call URL add a=2 b=3   Call a tool of a remote server
+  farport doctor URL             Find out what is wrong with a remote server
   farport add claude NAME URL    Add a server to Claude Desktop
   farport connect URL            Connect a stdio client to a remote server
   farport help COMMAND           Show the options and examples of a command
@@ -131,6 +135,10 @@ pub(crate) enum Command {
     Prompts(Box<PromptsArgs>),
     Prompt(Box<PromptArgs>),
     Rpc(Box<RpcArgs>),
+    Watch(Box<WatchArgs>),
+    Shell(Box<ShellArgs>),
+    Doctor(Box<DoctorArgs>),
+    Test(Box<TestArgs>),
     Connect(Box<ConnectArgs>),
     Inspect(InspectArgs),
     Add(AddArgs),
@@ -296,7 +304,11 @@ pub(crate) struct GuardedArgs {
 Examples:
   farport completions bash > ~/.local/share/bash-completion/completions/farport
   farport completions zsh > \"${fpath[1]}/_farport\"
-  farport completions fish > ~/.config/fish/completions/farport.fish")]
+  farport completions fish > ~/.config/fish/completions/farport.fish
+
+The script asks farport for the candidates. After `farport tools URL` or `farport call URL ..`, it also
+completes the tools of that server, their arguments and values. It never connects to a server. Write the
+script again after an update of farport.")]
 pub(crate) struct CompletionsArgs {
     /// Shell to print the script for
     pub(crate) shell: clap_complete::Shell,

@@ -30,6 +30,10 @@ use cli::{Cli, Command};
 use error::{Error, FAILURE, SUCCESS, USAGE};
 
 fn main() -> ExitCode {
+    // Does nothing unless a shell completes a command line.
+    clap_complete::CompleteEnv::with_factory(<Cli as clap::CommandFactory>::command)
+        .var(commands::completions::VARIABLE)
+        .complete();
     let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
@@ -66,6 +70,10 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Prompts(args) => commands::resources::prompts(*args),
         Command::Prompt(args) => commands::prompt::run(*args),
         Command::Rpc(args) => commands::rpc::run(*args),
+        Command::Shell(args) => commands::shell::run(*args),
+        Command::Watch(args) => commands::watch::run(*args),
+        Command::Doctor(args) => commands::doctor::doctor(*args),
+        Command::Test(args) => commands::doctor::test(*args),
         Command::Connect(args) => commands::connect::run(*args),
         Command::Inspect(args) => commands::inspect::run(args),
         Command::Add(args) => commands::add::add(args),

@@ -1,5 +1,6 @@
 //! `farport call`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -12,37 +13,65 @@ use crate::mcp::args::{self, CallArgs};
 use crate::mcp::arguments::{self, Argument};
 use crate::mcp::latency::Latency;
 use crate::mcp::schema::Schema;
-use crate::mcp::{self, content, messages, open, output};
+use crate::mcp::session::Session;
+use crate::mcp::{self, cache, content, messages, open, output, saved_calls};
 
 /// Calls a tool, and prints its result.
 pub(crate) fn run(mut args: CallArgs) -> Result<(), Error> {
     let mut invocation = open::invocation(std::mem::take(&mut args.words), &args.connection)?;
-    let tool = invocation.required("no tool given: `farport tools URL` lists them")?;
-    let given = args::arguments(invocation.words)?;
-    let base = match &args.args {
-        Some(text) => mcp::json_object(text, "--args")?,
-        None => Map::new(),
+    let (tool, base) = match (&args.saved, &args.args) {
+        (Some(name), _) => {
+            let saved = saved_calls::find(name)?;
+            (saved.tool, saved.arguments)
+        }
+        (None, text) => {
+            let tool = invocation.required("no tool given: `farport tools URL` lists them")?;
+            let base = text.as_ref().map(|text| mcp::json_object(text, "--args"));
+            (tool, base.transpose()?.unwrap_or_default())
+        }
     };
+    let given = args::arguments(invocation.words)?;
     let repeat = args.repeat;
+    let form = Form {
+        raw: args.raw,
+        json: args.json,
+        text: args.text,
+        output: args.output.take(),
+    };
+    let url = invocation.url.take();
     mcp::with_connection(invocation.target, &args.connection, async |connection| {
-        let params = params(connection, &tool, base, &given, args.connection.timeout).await?;
+        let limit = args.connection.timeout;
+        let params = params(connection, &tool, base, &given, limit, url.as_deref()).await?;
         match repeat {
-            1 => once(connection, &params, &args).await,
+            1 => once(connection, &params, &form).await,
             _ => many(connection, &params, &args).await,
         }
     })
 }
 
+/// How a result is printed.
+#[derive(Debug, Default)]
+pub(super) struct Form {
+    raw: bool,
+    json: bool,
+    text: bool,
+    output: Option<PathBuf>,
+}
+
 /// The parameters of `tools/call`: the arguments in the types of the tool's schema.
-async fn params(
+pub(super) async fn params(
     connection: &Connection,
     tool: &str,
     base: Map<String, Value>,
     given: &[Argument],
     limit: u64,
+    url: Option<&str>,
 ) -> Result<Value, Error> {
     let list = async { Ok(connection.list_tools().await?) };
     let tools = open::within(limit, list).await?;
+    if let Some(url) = url {
+        cache::store(url, &tools);
+    }
     let found = mcp::find_tool(tools, tool)?;
     let schema = mcp::input_schema(&found)?;
     let arguments = arguments::fill(base, given, Schema::new(&schema));
@@ -50,22 +79,30 @@ async fn params(
     Ok(json!({ "name": tool, "arguments": arguments }))
 }
 
-async fn once(connection: &Connection, params: &Value, args: &CallArgs) -> Result<(), Error> {
+pub(super) async fn once(session: &Session, params: &Value, form: &Form) -> Result<(), Error> {
     let mut params = params.clone();
     params["_meta"] = json!({ "progressToken": "farport" });
-    let limit = args.connection.timeout;
-    let result = messages::request(connection, "tools/call", &params, limit).await?;
+    let raw = messages::request(session, "tools/call", &params).await?;
+    let result = messages::value(&raw)?;
     let failed = result["isError"] == true;
-    if args.json {
+    if form.raw {
+        output::text(raw.get())?;
+    } else if form.json {
         output::json(&result)?;
     } else if failed {
         // Standard output carries results, and this is none.
         output::error_text(&content::tool_result(&result).text);
-    } else if let Some(path) = &args.output {
+    } else if let Some(path) = &form.output {
         let bytes = content::bytes(&result).map_err(mcp::Error::Base64)?;
         output::file(path, &bytes)?;
     } else {
-        output::rendered(&content::tool_result(&result))?;
+        let mut shown = result;
+        if form.text
+            && let Some(shown) = shown.as_object_mut()
+        {
+            shown.remove("structuredContent");
+        }
+        output::rendered(&content::tool_result(&shown))?;
     }
     match failed {
         true => {

@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod deploy;
 #[cfg(unix)]
 pub(crate) mod dev;
+pub(crate) mod doctor;
 pub(crate) mod grants;
 #[cfg(unix)]
 pub(crate) mod guarded;
@@ -20,7 +21,9 @@ pub(crate) mod read;
 pub(crate) mod resources;
 pub(crate) mod rpc;
 pub(crate) mod secret;
+pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod tail;
 pub(crate) mod tokens;
 pub(crate) mod tools;
+pub(crate) mod watch;

@@ -11,8 +11,9 @@ pub(crate) fn run(mut args: ReadArgs) -> Result<(), Error> {
     let mut invocation = open::invocation(std::mem::take(&mut args.words), &args.connection)?;
     let uri = invocation.required("no resource given: `farport resources URL` lists them")?;
     let result = mcp::with_connection(invocation.target, &args.connection, async |connection| {
-        let limit = args.connection.timeout;
-        Ok(messages::request(connection, "resources/read", &json!({ "uri": uri }), limit).await?)
+        let params = json!({ "uri": uri });
+        let result = messages::request(connection, "resources/read", &params).await?;
+        Ok(messages::value(&result)?)
     })?;
     if args.json {
         return output::json(&result);

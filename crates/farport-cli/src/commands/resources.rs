@@ -4,21 +4,29 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::mcp::args::{ListArgs, PromptsArgs, ResourcesArgs};
+use crate::mcp::session::Session;
 use crate::mcp::{self, open, output};
+
+/// The lists of resources: their methods, and the members with the entries.
+pub(super) const RESOURCES: [(&str, &str); 2] = [
+    ("resources/list", "resources"),
+    ("resources/templates/list", "resourceTemplates"),
+];
+/// The list of prompts.
+pub(super) const PROMPTS: [(&str, &str); 1] = [("prompts/list", "prompts")];
 
 /// Lists resources and resource templates.
 pub(crate) fn resources(mut args: ResourcesArgs) -> Result<(), Error> {
-    let [resources, templates] = lists(
-        &mut args.list,
-        [
-            ("resources/list", "resources"),
-            ("resources/templates/list", "resourceTemplates"),
-        ],
-    )?;
+    let [resources, templates] = lists(&mut args.list, RESOURCES)?;
     if args.list.json {
         let all = json!({ "resources": resources, "resourceTemplates": templates });
         return output::json(&all);
     }
+    print_resources(&resources, &templates)
+}
+
+/// Prints resources and resource templates.
+pub(super) fn print_resources(resources: &[Value], templates: &[Value]) -> Result<(), Error> {
     let entries = resources.iter().map(|entry| line(entry, "uri"));
     let entries = entries.chain(templates.iter().map(|entry| line(entry, "uriTemplate")));
     print(&entries.collect::<Vec<_>>(), "the server has no resources")
@@ -26,10 +34,15 @@ pub(crate) fn resources(mut args: ResourcesArgs) -> Result<(), Error> {
 
 /// Lists prompts.
 pub(crate) fn prompts(mut args: PromptsArgs) -> Result<(), Error> {
-    let [prompts] = lists(&mut args.list, [("prompts/list", "prompts")])?;
+    let [prompts] = lists(&mut args.list, PROMPTS)?;
     if args.list.json {
         return output::json(&Value::Array(prompts));
     }
+    print_prompts(&prompts)
+}
+
+/// Prints prompts with their arguments.
+pub(super) fn print_prompts(prompts: &[Value]) -> Result<(), Error> {
     let entries = prompts.iter().map(|prompt| {
         let arguments = prompt["arguments"].as_array();
         let arguments: Vec<_> = arguments
@@ -49,28 +62,34 @@ pub(crate) fn prompts(mut args: PromptsArgs) -> Result<(), Error> {
     print(&entries.collect::<Vec<_>>(), "the server has no prompts")
 }
 
-/// The entries of lists. A server that does not know one has none.
 fn lists<const N: usize>(
     args: &mut ListArgs,
     methods: [(&str, &str); N],
 ) -> Result<[Vec<Value>; N], Error> {
     let words = std::mem::take(&mut args.words);
     let invocation = open::invocation(words, &args.connection)?;
-    let limit = args.connection.timeout;
-    mcp::with_connection(invocation.target, &args.connection, async |connection| {
-        let mut all = [const { Vec::new() }; N];
-        for (entries, (method, member)) in all.iter_mut().zip(methods) {
-            let list = async { Ok(connection.list(method, member).await?) };
-            let list = match open::within(limit, list).await {
-                Err(error) if error.is_unknown_method() => continue,
-                list => list?,
-            };
-            for entry in list {
-                entries.push(serde_json::from_str(entry.get()).map_err(mcp::Error::Result)?);
-            }
-        }
-        Ok(all)
+    mcp::with_connection(invocation.target, &args.connection, async |session| {
+        fetch(session, methods).await
     })
+}
+
+/// The entries of lists. A server that does not know one has none.
+pub(super) async fn fetch<const N: usize>(
+    session: &Session,
+    methods: [(&str, &str); N],
+) -> Result<[Vec<Value>; N], Error> {
+    let mut all = [const { Vec::new() }; N];
+    for (entries, (method, member)) in all.iter_mut().zip(methods) {
+        let list = async { Ok(session.list(method, member).await?) };
+        let list = match open::within(session.limit, list).await {
+            Err(error) if error.is_unknown_method() => continue,
+            list => list?,
+        };
+        for entry in list {
+            entries.push(serde_json::from_str(entry.get()).map_err(mcp::Error::Result)?);
+        }
+    }
+    Ok(all)
 }
 
 fn line(entry: &Value, address: &str) -> String {

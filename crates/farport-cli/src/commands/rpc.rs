@@ -15,8 +15,8 @@ pub(crate) fn run(mut args: RpcArgs) -> Result<(), Error> {
         None => Map::new(),
     };
     let result = mcp::with_connection(invocation.target, &args.connection, async |connection| {
-        let limit = args.connection.timeout;
-        Ok(messages::request(connection, &method, &params, limit).await?)
+        let result = messages::request(connection, &method, &params).await?;
+        Ok(messages::value(&result)?)
     })?;
     output::json(&result)
 }

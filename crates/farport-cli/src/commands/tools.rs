@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::mcp::args::ToolsArgs;
 use crate::mcp::schema::Schema;
-use crate::mcp::{self, open, output, signature};
+use crate::mcp::{self, cache, open, output, signature};
 
 /// Lists the tools of a server, or describes one.
 pub(crate) fn run(args: ToolsArgs) -> Result<(), Error> {
@@ -21,6 +21,9 @@ pub(crate) fn run(args: ToolsArgs) -> Result<(), Error> {
         let list = async { Ok(connection.list_tools().await?) };
         Ok(open::within(limit, list).await?)
     })?;
+    if let Some(url) = &invocation.url {
+        cache::store(url, &tools);
+    }
     match name {
         Some(name) => {
             let tool = mcp::find_tool(tools, &name)?;
@@ -34,7 +37,7 @@ pub(crate) fn run(args: ToolsArgs) -> Result<(), Error> {
     }
 }
 
-fn list(tools: &[Tool]) -> Result<(), Error> {
+pub(super) fn list(tools: &[Tool]) -> Result<(), Error> {
     if tools.is_empty() {
         output::note("the server has no tools");
         return Ok(());
@@ -55,7 +58,7 @@ fn summary(tool: &Tool) -> Option<&str> {
     text.lines().map(str::trim).find(|line| !line.is_empty())
 }
 
-fn describe(tool: &Tool, as_json: bool, schema_alone: bool) -> Result<(), Error> {
+pub(super) fn describe(tool: &Tool, as_json: bool, schema_alone: bool) -> Result<(), Error> {
     let schema = mcp::input_schema(tool)?;
     if schema_alone {
         return output::json(&schema);

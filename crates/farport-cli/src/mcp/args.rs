@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 
 use super::arguments::Argument;
 use crate::remote::args::MessageArgs;
+use crate::remote::inspect::RevisionArg;
 
 const CONNECTION: &str = "Connection";
 const OUTPUT: &str = "Output";
+const QUESTIONS: &str = "Questions of the server";
 
 /// How a server is reached.
 #[derive(Debug, Args)]
@@ -28,6 +31,10 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "ERA", default_value = "auto", help_heading = CONNECTION)]
     pub(crate) era: EraArg,
 
+    /// Revision of the protocol
+    #[arg(long, value_name = "REVISION", help_heading = CONNECTION, conflicts_with = "era")]
+    pub(crate) revision: Option<RevisionArg>,
+
     /// Allow plain http to other machines, in a network that you trust
     #[arg(long, help_heading = CONNECTION)]
     pub(crate) allow_http: bool,
@@ -41,6 +48,18 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, help_heading = CONNECTION)]
     pub(crate) no_input: bool,
 
+    /// Answer to a question of the server, as NAME=VALUE; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", help_heading = QUESTIONS)]
+    pub(crate) answer: Vec<String>,
+
+    /// Decline the questions of the server
+    #[arg(long, help_heading = QUESTIONS, conflicts_with = "answer")]
+    pub(crate) decline: bool,
+
+    /// Write every message and HTTP exchange to a file, one line of JSON each, without secrets
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT, value_hint = ValueHint::FilePath)]
+    pub(crate) trace: Option<PathBuf>,
+
     /// Use the sign-in in the keyring of the system
     #[arg(long, help_heading = CONNECTION)]
     pub(crate) keyring: bool,
@@ -51,6 +70,20 @@ pub(crate) struct ConnectionArgs {
     /// Command of a local server, which farport starts and stops
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+}
+
+impl ConnectionArgs {
+    /// The revisions that the arguments permit; empty for all.
+    pub(crate) fn revisions(&self) -> Vec<String> {
+        let named = self.revision.and_then(RevisionArg::name);
+        let all = match (named, self.era) {
+            (Some(named), _) => return vec![named.to_owned()],
+            (None, EraArg::Auto) => &[][..],
+            (None, EraArg::Session) => &["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"],
+            (None, EraArg::Modern) => &["2026-07-28"],
+        };
+        all.iter().map(|name| (*name).to_owned()).collect()
+    }
 }
 
 /// Era of the protocol.
@@ -81,6 +114,7 @@ Examples:
 pub(crate) struct ToolsArgs {
     /// URL of the server, and the tool to describe
     #[arg(value_name = "URL [TOOL]", value_hint = ValueHint::Url, num_args = 0..=2)]
+    #[arg(add = ArgValueCompleter::new(super::complete::tools))]
     pub(crate) words: Vec<String>,
 
     /// Print the list as JSON
@@ -115,6 +149,7 @@ Examples:
   farport call https://mcp.example.com/mcp search query='rust mcp' limit=5 --json
   farport call https://mcp.example.com/mcp chart points:=@points.json --output chart.png
   farport call http://localhost:8787/mcp add a=1 b=2 --repeat 1000 --concurrency 8
+  farport call http://localhost:8787/mcp --saved 'two numbers'
   farport call echo message=hello -- npx -y @modelcontextprotocol/server-everything
 
 Exit codes:
@@ -128,15 +163,28 @@ Exit codes:
 pub(crate) struct CallArgs {
     /// URL of the server, name of the tool, and its arguments
     #[arg(value_name = "URL TOOL [NAME=VALUE]", value_hint = ValueHint::Url)]
+    #[arg(add = ArgValueCompleter::new(super::complete::call))]
     pub(crate) words: Vec<String>,
 
     /// All arguments as one JSON object, @FILE, or - for standard input; NAME=VALUE adds to them
     #[arg(long, value_name = "JSON|@FILE|-")]
     pub(crate) args: Option<String>,
 
+    /// Call that the inspector saved in .farport/calls.json; NAME=VALUE replaces its arguments
+    #[arg(long, value_name = "NAME", conflicts_with = "args")]
+    pub(crate) saved: Option<String>,
+
     /// Print the whole result as one line of JSON
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
+
+    /// Print the result as the server wrote it
+    #[arg(long, help_heading = OUTPUT, conflicts_with_all = ["json", "repeat"])]
+    pub(crate) raw: bool,
+
+    /// Print the text of the result only, without structured content
+    #[arg(long, help_heading = OUTPUT, conflicts_with_all = ["json", "raw", "output", "repeat"])]
+    pub(crate) text: bool,
 
     /// Write the first image, audio clip or file of the result to a file; text if it has none
     #[arg(long, short, value_name = "FILE", help_heading = OUTPUT, conflicts_with = "json")]

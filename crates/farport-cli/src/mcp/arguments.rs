@@ -54,6 +54,13 @@ impl ArgumentError {
     }
 }
 
+impl Argument {
+    /// The name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl FromStr for Argument {
     type Err = ArgumentError;
 
@@ -175,7 +182,14 @@ fn read(name: &str, path: &PathBuf) -> Result<String, ArgumentError> {
 
 /// The value of `text` in the type of its schema. Without a schema, or where text is permitted, it
 /// stays text.
-fn typed(name: &str, text: &str, schema: Option<Schema<'_>>) -> Result<Value, ArgumentError> {
+///
+/// # Errors
+/// When the text is no value of that type.
+pub(crate) fn typed(
+    name: &str,
+    text: &str,
+    schema: Option<Schema<'_>>,
+) -> Result<Value, ArgumentError> {
     let Some(schema) = schema else {
         return Ok(Value::String(text.to_owned()));
     };

@@ -1,6 +1,7 @@
 //! Why a request on the command line failed, with its exit code.
 
 use super::arguments::ArgumentError;
+use super::findings::number;
 
 /// Why a command that sends a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,36 @@ pub(crate) enum Error {
         /// Why the first one failed.
         first: String,
     },
+    /// The server breaks rules. They have been printed.
+    #[error("the server breaks rules: {}, {}", number(*.errors, "error"), number(*.warnings, "warning"))]
+    Findings {
+        /// Findings with the severity `error`.
+        errors: usize,
+        /// Findings with the severity `warning`.
+        warnings: usize,
+    },
+    /// There is no such rule or area.
+    #[error("there is no rule and no area `{0}`")]
+    NoSuchRule(String),
+    /// The file of saved calls has no such call.
+    #[error("no saved call `{name}` in `{}`", super::saved_calls::PLACE)]
+    NoSavedCall {
+        /// The name.
+        name: String,
+        /// A name in the file that is nearly the same.
+        near: Option<String>,
+    },
+    /// The server asks for what is not on the command line.
+    #[error("the server asks: {message}; {why}")]
+    Unanswered {
+        /// The question.
+        message: String,
+        /// What is missing.
+        why: String,
+    },
+    /// The server requires input again and again.
+    #[error("the server required input more than {0} times")]
+    Rounds(usize),
     /// The user pressed Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -70,7 +101,13 @@ impl Error {
     pub(crate) fn code(&self) -> u8 {
         use farport_client::Error as Client;
         match self {
-            Self::Usage(_) | Self::Argument(_) | Self::Json { .. } | Self::Remote(_) => 2,
+            Self::Usage(_)
+            | Self::Argument(_)
+            | Self::Json { .. }
+            | Self::Remote(_)
+            | Self::NoSuchRule(_)
+            | Self::NoSavedCall { .. }
+            | Self::Unanswered { .. } => 2,
             Self::Client(error) => match error {
                 Client::Usage { .. } => 2,
                 Client::SignIn(_) => 3,
@@ -95,7 +132,7 @@ impl Error {
             },
             Self::TimedOut(_) => 4,
             Self::NoSuch { .. } | Self::Tool(_) | Self::Calls { .. } => 5,
-            Self::Result(_) | Self::Base64(_) => 6,
+            Self::Result(_) | Self::Base64(_) | Self::Findings { .. } | Self::Rounds(_) => 6,
             Self::File(_) => 1,
             Self::Interrupted => 130,
         }
@@ -113,8 +150,15 @@ impl Error {
             Self::Remote(error) => error.hint(),
             Self::NoSuch {
                 near: Some(near), ..
+            }
+            | Self::NoSavedCall {
+                near: Some(near), ..
             } => Some(format!("did you mean `{near}`?")),
+            Self::NoSuchRule(_) => Some("`farport doctor --rules` lists them".to_owned()),
             Self::NoSuch { kind, .. } => Some(format!("`farport {kind}s URL` lists them")),
+            Self::Unanswered { .. } => {
+                Some("answer with --answer NAME=VALUE, or --decline".to_owned())
+            }
             Self::TimedOut(_) => Some("raise the limit with --timeout".to_owned()),
             Self::Client(error) => error.hint(),
             _ => None,

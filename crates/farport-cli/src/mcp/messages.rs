@@ -2,30 +2,77 @@
 
 use std::io::{IsTerminal, Write};
 
-use farport_client::{Connection, ServerMessage};
+use farport_client::ServerMessage;
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
 use super::Error;
+use super::session::Session;
 use crate::terminal::Plain;
 
-/// Sends a request and waits for its result. Progress is shown on a terminal, log messages always.
+/// The most rounds in which a server requires input.
+const MOST_ROUNDS: usize = 32;
+/// JSON-RPC: the method is not supported.
+const METHOD_NOT_FOUND: i64 = -32601;
+
+/// Sends a request and waits for its result. Progress is shown on a terminal, log messages always, and
+/// questions of the server are answered. Where the server requires input, the request is sent again with it.
 ///
-/// `limit` is in seconds and starts again with each message of the server; 0 is no limit.
+/// The time limit starts again with each message of the server.
 ///
 /// # Errors
 /// When the request cannot be sent, the server answers with an error, or nothing arrives in time.
 pub(crate) async fn request(
-    connection: &Connection,
+    session: &Session,
     method: &str,
     params: &impl Serialize,
-    limit: u64,
-) -> Result<Value, Error> {
-    let mut call = connection.request(method, params)?;
+) -> Result<Box<RawValue>, Error> {
+    let mut params = serde_json::to_value(params).map_err(Error::Result)?;
+    for _ in 0..MOST_ROUNDS {
+        let result = once(session, method, &params).await?;
+        if !result.get().contains("input_required") {
+            return Ok(result);
+        }
+        let required: Value = value(&result)?;
+        if required["resultType"] != "input_required" {
+            return Ok(result);
+        }
+        params["inputResponses"] = input(session, &required["inputRequests"]).await?;
+        params["requestState"] = required["requestState"].clone();
+        if params["requestState"].is_null()
+            && let Some(params) = params.as_object_mut()
+        {
+            params.remove("requestState");
+        }
+    }
+    Err(Error::Rounds(MOST_ROUNDS))
+}
+
+/// Reads a result.
+///
+/// # Errors
+/// When it is not JSON.
+pub(crate) fn value(result: &RawValue) -> Result<Value, Error> {
+    serde_json::from_str(result.get()).map_err(Error::Result)
+}
+
+async fn once(session: &Session, method: &str, params: &Value) -> Result<Box<RawValue>, Error> {
+    let mut call = session.request(method, params)?;
     let mut line = Line::new();
     loop {
-        let next = super::open::within(limit, async { Ok(call.next().await) }).await;
-        match next {
+        let next = super::open::within(session.limit, async {
+            tokio::select! {
+                biased;
+                message = call.next() => Ok(message),
+                message = session.message() => Ok(Some(message)),
+            }
+        });
+        match next.await {
+            Ok(Some(message @ ServerMessage::Request { .. })) => {
+                line.clear();
+                respond(session, message).await?;
+            }
             Ok(Some(message)) => line.show(&message),
             Ok(None) => break,
             Err(error) => {
@@ -35,8 +82,51 @@ pub(crate) async fn request(
         }
     }
     line.clear();
-    let result = call.response().await?;
-    serde_json::from_str(result.get()).map_err(Error::Result)
+    Ok(call.response().await?)
+}
+
+/// Responds to a request of the server.
+///
+/// # Errors
+/// When the response cannot be sent, or the answers on the command line do not fit.
+pub(crate) async fn respond(session: &Session, message: ServerMessage) -> Result<(), Error> {
+    let ServerMessage::Request {
+        id, method, params, ..
+    } = message
+    else {
+        return Ok(());
+    };
+    match session
+        .answers
+        .answer(&method, &read(params.as_deref()))
+        .await?
+    {
+        Some(result) => session.respond(&id, &result).await?,
+        None => {
+            session
+                .refuse(&id, METHOD_NOT_FOUND, "Method not found")
+                .await?
+        }
+    }
+    Ok(())
+}
+
+/// The input that a result requires.
+async fn input(session: &Session, requests: &Value) -> Result<Value, Error> {
+    let mut responses = Map::new();
+    for (key, request) in requests.as_object().into_iter().flatten() {
+        let method = request["method"].as_str().unwrap_or_default();
+        let response = match method {
+            "roots/list" => Some(json!({ "roots": [] })),
+            method => session.answers.answer(method, &request["params"]).await?,
+        };
+        let response = response.ok_or_else(|| Error::Unanswered {
+            message: method.to_owned(),
+            why: "farport cannot answer it on the command line".to_owned(),
+        })?;
+        responses.insert(key.clone(), response);
+    }
+    Ok(Value::Object(responses))
 }
 
 /// The line of standard error that shows progress.

@@ -1,26 +1,39 @@
 //! MCP from the command line: one connection, one request, one result.
 
+pub(crate) mod answers;
 pub(crate) mod args;
 pub(crate) mod arguments;
+pub(crate) mod cache;
+pub(crate) mod check_args;
+pub(crate) mod complete;
 pub(crate) mod content;
 mod error;
+pub(crate) mod findings;
 pub(crate) mod latency;
 pub(crate) mod messages;
 pub(crate) mod open;
 pub(crate) mod output;
+pub(crate) mod saved_calls;
 pub(crate) mod schema;
+pub(crate) mod session;
+pub(crate) mod shell_args;
 pub(crate) mod signature;
+mod trace;
+pub(crate) mod watch_args;
+pub(crate) mod words;
 
 use std::io::Read;
 use std::path::Path;
 
-use farport_client::{Connection, Target, Tool};
+use farport_client::{Target, Tool};
 use serde_json::{Map, Value};
 
 pub(crate) use error::Error;
 
 use crate::error::FileError;
+use answers::Answers;
 use args::ConnectionArgs;
+use session::Session;
 
 /// Connects to a server, does `work`, and closes the session, also when the user interrupts.
 ///
@@ -29,7 +42,24 @@ use args::ConnectionArgs;
 pub(crate) fn with_connection<T>(
     target: Target,
     args: &ConnectionArgs,
-    work: impl AsyncFnOnce(&Connection) -> Result<T, crate::error::Error>,
+    work: impl AsyncFnOnce(&Session) -> Result<T, crate::error::Error>,
+) -> Result<T, crate::error::Error> {
+    with_open_connection(target, args, async |session| {
+        tokio::select! {
+            result = Box::pin(work(session)) => result,
+            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted.into()),
+        }
+    })
+}
+
+/// The same, for `work` that handles interrupts itself.
+///
+/// # Errors
+/// Those of `work`, and when the server cannot be reached.
+pub(crate) fn with_open_connection<T>(
+    target: Target,
+    args: &ConnectionArgs,
+    work: impl AsyncFnOnce(&Session) -> Result<T, crate::error::Error>,
 ) -> Result<T, crate::error::Error> {
     use crate::error::Error as Command;
     crate::remote::log_to_stderr(&args.messages)?;
@@ -37,16 +67,15 @@ pub(crate) fn with_connection<T>(
         .enable_all()
         .build()
         .map_err(Command::Runtime)?;
+    let answers = Answers::new(args)?;
     let result = runtime.block_on(async {
         let connection = tokio::select! {
-            opened = open::open(target, args) => opened?,
+            opened = open::open(target, args, &answers) => opened?,
             _ = tokio::signal::ctrl_c() => return Err(Error::Interrupted.into()),
         };
-        let result = tokio::select! {
-            result = Box::pin(work(&connection)) => result,
-            _ = tokio::signal::ctrl_c() => Err(Error::Interrupted.into()),
-        };
-        connection.close().await;
+        let session = Session::new(connection, answers, args.timeout);
+        let result = Box::pin(work(&session)).await;
+        session.close().await;
         result
     });
     runtime.shutdown_background();

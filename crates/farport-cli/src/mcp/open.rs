@@ -8,7 +8,10 @@ use farport_client::{
 };
 
 use super::Error;
+use super::answers::Answers;
 use super::args::{ConnectionArgs, EraArg};
+use super::trace::Trace;
+use crate::remote::inspect::RevisionArg;
 use crate::remote::{MessageWriter, Variables, headers};
 
 /// The server of a command, and the other words on its command line.
@@ -16,6 +19,8 @@ use crate::remote::{MessageWriter, Variables, headers};
 pub(crate) struct Invocation {
     /// The server.
     pub(crate) target: Target,
+    /// The URL, as the user wrote it.
+    pub(crate) url: Option<String>,
     /// The words after the URL.
     pub(crate) words: std::vec::IntoIter<String>,
 }
@@ -41,9 +46,14 @@ pub(crate) fn invocation(
     args: &ConnectionArgs,
 ) -> Result<Invocation, crate::error::Error> {
     if let Some((program, rest)) = args.command.split_first() {
-        let target = Command::new(program).args(rest).into();
+        let mut command = Command::new(program).args(rest);
+        if let Some(path) = &args.trace {
+            command = command.observer(Trace::create(path).map_err(Error::File)?);
+        }
+        let target = command.into();
         return Ok(Invocation {
             target,
+            url: None,
             words: words.into_iter(),
         });
     }
@@ -68,11 +78,15 @@ pub(crate) fn invocation(
         let more = headers::file(path, Variables::Environment).map_err(Error::from)?;
         options.headers.extend(more);
     }
+    if let Some(path) = &args.trace {
+        options.http.observer = Some(Trace::create(path).map_err(Error::File)?);
+    }
     if args.no_input || !std::io::stdin().is_terminal() {
         options.sign_in.flow = Flow::Never;
     }
     Ok(Invocation {
         target: options.into(),
+        url: Some(url),
         words,
     })
 }
@@ -81,15 +95,27 @@ pub(crate) fn invocation(
 ///
 /// # Errors
 /// When the server cannot be reached, requires a sign-in, or does not answer in time.
-pub(crate) async fn open(target: Target, args: &ConnectionArgs) -> Result<Connection, Error> {
+pub(crate) async fn open(
+    target: Target,
+    args: &ConnectionArgs,
+    answers: &Answers,
+) -> Result<Connection, Error> {
     let store = Store::of_user()?.with_keyring(args.keyring);
     let user = User::new(MessageWriter::new(&args.messages), Browser);
     let mut options = ConnectionOptions::new(store, user);
+    options.capabilities = answers.capabilities();
     options.era = match args.era {
         EraArg::Auto => EraChoice::Auto,
         EraArg::Session => EraChoice::Session,
         EraArg::Modern => EraChoice::Modern,
     };
+    if let Some(revision) = args.revision.and_then(RevisionArg::name) {
+        options.era = match revision {
+            "2026-07-28" => EraChoice::Modern,
+            _ => EraChoice::Session,
+        };
+        options.session_revision = Some(revision.to_owned());
+    }
     let limit = match &target {
         Target::Http(http) if http.sign_in.flow != Flow::Never => 0,
         _ => args.timeout,

@@ -34,6 +34,11 @@ pub(crate) fn signature(name: &str, schema: &Value) -> String {
     format!("{name}({})", arguments.join(", "))
 }
 
+/// The type of a value, in words.
+pub(crate) fn kind_of(schema: Schema<'_>) -> String {
+    kind(schema, LEVELS)
+}
+
 fn kind(schema: Schema<'_>, levels: usize) -> String {
     let choices = schema.choices();
     if !choices.is_empty() {
@@ -51,8 +56,8 @@ fn kind(schema: Schema<'_>, levels: usize) -> String {
     shortened(&types.join(" | "))
 }
 
-fn one(kind_of: Type, schema: Schema<'_>, levels: usize) -> String {
-    match kind_of {
+fn one(type_of: Type, schema: Schema<'_>, levels: usize) -> String {
+    match type_of {
         Type::Array if levels > 0 => match schema.items() {
             Some(items) => {
                 let items = kind(items, levels - 1);

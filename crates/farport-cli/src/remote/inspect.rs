@@ -92,6 +92,20 @@ pub(crate) enum RevisionArg {
     V2024_11_05,
 }
 
+impl RevisionArg {
+    /// The revision; `None` for `auto`.
+    pub(crate) const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Auto => None,
+            Self::V2026_07_28 => Some("2026-07-28"),
+            Self::V2025_11_25 => Some("2025-11-25"),
+            Self::V2025_06_18 => Some("2025-06-18"),
+            Self::V2025_03_26 => Some("2025-03-26"),
+            Self::V2024_11_05 => Some("2024-11-05"),
+        }
+    }
+}
+
 impl From<RevisionArg> for Revision {
     fn from(given: RevisionArg) -> Self {
         match given {
