@@ -151,6 +151,23 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
 }
 
+impl Command {
+    /// Whether this is a request to a server with `--json`: an error is JSON then, too.
+    pub(crate) fn prints_json(&self) -> bool {
+        match self {
+            Self::Tools(args) => args.json,
+            Self::Call(args) => args.json,
+            Self::Resources(args) => args.list.json,
+            Self::Read(args) => args.json,
+            Self::Prompts(args) => args.list.json,
+            Self::Prompt(args) => args.json,
+            Self::Doctor(args) => args.check.json,
+            Self::Test(args) => args.check.json,
+            _ => false,
+        }
+    }
+}
+
 /// The address to listen on.
 #[derive(Debug, Args)]
 pub(crate) struct ListenArgs {

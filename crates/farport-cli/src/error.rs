@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::terminal::{ERROR, HINT, Plain, PlainLines, say};
+use crate::terminal::{ERROR, HINT, Plain, PlainJson, PlainLines, say};
 use crate::{listen, scaffold};
 
 /// Exit code of a command that succeeded.
@@ -103,12 +103,34 @@ impl Error {
         }
     }
 
+    /// Whether the reader has closed the pipe, as in `farport --help | head -1`.
+    fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// Writes the error as one line of JSON to standard error, for scripts.
+    pub(crate) fn report_json(&self) {
+        if self.is_closed_pipe() {
+            return;
+        }
+        let mut causes = Vec::new();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            causes.push(error.to_string());
+            cause = error.source();
+        }
+        let report = serde_json::json!({
+            "error": self.to_string(),
+            "because": causes,
+            "hint": self.hint(),
+            "code": self.code(),
+        });
+        say(PlainJson(&report));
+    }
+
     /// Writes the error, its causes and its hint to standard error.
     pub(crate) fn report(&self) {
-        if let Self::Output(error) = self
-            && error.kind() == io::ErrorKind::BrokenPipe
-        {
-            // The reader has closed the pipe, as in `farport --help | head -1`.
+        if self.is_closed_pipe() {
             return;
         }
         // A message that quotes a remote server stays on one line; others may quote lines of a file.

@@ -43,10 +43,14 @@ fn main() -> ExitCode {
         }
     };
     terminal::use_color(cli.color);
+    let json = cli.command.prints_json();
     match run(cli) {
         Ok(()) => ExitCode::from(SUCCESS),
         Err(error) => {
-            error.report();
+            match json {
+                true => error.report_json(),
+                false => error.report(),
+            }
             ExitCode::from(error.code())
         }
     }

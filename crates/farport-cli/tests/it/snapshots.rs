@@ -10,6 +10,7 @@ use snapbox::{Assert, Data};
 use tempfile::TempDir;
 
 use crate::deploy;
+use crate::scripted::Scripted;
 use crate::support::{farport, run, write};
 
 /// Compares a text with a snapshot.
@@ -422,4 +423,77 @@ fn output_of_tokens_and_grants() {
         .run(&[&["grants", "list"][..], &store].concat())
         .run(&[&["grants", "revoke", "--all"][..], &store].concat())
         .assert("output/tokens-and-grants.txt");
+}
+
+#[test]
+fn output_of_requests() {
+    let server = Scripted::start();
+    let transcript = &mut Transcript::new();
+    transcript.replace.push((server.url.clone(), "[URL]"));
+    let url = server.url.as_str();
+    transcript.file(
+        ".farport/calls.json",
+        r#"{"calls": [{"name": "Lagos", "tool": "weather", "arguments": {"city": "Lagos"}}]}"#,
+    );
+    transcript
+        .run(&["tools", url])
+        .run(&["tools", url, "weather"])
+        .run(&["tools", url, "weather", "--schema"])
+        .run(&["tools", url, "ask", "--json"])
+        .run(&["call", url, "weather", "city=012", "days=2"])
+        .run(&["call", url, "weather", "city=Lagos", "--json"])
+        .run(&["call", url, "--saved", "Lagos", "unit=kelvin"])
+        .run(&["call", url, "ask", "--answer", "name=Ada"])
+        .run(&["call", url, "ask", "--decline"])
+        .run(&["resources", url])
+        .run(&["resources", url, "--json"])
+        .run(&["prompts", url])
+        .run(&["rpc", url, "server/discover"])
+        .run(&["shell", url])
+        .assert("output/requests.txt");
+}
+
+#[test]
+fn errors_of_requests() {
+    let server = Scripted::start();
+    let transcript = &mut Transcript::new();
+    transcript.replace.push((server.url.clone(), "[URL]"));
+    let url = server.url.as_str();
+    transcript
+        .run(&["tools"])
+        .run(&["tools", "localhost:1/mcp"])
+        .run(&["tools", "http://mcp.example.com/mcp"])
+        .run(&["tools", url, "--schema"])
+        .run(&["tools", url, "--header", "Authorization"])
+        .run(&["tools", url, "--era", "session", "--revision", "2025-06-18"])
+        .run(&["call", url])
+        .run(&["call", url, "wether"])
+        .run(&["call", url, "wether", "--json"])
+        .run(&["call", url, "weather"])
+        .run(&["call", url, "weather", "city"])
+        .run(&["call", url, "weather", "city=x", "cty=y"])
+        .run(&["call", url, "weather", "city=x", "days=012"])
+        .run(&["call", url, "weather", "city=x", "unit=f"])
+        .run(&["call", url, "weather", "days:={"])
+        .run(&["call", url, "weather", "city=@none.txt"])
+        .run(&["call", url, "weather", "--args", "[]"])
+        .run(&["call", url, "--saved", "Lagos"])
+        .run(&["call", url, "ask"])
+        .run(&["read", url])
+        .run(&["read", url, "file:///notes.txt"])
+        .run(&["prompt", url])
+        .run(&["prompt", url, "review", "x:=1"])
+        .run(&["rpc", url])
+        .run(&["rpc", url, "no/such"])
+        .run(&["rpc", url, "ping", "1"])
+        .run(&["watch"])
+        .run(&["watch", url, "--level", "loud"])
+        .run(&["watch", url, "--read"])
+        .run(&["shell"])
+        .run(&["doctor"])
+        .run(&["doctor", url, "--only", "pong"])
+        .run(&["test", "--", "true"])
+        .run(&["test", url, "--calls"])
+        .run(&["test", url, "--only", "ping", "--junit", "none/report.xml"])
+        .assert("errors/requests.txt");
 }
