@@ -278,6 +278,16 @@ impl Error {
             Self::Temporary { .. } => "free some space there, or name another folder in TMPDIR",
             Self::Broken { .. } => "try again",
             Self::Version { .. } => "update the client",
+            Self::Keyring { .. }
+                if cfg!(all(
+                    not(feature = "secret-service"),
+                    unix,
+                    not(target_vendor = "apple")
+                )) =>
+            {
+                "install a release build of farport, build it with `--features keyring`, or sign in \
+                 without --keyring to store the tokens in a file that only you can read"
+            }
             Self::Keyring { .. } => {
                 "start or unlock one (on Linux: GNOME Keyring, KWallet or KeePassXC), or sign in \
                  without --keyring to store the tokens in a file that only you can read"

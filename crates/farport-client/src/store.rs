@@ -12,7 +12,7 @@ mod import;
 mod keyring;
 mod lock;
 mod record;
-#[cfg(all(unix, not(target_vendor = "apple")))]
+#[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
 mod secret_service;
 mod secrets;
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use p256::{EncodedPoint, ecdsa::VerifyingKey};
-use rsa::{BigUint, RsaPublicKey, traits::PublicKeyParts};
+use p256::{Sec1Point, ecdsa::VerifyingKey};
+use rsa::{BoxedUint, traits::PublicKeyParts};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::SerializeStruct,
 };
@@ -100,7 +100,7 @@ pub(crate) struct Key {
 /// The key itself.
 #[derive(Clone)]
 pub(crate) enum PublicKey {
-    Rsa(RsaPublicKey),
+    Rsa(rsa::PublicKey),
     P256(VerifyingKey),
 }
 
@@ -153,23 +153,28 @@ impl Key {
 
 fn rsa(n: &[u8], e: &[u8]) -> Option<PublicKey> {
     // Do not convert keys that are longer than the library accepts.
-    if n.len() > RsaPublicKey::MAX_SIZE / 8 + 1 || e.len() > 8 {
+    if n.len() > rsa::PublicKey::MAX_SIZE / 8 + 1 || e.len() > 8 {
         return None;
     }
-    let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
-    let odd = |number: &BigUint| number.to_bytes_le().first().is_some_and(|low| low & 1 == 1);
-    let weak = n.bits() < Key::LEAST_RSA_BITS || e < BigUint::from(3_u8);
-    if weak || !odd(&n) || !odd(&e) {
+    let odd = |number: &[u8]| number.last().is_some_and(|low| low & 1 == 1);
+    let (odd, one) = (odd(n) && odd(e), BoxedUint::from(1_u8));
+    let (n, e) = (
+        BoxedUint::from_be_slice_vartime(n),
+        BoxedUint::from_be_slice_vartime(e),
+    );
+    if !odd || e == one {
         return None;
     }
-    RsaPublicKey::new(n, e).ok().map(PublicKey::Rsa)
+    let sizes = Key::LEAST_RSA_BITS..=rsa::PublicKey::MAX_SIZE;
+    let key = rsa::PublicKey::new_with_size_limits(n, e, sizes);
+    key.ok().map(PublicKey::Rsa)
 }
 
 fn p256(x: &[u8], y: &[u8]) -> Option<PublicKey> {
     let (x, y): ([u8; 32], [u8; 32]) = (x.try_into().ok()?, y.try_into().ok()?);
-    let point = EncodedPoint::from_affine_coordinates(&x.into(), &y.into(), false);
+    let point = Sec1Point::from_affine_coordinates(&x.into(), &y.into(), false);
     // This checks that the point is on the curve.
-    let key = VerifyingKey::from_encoded_point(&point).ok()?;
+    let key = VerifyingKey::from_sec1_point(&point).ok()?;
     Some(PublicKey::P256(key))
 }
 
@@ -186,11 +191,11 @@ impl Serialize for Key {
         match &self.public {
             PublicKey::Rsa(key) => members.extend([
                 ("kty", "RSA".to_owned()),
-                ("n", encode(&key.n().to_bytes_be())),
-                ("e", encode(&key.e().to_bytes_be())),
+                ("n", encode(&key.n().to_be_bytes_trimmed_vartime())),
+                ("e", encode(&key.e().to_be_bytes_trimmed_vartime())),
             ]),
             PublicKey::P256(key) => {
-                let point = key.to_encoded_point(false);
+                let point = key.to_sec1_point(false);
                 let [x, y] = [point.x(), point.y()].map(|part| part.map_or(&[][..], |part| part));
                 members.extend([
                     ("kty", "EC".to_owned()),

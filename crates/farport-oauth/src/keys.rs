@@ -213,7 +213,7 @@ fn encrypt(key: &[u8; 32], random: &dyn Random, bound: &[u8], plain: &[u8]) -> V
         reason = "it fails only for plaintexts of more than 256 GiB"
     )]
     let sealed = XChaCha20Poly1305::new(key.into())
-        .encrypt(XNonce::from_slice(&nonce), payload)
+        .encrypt(&XNonce::from(nonce), payload)
         .expect("the text is short enough");
     [&nonce[..], &sealed].concat()
 }
@@ -225,7 +225,7 @@ fn decrypt(key: &[u8; 32], bound: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Decry
         aad: bound,
     };
     XChaCha20Poly1305::new(key.into())
-        .decrypt(XNonce::from_slice(nonce), payload)
+        .decrypt(&XNonce::from(*nonce), payload)
         .map_err(|_| DecryptError)
 }
 

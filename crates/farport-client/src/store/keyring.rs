@@ -29,7 +29,7 @@ struct Inner {
 }
 
 enum Opened {
-    #[cfg(all(unix, not(target_vendor = "apple")))]
+    #[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
     SecretService(super::secret_service::Service),
     Native(Arc<CredentialStore>),
 }
@@ -73,7 +73,7 @@ impl Keyring {
     /// Makes sure that there is one, and that it is open.
     pub(super) async fn ready(&self) -> Result<(), Error> {
         match self.opened().await? {
-            #[cfg(all(unix, not(target_vendor = "apple")))]
+            #[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
             Opened::SecretService(service) => service.ready().await,
             // The system asks when something is put there.
             Opened::Native(_) => Ok(()),
@@ -83,7 +83,7 @@ impl Keyring {
     /// What is kept under a name; `None` where nothing is.
     pub(super) async fn get(&self, name: &str) -> Result<Option<Secret>, Error> {
         let bytes = match self.opened().await? {
-            #[cfg(all(unix, not(target_vendor = "apple")))]
+            #[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
             Opened::SecretService(service) => service.get(SERVICE, name).await?,
             Opened::Native(store) => {
                 native(store, name, |entry| match entry.get_secret() {
@@ -103,7 +103,7 @@ impl Keyring {
     /// their keyring.
     pub(super) async fn set(&self, name: &str, title: &str, secret: &Secret) -> Result<(), Error> {
         match self.opened().await? {
-            #[cfg(all(unix, not(target_vendor = "apple")))]
+            #[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
             Opened::SecretService(service) => {
                 service
                     .set(SERVICE, name, title, secret.expose().as_bytes())
@@ -124,7 +124,7 @@ impl Keyring {
     /// Forgets what is kept under a name, if anything is.
     pub(super) async fn remove(&self, name: &str) -> Result<(), Error> {
         match self.opened().await? {
-            #[cfg(all(unix, not(target_vendor = "apple")))]
+            #[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
             Opened::SecretService(service) => service.remove(SERVICE, name).await,
             Opened::Native(store) => {
                 native(store, name, |entry| match entry.delete_credential() {
@@ -141,7 +141,7 @@ impl Keyring {
     }
 }
 
-#[cfg(all(unix, not(target_vendor = "apple")))]
+#[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
 async fn open() -> Result<Opened, Error> {
     super::secret_service::Service::open()
         .await
@@ -160,7 +160,14 @@ async fn open() -> Result<Opened, Error> {
     Ok(Opened::Native(store))
 }
 
-#[cfg(not(any(all(unix, not(target_vendor = "apple")), target_os = "macos", windows)))]
+#[cfg(all(not(feature = "secret-service"), unix, not(target_vendor = "apple")))]
+async fn open() -> Result<Opened, Error> {
+    Err(failed(
+        "this build of farport does not include the Secret Service",
+    ))
+}
+
+#[cfg(not(any(unix, windows)))]
 async fn open() -> Result<Opened, Error> {
     Err(failed("farport knows none for this system"))
 }

@@ -1,11 +1,10 @@
 //! One instance at a time.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use fs4::fs_std::FileExt;
 use tokio::time::Instant;
 
 /// How long to wait before looking again.
@@ -24,8 +23,10 @@ pub(super) async fn acquire(path: &Path, patience: Duration) -> io::Result<Optio
     let file = options.open(path)?;
     let deadline = Instant::now() + patience;
     loop {
-        if file.try_lock_exclusive()? {
-            return Ok(Some(Guard(file)));
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(Guard(file))),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
         }
         if Instant::now() >= deadline {
             return Ok(None);

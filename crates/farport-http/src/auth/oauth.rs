@@ -326,13 +326,15 @@ fn uncached(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
+/// Reads the `Cookie` headers (RFC 6265, section 4.2.1).
 fn cookies(headers: &HeaderMap) -> Cookies {
     let lines = headers.get_all(header::COOKIE).iter();
     lines
         .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| cookie::Cookie::split_parse(line.to_owned()))
-        .filter_map(Result::ok)
-        .map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned()))
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+        .filter(|(name, _)| !name.is_empty())
         .collect()
 }
 

@@ -1,10 +1,10 @@
-use std::sync::OnceLock;
+use std::{convert::Infallible, sync::OnceLock};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 use rsa::{
-    BigUint, RsaPrivateKey, pkcs1v15, pss,
-    rand_core::{CryptoRng, RngCore},
+    BoxedUint, PrivateKey, pkcs1v15, pss,
+    rand_core::{TryCryptoRng, TryRng},
     signature::{RandomizedSigner, SignatureEncoding},
     traits::PublicKeyParts,
 };
@@ -13,7 +13,7 @@ use sha2::{Sha256, Sha384, Sha512};
 
 /// An RSA and a P-256 private key: those of RFC 7515, sections A.2 and A.3, or another P-256 key.
 pub(crate) struct Signer {
-    rsa: RsaPrivateKey,
+    rsa: PrivateKey,
     p256: SigningKey,
 }
 
@@ -29,23 +29,23 @@ const D: &str = "Eq5xpGnNCivDflJsRQBXHx1hdR1k6Ulwe2JZD50LpXyWPEAeP88vLNO97IjlA7_
 impl Signer {
     /// Creates a signer with the published RSA key and this P-256 key.
     pub(crate) fn new(p256: &str) -> Self {
-        let number = |text: &str| BigUint::from_bytes_be(&BASE64.decode(text).unwrap());
-        let e = BigUint::from(65537_u32);
+        let number = |text: &str| BoxedUint::from_be_slice_vartime(&BASE64.decode(text).unwrap());
+        let e = BoxedUint::from(65537_u32);
         Self {
-            rsa: RsaPrivateKey::from_components(number(N), e, number(D), vec![]).unwrap(),
+            rsa: PrivateKey::from_components(number(N), e, number(D), vec![]).unwrap(),
             p256: SigningKey::from_slice(&BASE64.decode(p256).unwrap()).unwrap(),
         }
     }
 
     /// The public RSA key.
     pub(crate) fn rsa_jwk(&self, kid: &str) -> Value {
-        let n = BASE64.encode(self.rsa.n().to_bytes_be());
+        let n = BASE64.encode(self.rsa.n().to_be_bytes_trimmed_vartime());
         json!({"kty": "RSA", "kid": kid, "n": n, "e": "AQAB"})
     }
 
     /// The public P-256 key.
     pub(crate) fn p256_jwk(&self, kid: &str) -> Value {
-        let point = self.p256.verifying_key().to_encoded_point(false);
+        let point = self.p256.verifying_key().to_sec1_point(false);
         let (x, y) = (
             BASE64.encode(point.x().unwrap()),
             BASE64.encode(point.y().unwrap()),
@@ -94,26 +94,28 @@ impl Signer {
 /// A source of salts, which need not be secret in tests.
 struct NotRandom(u8);
 
-impl RngCore for NotRandom {
-    fn next_u32(&mut self) -> u32 {
-        rsa::rand_core::impls::next_u32_via_fill(self)
+impl TryRng for NotRandom {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
     }
 
-    fn next_u64(&mut self) -> u64 {
-        rsa::rand_core::impls::next_u64_via_fill(self)
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
     }
 
-    fn fill_bytes(&mut self, bytes: &mut [u8]) {
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
         for byte in bytes {
             self.0 = self.0.wrapping_mul(5).wrapping_add(3);
             *byte = self.0;
         }
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), rsa::rand_core::Error> {
-        self.fill_bytes(bytes);
         Ok(())
     }
 }
 
-impl CryptoRng for NotRandom {}
+impl TryCryptoRng for NotRandom {}
