@@ -15,8 +15,8 @@ mod steps;
 use std::process::ExitCode;
 
 use chores::{
-    api, bench, clients, conformance, docs, fuzz, lint, methods, mutants, schemas, test, ui, wasm,
-    words, worker,
+    api, bench, clients, conformance, dist, docs, fuzz, lint, methods, mutants, package, schemas,
+    templates, test, ui, wasm, words, worker,
 };
 use clap::{Parser, Subcommand};
 
@@ -65,6 +65,12 @@ enum Chore {
     Api(api::Args),
     /// Checks the documents and builds them as a book, with search, in target/book.
     Docs(docs::Args),
+    /// Writes the built-in templates of `farport new` to crates/farport-cli/templates.json.
+    Templates(templates::Args),
+    /// Packages the published crates, and builds a new server against the packages.
+    Package(package::Args),
+    /// Builds what a release ships: programs, npm packages, wheels, .deb, image, installers.
+    Dist(dist::Args),
     /// Finds phrases that are hard to read, by the list in xtask/words.toml.
     Words(words::Args),
     /// Checks that no type has methods in more than four files.
@@ -87,6 +93,9 @@ fn main() -> ExitCode {
         Chore::Mutants(args) => mutants::run(&args),
         Chore::Api(args) => api::run(&args),
         Chore::Docs(args) => docs::run(&args),
+        Chore::Templates(args) => templates::run(&args),
+        Chore::Package(args) => package::run(&args),
+        Chore::Dist(args) => dist::run(&args),
         Chore::Words(args) => words::run(&args),
         Chore::Methods(args) => methods::run(&args),
         Chore::Bench(args) => bench::run(&args),

@@ -121,7 +121,6 @@ pub(crate) fn check_connect(url: &str, args: &[String]) -> Result<(), crate::err
 pub(crate) enum Command {
     Demo(DemoArgs),
     New(NewArgs),
-    #[cfg(unix)]
     Dev(DevArgs),
     #[cfg(unix)]
     Guarded(GuardedArgs),
@@ -149,6 +148,8 @@ pub(crate) enum Command {
     Tokens(TokensArgs),
     Grants(GrantsArgs),
     Completions(CompletionsArgs),
+    #[cfg(feature = "release")]
+    Man(ManArgs),
 }
 
 impl Command {
@@ -267,7 +268,6 @@ pub(crate) struct NewArgs {
 /// The port stays open: while farport builds a change, and after a build fails, the previous version
 /// keeps serving. farport logs one line for each request. The server gets the variables in
 /// `.dev.vars`, unless the environment already sets them.
-#[cfg(unix)]
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -329,6 +329,15 @@ script again after an update of farport.")]
 pub(crate) struct CompletionsArgs {
     /// Shell to print the script for
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Write the manual pages to a folder
+#[cfg(feature = "release")]
+#[derive(Debug, Args)]
+#[command(hide = true)]
+pub(crate) struct ManArgs {
+    /// Folder for the pages, one for each command
+    pub(crate) folder: PathBuf,
 }
 
 #[cfg(test)]

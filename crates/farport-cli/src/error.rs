@@ -27,6 +27,9 @@ pub(crate) enum Error {
     #[cfg(unix)]
     #[error(transparent)]
     Dev(#[from] crate::dev::Error),
+    #[cfg(not(unix))]
+    #[error("`farport dev` does not run on Windows yet")]
+    NoDev,
     #[error(transparent)]
     Worker(#[from] crate::worker::Error),
     #[error(transparent)]
@@ -47,6 +50,9 @@ pub(crate) enum Error {
     Demo(#[from] crate::commands::demo::Error),
     #[error(transparent)]
     Serve(#[from] farport::Error),
+    #[cfg(feature = "release")]
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
     #[error("cannot write to standard output")]
@@ -82,6 +88,10 @@ impl Error {
             Self::Project(error) => error.hint(),
             #[cfg(unix)]
             Self::Dev(error) => error.hint(),
+            #[cfg(not(unix))]
+            Self::NoDev => {
+                Some("start the server with `cargo run`, or use `farport dev` in WSL".to_owned())
+            }
             Self::Worker(error) => error.hint(),
             Self::Deploy(error) => error.hint(),
             Self::Client(error) => error.hint(),
@@ -91,6 +101,8 @@ impl Error {
             Self::Remote(error) => error.hint(),
             Self::Connection(error) => error.hint(),
             Self::Serve(error) => error.hint(),
+            #[cfg(feature = "release")]
+            Self::File(_) => None,
             Self::Inspect(_) | Self::Runtime(_) | Self::Output(_) => None,
         }
     }

@@ -1,6 +1,7 @@
 //! The listening sockets, and the process that uses a port when it is not free.
 
 use std::io::{self, ErrorKind};
+#[cfg(unix)]
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 
 /// Why a listening socket could not be opened.

@@ -65,6 +65,8 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Tail(args) => commands::tail::run(args),
         #[cfg(unix)]
         Command::Dev(args) => commands::dev::run(args, cli.color),
+        #[cfg(not(unix))]
+        Command::Dev(_) => Err(Error::NoDev),
         #[cfg(unix)]
         Command::Guarded(args) => commands::guarded::run(args),
         Command::Tools(args) => commands::tools::run(*args),
@@ -88,5 +90,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Tokens(args) => commands::tokens::run(args),
         Command::Grants(args) => commands::grants::run(args),
         Command::Completions(args) => commands::completions::run(args),
+        #[cfg(feature = "release")]
+        Command::Man(args) => commands::man::run(&args),
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cargo_metadata::{Metadata, MetadataCommand, Package, PackageId, TargetKind};
+
+use crate::worker::tools;
 
 /// Why a crate cannot be served or deployed.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +64,17 @@ impl Error {
     }
 }
 
+/// The platform to find dependencies for. Cargo downloads the dependencies of no other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Platform {
+    /// Every platform.
+    Any,
+    /// The one that cargo builds for.
+    Host,
+    /// `WebAssembly`.
+    Worker,
+}
+
 /// The crate to serve or deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Project {
@@ -88,14 +102,24 @@ impl Project {
     }
 
     /// Loads the crate in a folder from cargo's metadata. Cargo writes its own errors to standard error.
-    pub(crate) fn load(folder: &Path, binary: Option<&str>) -> Result<Self, Error> {
-        let metadata = MetadataCommand::new()
-            .current_dir(folder)
-            .verbose(true)
-            .exec()
-            .map_err(|source| Error::Metadata {
-                source: Box::new(source),
-            })?;
+    pub(crate) fn load(
+        folder: &Path,
+        binary: Option<&str>,
+        platform: Platform,
+    ) -> Result<Self, Error> {
+        let mut command = MetadataCommand::new();
+        command.current_dir(folder).verbose(true);
+        let target = match platform {
+            Platform::Any => None,
+            Platform::Host => host(folder),
+            Platform::Worker => Some(tools::TARGET.to_owned()),
+        };
+        if let Some(target) = target {
+            command.other_options(["--filter-platform".to_owned(), target]);
+        }
+        let metadata = command.exec().map_err(|source| Error::Metadata {
+            source: Box::new(source),
+        })?;
         Self::of(&metadata, binary)
     }
 
@@ -128,6 +152,16 @@ impl Project {
             workspace: metadata.workspace_root.clone().into(),
         })
     }
+}
+
+/// Asks the compiler for the platform that it runs on. `None` if there is no answer, which cargo will report.
+fn host(folder: &Path) -> Option<String> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut version = Command::new(rustc);
+    let output = version.arg("-vV").current_dir(folder).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
 }
 
 fn folder(package: &Package) -> PathBuf {

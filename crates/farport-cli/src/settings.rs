@@ -18,6 +18,7 @@ pub(crate) struct Listen {
 
 impl Listen {
     /// The address for the server of a project. `args` already includes the environment.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only `farport dev` needs it"))]
     pub(crate) fn of_project(args: ListenArgs, root: &Path) -> Result<Self, farport::Error> {
         let settings = Settings::load(&root.join("farport.toml"))?;
         Ok(Self {

@@ -43,7 +43,7 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
     });
     steps.step(
         "clippy",
-        "cargo clippy --workspace --all-targets -- -D warnings",
+        "cargo clippy --workspace --all-targets --features farport-cli/release -- -D warnings",
         || {
             let args = [
                 "clippy",
@@ -51,6 +51,8 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
                 "--keep-going",
                 "--workspace",
                 "--all-targets",
+                "--features",
+                "farport-cli/release",
                 "--",
                 "-D",
                 "warnings",

@@ -9,7 +9,7 @@ use crate::deploy::Outcome;
 use crate::deploy::args::{DeployArgs, Target};
 use crate::deploy::native::{self, FileTarget, Prepared};
 use crate::error::Error;
-use crate::project::Project;
+use crate::project::{Platform, Project};
 use crate::terminal::{COPY, GOOD, Plain, PlainJson, WARNING};
 use crate::worker::build::{self, Programs, Size};
 use crate::worker::tools::Needs;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: DeployArgs) -> Result<(), Error> {
     if let Some((option, _)) = of_workers.into_iter().find(|(_, given)| *given) {
         return Err(worker::Error::OnlyWorkers { option }.into());
     }
-    let project = Project::load(root, args.bin.as_deref())?;
+    let project = Project::load(root, args.bin.as_deref(), Platform::Any)?;
     let prepared = native::prepare(&project, target, args.force, args.dry_run)?;
     let mut out = anstream::stdout();
     match args.json {

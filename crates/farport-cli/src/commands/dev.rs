@@ -8,7 +8,7 @@ use crate::cli::DevArgs;
 use crate::dev::{self, Options};
 use crate::error::Error;
 use crate::listen;
-use crate::project::Project;
+use crate::project::{Platform, Project};
 use crate::settings::Listen;
 use crate::worker::tools::Needs;
 use crate::worker::{Config, Tools};
@@ -30,7 +30,7 @@ pub(crate) fn run(args: DevArgs, color: ColorChoice) -> Result<(), Error> {
             account: false,
         };
         let (config, tools) = (Config::load(root)?, Tools::find(root, needs)?);
-        let project = Project::load(root, None)?;
+        let project = Project::load(root, None, Platform::Worker)?;
         return block_on(dev::worker::run(
             project,
             config,
@@ -39,7 +39,7 @@ pub(crate) fn run(args: DevArgs, color: ColorChoice) -> Result<(), Error> {
             args.release,
         ));
     }
-    let project = Project::load(root, args.bin.as_deref())?;
+    let project = Project::load(root, args.bin.as_deref(), Platform::Host)?;
     let options = Options {
         binary: args.bin,
         release: args.release,

@@ -15,6 +15,8 @@ pub(crate) mod guarded;
 pub(crate) mod inspect;
 pub(crate) mod login;
 pub(crate) mod logout;
+#[cfg(feature = "release")]
+pub(crate) mod man;
 pub(crate) mod new;
 pub(crate) mod prompt;
 pub(crate) mod read;

@@ -17,7 +17,7 @@ use super::machine::{Action, Binary, Change, Event, Id, Machine, Message};
 use super::server::{Server, Stop, Stopping};
 use super::watch::Watcher;
 use super::{Error, messages};
-use crate::project::Project;
+use crate::project::{Platform, Project};
 
 /// The build options.
 #[derive(Clone, Debug)]
@@ -195,7 +195,9 @@ async fn rebuild(
     let mut changed = None;
     if manifests {
         let (root, binary) = (project.root.clone(), options.binary.clone());
-        let loaded = tokio::task::spawn_blocking(move || Project::load(&root, binary.as_deref()));
+        let loaded = tokio::task::spawn_blocking(move || {
+            Project::load(&root, binary.as_deref(), Platform::Host)
+        });
         match loaded.await {
             Ok(Ok(loaded)) => {
                 changed = Some(loaded.clone());

@@ -20,7 +20,7 @@ use super::watch::Watcher;
 use super::{Error, guard, messages};
 use crate::env_vars;
 use crate::error::FileError;
-use crate::project::Project;
+use crate::project::{Platform, Project};
 use crate::settings::Listen;
 use crate::terminal::{ERROR, GOOD, say};
 use crate::worker::build::{self, Programs};
@@ -154,7 +154,7 @@ impl Session {
         if change.manifests {
             let root = self.project.root.clone();
             let binary = self.project.binary.clone();
-            match Project::load(&root, Some(&binary)) {
+            match Project::load(&root, Some(&binary), Platform::Worker) {
                 Ok(project) => {
                     self.watcher.follow(&project)?;
                     self.project = project;

@@ -1,6 +1,11 @@
 //! The built-in templates: the crates in the repository's `templates` folder, file by file.
+//!
+//! Cargo leaves crates inside of a crate out of its package, so their files are in `templates.json`, which
+//! `cargo xtask templates` writes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use super::files::{Content, Files};
 
@@ -8,171 +13,24 @@ use super::files::{Content, Files};
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Builtin {
     /// The name for `--template`.
-    pub(super) name: &'static str,
-    files: &'static [(&'static str, &'static [u8])],
+    pub(super) name: String,
+    /// The text of each file by its path.
+    files: BTreeMap<PathBuf, String>,
 }
 
-macro_rules! template {
-    ($name:literal: $($path:literal)*) => {
-        Builtin {
-            name: $name,
-            files: &[$((
-                $path,
-                include_bytes!(concat!("../../../../templates/", $name, "/", $path)),
-            )),*],
-        }
-    };
-}
-
-static BUILTIN: &[Builtin] = &[
-    template!("api-token":
-        ".dev.vars.example"
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "farport.toml"
-        "src/lib.rs"
-        "src/main.rs"
-        "src/tools.rs"
-        "tests/knows_who_calls.rs"
-    ),
-    template!("auth0":
-        ".dev.vars.example"
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "farport.toml"
-        "src/accounts.rs"
-        "src/lib.rs"
-        "src/main.rs"
-        "src/tools.rs"
-        "tests/knows_who_calls.rs"
-    ),
-    template!("authless":
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "farport.toml"
-        "src/calculator.rs"
-        "src/lib.rs"
-        "src/main.rs"
-        "tests/calls_a_tool.rs"
-    ),
-    template!("dev-login":
-        ".dev.vars.example"
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "farport.toml"
-        "src/lib.rs"
-        "src/main.rs"
-        "src/picture.rs"
-        "src/tools.rs"
-        "tests/knows_who_calls.rs"
-    ),
-    template!("github":
-        ".dev.vars.example"
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "farport.toml"
-        "src/github.rs"
-        "src/lib.rs"
-        "src/main.rs"
-        "src/picture.rs"
-        "src/tools.rs"
-        "tests/knows_who_calls.rs"
-    ),
-    template!("github-worker":
-        ".dev.vars.example"
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "build.sh"
-        "farport.toml"
-        "src/github.rs"
-        "src/lib.rs"
-        "src/main.rs"
-        "src/picture.rs"
-        "src/tools.rs"
-        "tests/knows_who_calls.rs"
-        "wrangler.jsonc"
-    ),
-    template!("google":
-        ".dev.vars.example"
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "farport.toml"
-        "src/lib.rs"
-        "src/main.rs"
-        "src/tools.rs"
-        "tests/knows_who_calls.rs"
-    ),
-    template!("oidc":
-        ".dev.vars.example"
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "farport.toml"
-        "src/lib.rs"
-        "src/main.rs"
-        "src/tools.rs"
-        "tests/knows_who_calls.rs"
-    ),
-    template!("slack":
-        ".dev.vars.example"
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "farport.toml"
-        "src/lib.rs"
-        "src/main.rs"
-        "src/slack.rs"
-        "src/tools.rs"
-        "tests/knows_who_calls.rs"
-    ),
-    template!("stytch":
-        ".dev.vars.example"
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "farport.toml"
-        "src/lib.rs"
-        "src/main.rs"
-        "src/todos.rs"
-        "src/tools.rs"
-        "tests/knows_who_calls.rs"
-    ),
-    template!("worker":
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "build.sh"
-        "farport.toml"
-        "src/calculator.rs"
-        "src/lib.rs"
-        "src/main.rs"
-        "tests/calls_a_tool.rs"
-        "wrangler.jsonc"
-    ),
-    template!("workos":
-        ".dev.vars.example"
-        ".gitignore"
-        "Cargo.toml"
-        "README.md"
-        "farport.toml"
-        "src/lib.rs"
-        "src/main.rs"
-        "src/picture.rs"
-        "src/tools.rs"
-        "tests/knows_who_calls.rs"
-    ),
-];
+static BUILTIN: LazyLock<Vec<Builtin>> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "the text is fixed, and a test reads it")]
+    let templates: BTreeMap<String, BTreeMap<PathBuf, String>> =
+        serde_json::from_str(include_str!("../../templates.json")).expect("valid JSON");
+    templates
+        .into_iter()
+        .map(|(name, files)| Builtin { name, files })
+        .collect()
+});
 
 /// The names of all built-in templates.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    BUILTIN.iter().map(|template| template.name)
+    BUILTIN.iter().map(|template| template.name.as_str())
 }
 
 /// Finds a template by name.
@@ -200,14 +58,12 @@ impl Builtin {
     pub(super) fn read(&self) -> Files {
         self.files
             .iter()
-            .map(|(path, bytes)| {
-                (
-                    PathBuf::from(path),
-                    Content::File {
-                        bytes: bytes.to_vec(),
-                        executable: false,
-                    },
-                )
+            .map(|(path, text)| {
+                let file = Content::File {
+                    bytes: text.clone().into_bytes(),
+                    executable: false,
+                };
+                (path.clone(), file)
             })
             .collect()
     }
@@ -232,11 +88,15 @@ mod tests {
         on_disk.sort();
         assert_eq!(names().collect::<Vec<_>>(), on_disk);
 
-        for template in BUILTIN {
-            let mut on_disk = files::read(&folder.join(template.name)).unwrap();
+        for template in &*BUILTIN {
+            let mut on_disk = files::read(&folder.join(&template.name)).unwrap();
             // Cargo creates this file when a developer builds the template.
             on_disk.remove(Path::new("Cargo.lock"));
-            assert_eq!(template.read(), on_disk, "{}", template.name);
+            assert!(
+                template.read() == on_disk,
+                "{} has changed: run `cargo xtask templates`",
+                template.name
+            );
         }
     }
 
@@ -272,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_farport_toml_names_every_setting_with_its_default() {
-        for template in BUILTIN {
+        for template in &*BUILTIN {
             let set = uncommented(template);
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), set.to_string()).unwrap();
@@ -314,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_readme_and_the_example_name_the_variables_that_the_server_wants() {
-        for template in BUILTIN {
+        for template in &*BUILTIN {
             let files = template.read();
             let text = |path: &str| match files.get(Path::new(path)) {
                 Some(Content::File { bytes, .. }) => String::from_utf8(bytes.clone()).unwrap(),

@@ -8,8 +8,16 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, Value, value};
 use super::Error;
 use super::crate_name::CrateName;
 use super::files::{Content, Files};
+use super::workspace::Around;
 
 const MANIFEST: &str = "Cargo.toml";
+
+/// The folder of this crate where it was built. The program of a release does not know it.
+const CHECKOUT: Option<&str> = if cfg!(feature = "release") {
+    None
+} else {
+    Some(env!("CARGO_MANIFEST_DIR"))
+};
 
 /// The kind of dependency on farport.
 #[derive(Debug)]
@@ -23,7 +31,10 @@ pub(super) enum Dependencies {
 impl Dependencies {
     /// Depends on the checkout that this command was built from.
     pub(super) fn on_checkout() -> Result<Self, Error> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let Some(here) = CHECKOUT else {
+            return Err(Error::NoCheckout);
+        };
+        let here = Path::new(here);
         match here.parent().map(fs::canonicalize) {
             Some(Ok(crates)) if crates.join("farport").join(MANIFEST).is_file() => {
                 Ok(Self::Checkout(crates))
@@ -74,7 +85,7 @@ pub(super) fn adapt(
     old: &str,
     new: &CrateName,
     dependencies: &Dependencies,
-    own_workspace: bool,
+    around: Around,
 ) -> Result<(), Error> {
     let Some(mut manifest) = parse(files)? else {
         return Ok(());
@@ -89,7 +100,10 @@ pub(super) fn adapt(
         redirect(name, dependency, dependencies);
         Ok(())
     })?;
-    if own_workspace && !manifest.contains_key("workspace") {
+    if around == Around::Member {
+        manifest.remove("profile");
+    }
+    if around == Around::Unlisted && !manifest.contains_key("workspace") {
         let mut workspace = Table::new();
         workspace
             .decor_mut()
@@ -224,7 +238,7 @@ mod tests {
         };
         let mut files = Files::from([(MANIFEST.into(), file)]);
         let new = CrateName::of(Path::new("/new-name"))?;
-        adapt(&mut files, "old-name", &new, dependencies, false)?;
+        adapt(&mut files, "old-name", &new, dependencies, Around::Nothing)?;
         let Some(Content::File { bytes, .. }) = files.remove(Path::new(MANIFEST)) else {
             panic!("no manifest");
         };

@@ -28,6 +28,7 @@ use crate_name::CrateName;
 use manifest::Dependencies;
 use place::Place;
 use source::Source;
+use workspace::Around;
 
 /// The options of a new crate.
 #[derive(Debug)]
@@ -105,11 +106,11 @@ pub(crate) fn generate(request: &Request<'_>) -> Result<Generated, Error> {
     };
     let source = Source::parse(request.template, request.target)?;
 
-    let own_workspace = workspace::is_left_out(place.target())?;
+    let around = workspace::around(place.target())?;
     let mut files = source.read()?;
     let old = manifest::name(&files, &source.to_string())?;
     rename::rename(&mut files, &old, &name);
-    manifest::adapt(&mut files, &old, &name, &dependencies, own_workspace)?;
+    manifest::adapt(&mut files, &old, &name, &dependencies, around)?;
 
     let is_worker = ci::is_worker(&files);
     if is_worker {
@@ -130,7 +131,7 @@ pub(crate) fn generate(request: &Request<'_>) -> Result<Generated, Error> {
         path: place.target().to_owned(),
         template: source.to_string(),
         git,
-        own_workspace,
+        own_workspace: around == Around::Unlisted,
         is_worker,
         checkout: match dependencies {
             Dependencies::Released => None,

@@ -77,7 +77,7 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Builtin(builtin) => f.write_str(builtin.name),
+            Self::Builtin(builtin) => f.write_str(&builtin.name),
             Self::Folder(folder) => folder.display().fmt(f),
             Self::Git(source) => source.fmt(f),
         }

@@ -9,9 +9,19 @@ use toml_edit::{DocumentMut, Item};
 use super::Error;
 use crate::error::FileError;
 
-/// Returns whether cargo would reject a crate in this folder, because a workspace in a parent folder neither
-/// includes nor excludes it.
-pub(super) fn is_left_out(folder: &Path) -> Result<bool, Error> {
+/// The workspace in a parent folder of a new crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Around {
+    /// There is none, or it excludes the crate.
+    Nothing,
+    /// It includes the crate, whose profiles cargo then ignores with a warning.
+    Member,
+    /// It neither includes nor excludes the crate, which cargo rejects.
+    Unlisted,
+}
+
+/// Finds the workspace around a folder.
+pub(super) fn around(folder: &Path) -> Result<Around, Error> {
     for above in folder.ancestors().skip(1) {
         let path = above.join("Cargo.toml");
         let text = match fs::read_to_string(&path) {
@@ -46,11 +56,14 @@ pub(super) fn is_left_out(folder: &Path) -> Result<bool, Error> {
         {
             continue;
         }
-        return Ok(!listed("members")
-            .iter()
-            .any(|member| matches(member, relative)));
+        let members = listed("members");
+        let included = members.iter().any(|member| matches(member, relative));
+        return Ok(match included {
+            true => Around::Member,
+            false => Around::Unlisted,
+        });
     }
-    Ok(false)
+    Ok(Around::Nothing)
 }
 
 /// Removes `./` and the final slash from a path in a manifest.
@@ -75,31 +88,43 @@ mod tests {
 
     #[test]
     fn members_and_excluded_folders_of_a_workspace_are_recognized() {
-        for (manifest, folder, left_out) in [
-            ("[workspace]\nmembers = ['crates/*']", "crates/new", false),
+        for (manifest, folder, expected) in [
+            (
+                "[workspace]\nmembers = ['crates/*']",
+                "crates/new",
+                Around::Member,
+            ),
             (
                 "[workspace]\nmembers = ['./crates/*/']",
                 "crates/new",
-                false,
+                Around::Member,
             ),
             (
                 "[workspace]\nmembers = ['crates/*']",
                 "crates/deep/new",
-                true,
+                Around::Unlisted,
             ),
-            ("[workspace]\nmembers = ['crates/*']", "new", true),
-            ("[workspace]\nmembers = ['new']", "new", false),
-            ("[workspace]\nexclude = ['new']", "new", false),
-            ("[workspace]\nexclude = ['made']", "made/new", false),
-            ("[workspace]\nexclude = ['ne']", "new", true),
-            ("[workspace]", "new", true),
-            ("[package]\nname = 'a'", "new", false),
-            ("this is no toml", "new", false),
+            (
+                "[workspace]\nmembers = ['crates/*']",
+                "new",
+                Around::Unlisted,
+            ),
+            ("[workspace]\nmembers = ['new']", "new", Around::Member),
+            ("[workspace]\nexclude = ['new']", "new", Around::Nothing),
+            (
+                "[workspace]\nexclude = ['made']",
+                "made/new",
+                Around::Nothing,
+            ),
+            ("[workspace]\nexclude = ['ne']", "new", Around::Unlisted),
+            ("[workspace]", "new", Around::Unlisted),
+            ("[package]\nname = 'a'", "new", Around::Nothing),
+            ("this is no toml", "new", Around::Nothing),
         ] {
             let around = tempfile::tempdir().unwrap();
             fs::write(around.path().join("Cargo.toml"), manifest).unwrap();
-            let answer = is_left_out(&around.path().join(folder)).unwrap();
-            assert_eq!(answer, left_out, "{manifest} {folder}");
+            let answer = super::around(&around.path().join(folder)).unwrap();
+            assert_eq!(answer, expected, "{manifest} {folder}");
         }
     }
 }

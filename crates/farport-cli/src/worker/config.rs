@@ -108,6 +108,7 @@ impl Config {
     }
 
     /// Writes the copy again after the original has changed.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only `farport dev` needs it"))]
     pub(crate) fn rewrite(&self, copy: &NamedTempFile, build: &Build) -> Result<(), Error> {
         let written = fs::write(copy.path(), self.text_with_build(build));
         Ok(written.map_err(FileError::of("write", copy.path()))?)
@@ -121,6 +122,7 @@ pub(crate) enum Build {
     Nothing,
     /// An empty build, which wrangler runs when a file in this folder changes. wrangler then reloads the
     /// modules.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only `farport dev` needs it"))]
     After(String),
 }
 

@@ -11,7 +11,7 @@ use super::{Error, Missing};
 use crate::env_vars;
 
 /// The compilation target of Workers.
-pub(super) const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 /// The version of wrangler to run with npx if the project has none.
 const WRANGLER: &str = "4.164.0";
 /// The oldest version of Node.js that this wrangler supports.
