@@ -7,6 +7,7 @@ use clap::builder::ValueHint;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use farport::ProviderName;
 
+use crate::chat::args::ChatArgs;
 use crate::deploy::args::DeployArgs;
 use crate::mcp::args::{
     CallArgs, PromptArgs, PromptsArgs, ReadArgs, ResourcesArgs, RpcArgs, ToolsArgs,
@@ -17,6 +18,7 @@ use crate::mcp::watch_args::WatchArgs;
 use crate::operator::args::{GrantsArgs, TokensArgs};
 use crate::remote::args::{AddArgs, ConnectArgs, LoginArgs, LogoutArgs, RemoveArgs, StatusArgs};
 use crate::remote::inspect::InspectArgs;
+use crate::remote::playground::PlaygroundArgs;
 use crate::worker::args::{SecretArgs, TailArgs};
 use crate::{env_vars, scaffold, terminal};
 
@@ -30,6 +32,8 @@ Examples:
   farport inspect URL            Inspect a remote server in the browser
   farport call URL add a=2 b=3   Call a tool of a remote server
   farport doctor URL             Find out what is wrong with a remote server
+  farport playground URL         Chat with a model that calls the server's tools
+  farport chat URL QUESTION      Ask a model on the command line
   farport add claude NAME URL    Add a server to Claude Desktop
   farport connect URL            Connect a stdio client to a remote server
   farport help COMMAND           Show the options and examples of a command
@@ -38,7 +42,7 @@ Exit codes:
   0  Success, or stopped by Ctrl-C
   1  The command failed; the message says why
   2  Invalid command line
-  3  to 6, for commands that send a request: see `farport help call`
+  3  to 8, for commands that send a request: see `farport help call` and `farport help chat`
 
 Environment variables:
   FARPORT_HOST            Default of --host for `demo` and `dev`
@@ -138,8 +142,10 @@ pub(crate) enum Command {
     Shell(Box<ShellArgs>),
     Doctor(Box<DoctorArgs>),
     Test(Box<TestArgs>),
+    Chat(Box<ChatArgs>),
     Connect(Box<ConnectArgs>),
     Inspect(InspectArgs),
+    Playground(PlaygroundArgs),
     Add(AddArgs),
     Remove(RemoveArgs),
     Login(Box<LoginArgs>),

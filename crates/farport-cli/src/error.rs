@@ -43,6 +43,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Inspect(farport_ui::Error),
     #[error(transparent)]
+    Chat(#[from] crate::chat::Error),
+    #[error(transparent)]
     Mcp(#[from] crate::mcp::Error),
     #[error(transparent)]
     Operator(#[from] crate::operator::Error),
@@ -96,6 +98,7 @@ impl Error {
             Self::Deploy(error) => error.hint(),
             Self::Client(error) => error.hint(),
             Self::Mcp(error) => error.hint(),
+            Self::Chat(error) => error.hint(),
             Self::Operator(error) => error.hint(),
             Self::Demo(error) => Some(error.hint()),
             Self::Remote(error) => error.hint(),
@@ -111,6 +114,7 @@ impl Error {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Mcp(error) => error.code(),
+            Self::Chat(error) => error.code(),
             _ => FAILURE,
         }
     }

@@ -6,6 +6,7 @@
     allow(clippy::disallowed_methods, reason = "tests choose their URLs")
 )]
 
+mod chat;
 mod cli;
 mod clients;
 mod commands;
@@ -80,8 +81,10 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Watch(args) => commands::watch::run(*args),
         Command::Doctor(args) => commands::doctor::doctor(*args),
         Command::Test(args) => commands::doctor::test(*args),
+        Command::Chat(args) => commands::chat::run(*args),
         Command::Connect(args) => commands::connect::run(*args),
         Command::Inspect(args) => commands::inspect::run(args),
+        Command::Playground(args) => commands::playground::run(args),
         Command::Add(args) => commands::add::add(args),
         Command::Remove(args) => commands::add::remove(args),
         Command::Login(args) => commands::login::run(*args),

@@ -95,6 +95,7 @@ pub mod check;
 mod connection;
 pub mod dialect;
 mod error;
+mod fetch;
 mod http;
 mod identity;
 mod lines;
@@ -120,6 +121,7 @@ pub use connection::{
 pub use error::Error;
 pub use farport_core::Era;
 pub use farport_oauth::parse_url;
+pub use fetch::{HttpClient, HttpResponse, HttpStreamEvent};
 pub use http::{HttpOptions, Timeouts};
 pub use keyring_core::CredentialStore;
 pub use observe::{ClientSource, Direction, HttpEvent, Observer, Purpose, SignInStep, Text};

@@ -1,6 +1,7 @@
 //! The JSON API. Every route is a POST with a JSON body, so that every request of a browser carries
 //! an `Origin`. No route starts a process.
 
+mod chat;
 mod files;
 mod sign_in;
 
@@ -47,6 +48,7 @@ pub(crate) fn routes(state: Arc<State>) -> Router {
         .route("/api/saved", post(files::list))
         .route("/api/save", post(files::save))
         .route("/api/forget", post(files::forget))
+        .merge(chat::routes())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(state)
 }

@@ -21,9 +21,11 @@ macro_rules! files {
 files! {
     "/" => "index.html", HTML;
     "/style.css" => "style.css", CSS;
+    "/chat.css" => "chat.css", CSS;
     "/icon.svg" => "icon.svg", SVG;
     "/main.js" => "main.js", SCRIPT;
     "/api.js" => "api.js", SCRIPT;
+    "/chat.js" => "chat.js", SCRIPT;
     "/store.js" => "store.js", SCRIPT;
     "/ui.js" => "ui.js", SCRIPT;
     "/icons.js" => "icons.js", SCRIPT;
@@ -48,11 +50,17 @@ files! {
     "/views/exchange.js" => "views/exchange.js", SCRIPT;
     "/views/signin.js" => "views/signin.js", SCRIPT;
     "/views/palette.js" => "views/palette.js", SCRIPT;
+    "/views/chat.js" => "views/chat.js", SCRIPT;
+    "/views/messages.js" => "views/messages.js", SCRIPT;
+    "/views/cards.js" => "views/cards.js", SCRIPT;
+    "/views/models.js" => "views/models.js", SCRIPT;
+    "/views/markdown.js" => "views/markdown.js", SCRIPT;
     "/views/tree.js" => "views/tree.js", SCRIPT;
     "/views/list.js" => "views/list.js", SCRIPT;
     "/vendor/preact.module.js" => "vendor/preact.module.js", SCRIPT;
     "/vendor/signals-core.module.js" => "vendor/signals-core.module.js", SCRIPT;
     "/vendor/htm.module.js" => "vendor/htm.module.js", SCRIPT;
+    "/vendor/marked.module.js" => "vendor/marked.module.js", SCRIPT;
 }
 
 pub(crate) fn routes() -> Router {

@@ -10,6 +10,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
+use crate::chat::{CallUpdate, Updates};
 use crate::exchange::milliseconds;
 use crate::live::{Answer, Live, Outcome, Refused};
 use crate::questions::{Asker, Reply};
@@ -55,7 +56,7 @@ impl State {
         let outcome = tokio::select! {
             biased;
             () = running.stop.cancelled() => Outcome::Cancelled(true),
-            outcome = self.rounds(&live, generation, method, params) => outcome,
+            outcome = self.rounds(&live, generation, method, params, None) => outcome,
         };
         self.drop_abandoned(generation);
         let bytes = match &outcome {
@@ -69,17 +70,19 @@ impl State {
         })
     }
 
-    /// Sends the request again for as long as the server requires input.
-    async fn rounds(
+    /// Sends the request again for as long as the server requires input. `updates` receives what happens
+    /// until then.
+    pub(crate) async fn rounds(
         &self,
         live: &Arc<Live>,
         generation: u64,
         method: &str,
         params: Option<&RawValue>,
+        updates: Option<Updates<'_>>,
     ) -> Outcome {
         let mut params = params.map_or_else(empty_object, ToOwned::to_owned);
         for _ in 0..MOST_ROUNDS {
-            let result = self.once(live, generation, method, &params).await;
+            let result = self.once(live, generation, method, &params, updates).await;
             let result = match result {
                 Ok(result) => result,
                 Err(Error::Response(error)) => {
@@ -116,9 +119,19 @@ impl State {
         generation: u64,
         method: &str,
         params: &RawValue,
+        updates: Option<Updates<'_>>,
     ) -> Result<Box<RawValue>, Error> {
         let mut call = live.connection.request(method, &params)?;
+        if let Some(updates) = updates {
+            updates(CallUpdate::Sent(call.id().to_string()));
+        }
         while let Some(message) = call.next().await {
+            if let Some(updates) = updates
+                && let ServerMessage::Notification { method, params, .. } = &message
+                && let Some(update) = CallUpdate::of(method, params.as_deref().map(RawValue::get))
+            {
+                updates(update);
+            }
             self.incoming(live, generation, message).await;
         }
         call.response().await
@@ -179,6 +192,11 @@ impl State {
                 if let Ok(cancelled) = serde_json::from_str::<Cancelled<'_>>(params.get()) {
                     self.cancel_question(generation, cancelled.request_id.get());
                 }
+            }
+            ServerMessage::Notification { method, .. }
+                if method == "notifications/tools/list_changed" =>
+            {
+                self.chat().tools_changed();
             }
             _ => {}
         }

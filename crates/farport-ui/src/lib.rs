@@ -28,6 +28,7 @@
 mod api;
 mod assets;
 mod calls;
+pub mod chat;
 mod error;
 mod events;
 mod exchange;

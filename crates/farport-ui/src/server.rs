@@ -9,6 +9,7 @@ use axum::middleware::from_fn_with_state;
 use farport_client::{CancellationToken, Opener, Store};
 use tokio::net::TcpListener;
 
+use crate::chat::page::ChatStart;
 use crate::guard::{Guard, guard};
 use crate::state::State;
 use crate::target::Target;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub port: u16,
     /// The file of the saved calls.
     pub saved_calls: PathBuf,
+    /// How the chat starts.
+    pub chat: ChatStart,
 }
 
 /// A bound inspector, which serves its page once [`Inspector::serve`] runs.
@@ -59,12 +62,14 @@ impl Inspector {
         }
         let token = Token::random()?;
         let origin = format!("http://127.0.0.1:{port}");
-        let url = format!("{origin}/#token={}", token.expose());
+        let view = if settings.chat.open { "&view=chat" } else { "" };
+        let url = format!("{origin}/#token={}{view}", token.expose());
         let state = State::new(
             settings.target,
             settings.store,
             settings.opener,
             settings.saved_calls,
+            settings.chat,
         );
         let router = router(Arc::clone(&state), Guard::new(port, token));
         Ok(Self {
@@ -104,6 +109,7 @@ impl Inspector {
             () = stop.cancelled() => Ok(()),
             Some(Ok(result)) = servers.join_next() => result.map_err(Error::Serve),
         };
+        self.state.chat().close();
         self.state.disconnect();
         result
     }

@@ -5,7 +5,7 @@ mod record;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use farport_client::{Opener, Store};
@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use tokio::sync::broadcast::Receiver;
 use tokio::task::AbortHandle;
 
+use crate::chat::page::{ChatStart, PageChat};
 use crate::events::Events;
 use crate::live::{Live, Refused};
 use crate::mask::Mask;
@@ -22,6 +23,10 @@ use crate::questions::{Asker, Question, Questions};
 use crate::sign_in::Log;
 use crate::target::Target;
 use crate::timeline::Timeline;
+
+/// The number of connections that are not the inspector's own, such as those of the chat. They last while
+/// that one is replaced.
+pub(crate) const BESIDE: u64 = u64::MAX - 1;
 
 /// Where the connection stands.
 #[derive(Clone, Debug, Serialize)]
@@ -83,6 +88,7 @@ pub(crate) struct State {
     opener: Arc<dyn Opener>,
     /// The file of the saved calls.
     saved_calls: PathBuf,
+    chat: PageChat,
 }
 
 impl State {
@@ -91,8 +97,9 @@ impl State {
         store: Store,
         opener: Arc<dyn Opener>,
         saved_calls: PathBuf,
+        start: ChatStart,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let state = Arc::new_cyclic(|state: &Weak<Self>| Self {
             inner: Mutex::new(Inner {
                 mask: Arc::new(target.as_ref().map(Mask::of).unwrap_or_default()),
                 target,
@@ -110,7 +117,18 @@ impl State {
             store,
             opener,
             saved_calls,
-        })
+            chat: PageChat::new(Weak::clone(state), start.providers),
+        });
+        for server in start.servers {
+            if let Err(why) = state.chat.add_server(server) {
+                state.notice(&why);
+            }
+        }
+        state
+    }
+
+    pub(crate) fn chat(&self) -> &PageChat {
+        &self.chat
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -179,7 +197,7 @@ impl State {
         params: Option<Box<RawValue>>,
     ) -> Result<(), Asker> {
         let mut inner = lock(&self.inner);
-        if inner.generation != generation {
+        if inner.generation != generation && generation != BESIDE {
             return Err(asker);
         }
         inner.questions.add(asker, method, params)?;
@@ -206,7 +224,8 @@ impl State {
         let mut inner = lock(&self.inner);
         let before = inner.questions.all().len();
         inner.questions.drop_abandoned();
-        if inner.generation == generation && inner.questions.all().len() != before {
+        let current = inner.generation == generation || generation == BESIDE;
+        if current && inner.questions.all().len() != before {
             self.publish(&inner);
         }
     }
@@ -239,7 +258,11 @@ impl State {
         }
         first.push_str(&event(&inner));
         first.push('\n');
-        (first, self.events.subscribe())
+        let receiver = self.events.subscribe();
+        drop(inner);
+        // An event that is in both shows the same.
+        first.push_str(&self.chat.snapshot());
+        (first, receiver)
     }
 
     /// Changes the state, unless a newer connection has started.
@@ -249,6 +272,11 @@ impl State {
             change(&mut inner);
             self.publish(&inner);
         }
+    }
+
+    /// Sends an event, which is a JSON object.
+    pub(crate) fn send_line(&self, event: &str) {
+        self.events.send(event);
     }
 
     /// Sends the state to every page. The lock keeps events in order.

@@ -66,6 +66,8 @@ pub(crate) enum Topic {
     Session,
     /// A step of a sign-in.
     SignIn,
+    /// A response of the chat's model.
+    Model,
     /// A line of the standard error of a server's process.
     Stderr,
 }

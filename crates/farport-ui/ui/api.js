@@ -6,12 +6,13 @@ const KEY = 'farport-inspect-token';
 /** Longer answers are parsed by the browser, which is faster and rounds large numbers. */
 const EXACT_UP_TO = 1_000_000;
 
-/** Moves the token from the address's fragment into this tab's storage. */
+/** Moves the token from the address's fragment into this tab's storage. Returns the view to show, if any. */
 export function takeToken() {
-  const found = /^#token=([A-Za-z0-9_-]+)$/.exec(location.hash);
-  if (found === null) return;
+  const found = /^#token=([A-Za-z0-9_-]+)(?:&view=(chat))?$/.exec(location.hash);
+  if (found === null) return undefined;
   sessionStorage.setItem(KEY, found[1]);
   history.replaceState(null, '', location.pathname);
+  return found[2];
 }
 
 /** Whether this tab has a token. */

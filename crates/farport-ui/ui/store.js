@@ -1,6 +1,7 @@
 // What the page knows: the inspector's state, the server's lists, running calls and the timeline.
 
 import { ApiError, call, events, hasToken, post, rpc } from './api.js';
+import { takeChat } from './chat.js';
 import { parse, stringify } from './json.js';
 import { batch, computed, signal } from './ui.js';
 
@@ -36,6 +37,8 @@ export const logLevel = signal(undefined);
 export const callLogLevel = computed(() => (phase.value.modern && capabilities.value.logging !== undefined ? (logLevel.value ?? 'info') : undefined));
 /** The entries that the user pinned, by number. */
 export const pinned = signal(new Set());
+/** The entry of the timeline to show: `{ seq }`. */
+export const reveal = signal(undefined);
 export const capabilities = computed(() => server.value?.capabilities ?? {});
 export const questions = computed(() => state.value?.questions ?? []);
 
@@ -148,6 +151,7 @@ function take(all) {
         notices.value = [...notices.value, { id: (notice += 1), text: 'The server requires a new sign-in.', url: event.url }].slice(-3);
       } else if (event.type === 'sign_in_log') signInVersion.value += 1;
       else if (event.type === 'state') update(event);
+      else takeChat(event);
     }
     if (cleared) {
       timeline.value = merge([], entries);
@@ -196,7 +200,8 @@ function update(event) {
     }
     if (view.value === 'connect') view.value = event.phase.server?.capabilities?.tools === undefined ? 'server' : 'tools';
   } else if (now === 'failed' && (before === undefined || before.phase.name === 'connecting')) {
-    view.value = 'connect';
+    // The chat shows it itself.
+    if (view.value !== 'chat') view.value = 'connect';
   }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod add;
 pub(crate) mod call;
+pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod demo;
@@ -18,6 +19,7 @@ pub(crate) mod logout;
 #[cfg(feature = "release")]
 pub(crate) mod man;
 pub(crate) mod new;
+pub(crate) mod playground;
 pub(crate) mod prompt;
 pub(crate) mod read;
 pub(crate) mod resources;

@@ -7,6 +7,7 @@ mod error;
 pub(crate) mod headers;
 pub(crate) mod inspect;
 mod messages;
+pub(crate) mod playground;
 mod settle;
 
 pub(crate) use error::Error;

@@ -7,7 +7,7 @@ use farport_client::{Connection, ConnectionOptions, Era, Error};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Phase, State, lock};
+use super::{BESIDE, Phase, State, lock};
 use crate::exchange::milliseconds;
 use crate::live::Live;
 use crate::mask::Mask;
@@ -60,6 +60,7 @@ impl State {
         let generation = inner.generation;
         // What follows reports to this state.
         drop(inner);
+        self.chat().tools_changed();
         drop(questions);
         if let Some(opening) = opening {
             opening.abort();
@@ -75,28 +76,33 @@ impl State {
         let since = Instant::now();
         let opened = async {
             let client = target.to_client(Some(Arc::clone(&recorder) as _))?;
-            let user = person(&self, Arc::clone(&self.opener));
-            let mut options = ConnectionOptions::new(self.store.clone(), user);
-            let revision = target.settings().revision;
-            options.era = revision.era();
-            options.session_revision = revision.of_session();
-            options.client_info = json!({
-                "name": "farport-inspect",
-                "title": "farport inspect",
-                "version": env!("CARGO_PKG_VERSION"),
-            });
-            options.capabilities = json!({
-                "roots": { "listChanged": true },
-                "sampling": {},
-                "elicitation": { "form": {}, "url": {} },
-            });
-            Connection::open(client, options).await
+            Connection::open(client, self.options(&target)).await
         };
         // Boxed: the future of a sign-in is large.
         match Box::pin(opened).await {
             Ok(connection) => self.opened(connection, generation, since),
             Err(error) => self.failed(generation, &error, recorder.failed_step()),
         }
+    }
+
+    /// How a connection presents itself to a server.
+    pub(crate) fn options(self: &Arc<Self>, target: &Target) -> ConnectionOptions {
+        let user = person(self, Arc::clone(&self.opener));
+        let mut options = ConnectionOptions::new(self.store.clone(), user);
+        let revision = target.settings().revision;
+        options.era = revision.era();
+        options.session_revision = revision.of_session();
+        options.client_info = json!({
+            "name": "farport-inspect",
+            "title": "farport inspect",
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        options.capabilities = json!({
+            "roots": { "listChanged": true },
+            "sampling": {},
+            "elicitation": { "form": {}, "url": {} },
+        });
+        options
     }
 
     fn opened(self: &Arc<Self>, connection: Connection, generation: u64, since: Instant) {
@@ -130,14 +136,43 @@ impl State {
                 text: format!("Connected with revision {revision}"),
             },
         );
+        self.chat().tools_changed();
+        self.watch(&live, generation, modern);
+    }
+
+    /// Handles what a connection receives outside of calls.
+    fn watch(self: &Arc<Self>, live: &Arc<Live>, generation: u64, modern: bool) {
         let state = Arc::clone(self);
-        let watched = Arc::clone(&live);
+        let watched = Arc::clone(live);
         live.own(&tokio::spawn(async move {
             state.follow(&watched, generation).await;
         }));
         if modern && offers_changes(live.connection.server().get()) {
-            let listening = Arc::clone(&live);
-            live.own(&tokio::spawn(async move { listen(&listening).await }));
+            let state = Arc::clone(self);
+            let listening = Arc::clone(live);
+            live.own(&tokio::spawn(async move {
+                state.listen(&listening, generation).await;
+            }));
+        }
+    }
+
+    /// Handles what a connection that is not the inspector's own receives outside of calls.
+    pub(crate) fn watch_beside(self: &Arc<Self>, live: &Arc<Live>, modern: bool) {
+        self.watch(live, BESIDE, modern);
+    }
+
+    /// Subscribes to changes of the lists, which the page sees in the timeline.
+    async fn listen(&self, live: &Arc<Live>, generation: u64) {
+        let params = json!({ "notifications": {
+            "toolsListChanged": true,
+            "resourcesListChanged": true,
+            "promptsListChanged": true,
+        } });
+        let Ok(mut call) = live.connection.request("subscriptions/listen", &params) else {
+            return;
+        };
+        while let Some(message) = call.next().await {
+            self.incoming(live, generation, message).await;
         }
     }
 
@@ -332,19 +367,6 @@ fn offers_changes(server: &str) -> bool {
         .into_iter()
         .flatten()
         .any(|one| one.list_changed)
-}
-
-/// Subscribes to changes of the lists, which the page sees in the timeline.
-async fn listen(live: &Live) {
-    let params = json!({ "notifications": {
-        "toolsListChanged": true,
-        "resourcesListChanged": true,
-        "promptsListChanged": true,
-    } });
-    let Ok(mut call) = live.connection.request("subscriptions/listen", &params) else {
-        return;
-    };
-    while call.next().await.is_some() {}
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{State, lock, now};
+use super::{BESIDE, State, lock, now};
 use crate::exchange::Exchange;
 use crate::recorder::Recorder;
 use crate::sign_in::Step;
@@ -45,6 +45,11 @@ impl State {
     pub(crate) fn note(&self, generation: u64, mut note: Note) {
         note.text = self.masked(&note.text);
         self.push(generation, Content::Note(note));
+    }
+
+    /// Records something that belongs to no connection.
+    pub(crate) fn note_beside(&self, note: Note) {
+        self.note(BESIDE, note);
     }
 
     /// Records the start of an exchange, and returns the number of its entry.

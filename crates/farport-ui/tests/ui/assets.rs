@@ -54,7 +54,7 @@ fn vendored_files_have_the_recorded_sums_and_a_licence() {
         assert!(ui().join("vendor").join(licence).exists(), "{file}");
         checked += 1;
     }
-    assert_eq!(checked, 3);
+    assert_eq!(checked, 4);
 }
 
 #[test]

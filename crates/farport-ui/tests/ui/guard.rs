@@ -2,7 +2,7 @@
 
 use crate::support::Page;
 
-const ROUTES: [&str; 17] = [
+const ROUTES: [&str; 26] = [
     "/api/events",
     "/api/sign-ins",
     "/api/connect",
@@ -20,11 +20,23 @@ const ROUTES: [&str; 17] = [
     "/api/saved",
     "/api/save",
     "/api/forget",
+    "/api/chat/act",
+    "/api/chat/providers",
+    "/api/chat/provider",
+    "/api/chat/models",
+    "/api/chat/result",
+    "/api/chat/raw",
+    "/api/chat/export",
+    "/api/chat/import",
+    "/api/chat/sample",
 ];
 
 #[test]
 fn every_route_of_the_api_is_in_the_list() {
-    let source = include_str!("../../src/api.rs");
+    let source = concat!(
+        include_str!("../../src/api.rs"),
+        include_str!("../../src/api/chat.rs")
+    );
     let mut routes: Vec<&str> = source
         .split("\"")
         .filter(|text| text.starts_with("/api/"))

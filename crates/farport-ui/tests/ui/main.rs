@@ -9,6 +9,7 @@
 
 mod api;
 mod assets;
+mod chat;
 mod guard;
 mod recovery;
 mod support;

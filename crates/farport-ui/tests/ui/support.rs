@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use farport_client::{CancellationToken, NoBrowser, Store};
+use farport_ui::chat::ChatStart;
 use farport_ui::{Inspector, Settings, Target};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -52,6 +53,7 @@ impl Page {
             opener: Arc::new(NoBrowser),
             port: 0,
             saved_calls: folder.path().join("project/.farport/calls.json"),
+            chat: ChatStart::default(),
         };
         let inspector = Inspector::bind(settings).await.unwrap();
         let (origin, token) = inspector.url().split_once("/#token=").unwrap();

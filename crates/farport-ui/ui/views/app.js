@@ -3,6 +3,7 @@
 import { CAPABILITY, capabilities, connected, drawerOpen, go, lists, notices, paletteOpen, phase, questions, reconnect, server, serverInfo, state, stream, timeline, view } from '../store.js';
 import { classes, component, duration, html, link } from '../ui.js';
 import { icon } from '../icons.js';
+import { ChatView } from './chat.js';
 import { Connect } from './connect.js';
 import { Palette } from './palette.js';
 import { Prompts } from './prompts.js';
@@ -13,7 +14,7 @@ import { SignIn } from './signin.js';
 import { Timeline } from './timeline.js';
 import { Tools } from './tools.js';
 
-const VIEWS = { connect: Connect, tools: Tools, resources: Resources, prompts: Prompts, server: Server, signin: SignIn };
+const VIEWS = { connect: Connect, tools: Tools, resources: Resources, prompts: Prompts, server: Server, signin: SignIn, chat: ChatView };
 
 const count = (name) => (connected.value && capabilities.value[CAPABILITY[name]] !== undefined ? lists[name].value.items?.length : undefined);
 const resourceCount = () => {
@@ -34,6 +35,8 @@ const Nav = component(() => () => html`<nav class="nav" aria-label="Views">
   <${NavItem} name="prompts" label="Prompts" number=${count('prompts')} />
   <${NavItem} name="server" label="Server" />
   <${NavItem} name="signin" label="Sign-in" />
+  <h2>Model</h2>
+  <${NavItem} name="chat" label="Chat" />
   <div class="only-narrow"><${NavItem} name="timeline" label="Timeline" /></div>
 </nav>`);
 
@@ -80,7 +83,7 @@ function toggleDrawer() {
   localStorage.setItem('timeline', drawerOpen.value ? 'open' : 'closed');
 }
 
-const order = ['connect', 'tools', 'resources', 'prompts', 'server', 'signin'];
+const order = ['connect', 'tools', 'resources', 'prompts', 'server', 'signin', 'chat'];
 
 function keys(event) {
   const typing = event.target.closest?.('input, textarea, select, [contenteditable]');
@@ -99,7 +102,7 @@ function keys(event) {
       event.preventDefault();
       search.focus();
     }
-  } else if (event.altKey && /^[1-6]$/.test(event.key)) {
+  } else if (event.altKey && /^[1-7]$/.test(event.key)) {
     event.preventDefault();
     go(order[Number(event.key) - 1]);
   }

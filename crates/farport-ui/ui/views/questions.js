@@ -1,6 +1,7 @@
 // The server's questions: elicitation as a form or a link, sampling answered by hand.
 
-import { post } from '../api.js';
+import { call, post } from '../api.js';
+import { chat } from '../chat.js';
 import { isObject, stringify } from '../json.js';
 import { questions } from '../store.js';
 import { initial } from '../schema.js';
@@ -51,13 +52,27 @@ const Sampling = component(({ question }) => {
   const text = signal('');
   const model = signal('by hand');
   const ids = { text: freshId(), model: freshId() };
+  const asked = signal({});
+  // The chosen model writes the answer; the user sees it before the server does.
+  const ask = async () => {
+    asked.value = { busy: true };
+    try {
+      const answer = await call('chat/sample', { params });
+      text.value = answer.text;
+      model.value = answer.model;
+      asked.value = {};
+    } catch (error) {
+      asked.value = { failed: error.message };
+    }
+  };
   return () => html`<${Frame} title="The server asks for a model's answer" note="sampling">
     ${params.systemPrompt && html`<p class="muted small-text">System prompt</p><p class="question-text">${params.systemPrompt}</p>`}
     ${(Array.isArray(params.messages) ? params.messages : []).map((one, at) => html`<div class="message" key=${at}><span class="chip">${one.role}</span>${(Array.isArray(one.content) ? one.content : [one.content]).map((block, index) => html`<${Block} key=${index} block=${block} />`)}</div>`)}
     <details><summary>The whole request</summary><${Code} value=${params} /></details>
     <div class="field"><label class="field-label" for=${ids.text}>Answer</label><textarea id=${ids.text} class="input" rows="3" value=${text.value} onInput=${(event) => { text.value = event.target.value; }}></textarea></div>
     <div class="field"><label class="field-label" for=${ids.model}>Model</label><input id=${ids.model} class="input" value=${model.value} onInput=${(event) => { model.value = event.target.value; }} /></div>
-    <div class="row actions"><button type="button" class="button primary" data-send onClick=${() => respond(question.number, 'result', { role: 'assistant', content: { type: 'text', text: text.value }, model: model.value, stopReason: 'endTurn' })}>Send the answer <kbd>Ctrl ↵</kbd></button>
+    ${asked.value.failed && html`<p class="problem" role="alert">${icon('warn')} ${asked.value.failed}</p>`}
+    <div class="row actions">${chat.value.model && html`<button type="button" class="button" data-sample disabled=${asked.value.busy} onClick=${ask}>${asked.value.busy ? html`<i class="spinner small"></i>` : icon('chat')} Let ${chat.value.model.model} answer</button>`}<button type="button" class="button primary" data-send onClick=${() => respond(question.number, 'result', { role: 'assistant', content: { type: 'text', text: text.value }, model: model.value, stopReason: 'endTurn' })}>Send the answer <kbd>Ctrl ↵</kbd></button>
       <button type="button" class="button" onClick=${() => respond(question.number, 'error', { code: -1, message: 'User rejected sampling request' })}>Reject</button></div>
   </${Frame}>`;
 });

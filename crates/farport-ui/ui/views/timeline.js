@@ -3,8 +3,8 @@
 
 import { call, post, rpc } from '../api.js';
 import { parse, stringify } from '../json.js';
-import { connected, detail, nextId, pinned, timeline } from '../store.js';
-import { classes, component, computed, copy, duration, html, signal, size } from '../ui.js';
+import { connected, detail, nextId, pinned, reveal, timeline } from '../store.js';
+import { classes, component, computed, copy, duration, effect, html, signal, size, untracked } from '../ui.js';
 import { icon } from '../icons.js';
 import { Exchange, statusText, statusTone } from './exchange.js';
 import { Code, Tree } from './tree.js';
@@ -53,8 +53,8 @@ function save(name, text, type) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-const TONE = { connected: 'ok', back: 'ok', lost: 'bad', session: 'warn', sign_in: 'key', stderr: '' };
-const SYMBOL = { connected: 'connect', back: 'connect', lost: 'warn', session: 'refresh', sign_in: 'key', stderr: 'right' };
+const TONE = { connected: 'ok', back: 'ok', lost: 'bad', session: 'warn', sign_in: 'key', stderr: '', model: 'key' };
+const SYMBOL = { connected: 'connect', back: 'connect', lost: 'warn', session: 'refresh', sign_in: 'key', stderr: 'right', model: 'chat' };
 
 function Row({ one, at, on, onOpen }) {
   const place = (element) => { if (element) element.style.top = `${at * ROW}px`; };
@@ -78,7 +78,7 @@ function Row({ one, at, on, onOpen }) {
     <span class="muted tl-ms">${duration(one.ms)}</span><span class="muted tl-size">${size(one.bytes)}</span></button>`;
 }
 
-export const Timeline = component(() => {
+export const Timeline = component((_, { onCleanup }) => {
   const filter = signal('');
   const kind = signal('all');
   const selected = signal(undefined);
@@ -86,6 +86,7 @@ export const Timeline = component(() => {
   const top = signal(0);
   const height = signal(600);
   const replayed = signal(undefined);
+  let list = null;
   const rows = computed(() => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const match = matches[kind.value];
@@ -129,6 +130,19 @@ export const Timeline = component(() => {
       replayed.value = { error: error.message };
     }
   }
+  // Another view shows an entry here.
+  onCleanup(effect(() => {
+    const wanted = reveal.value;
+    if (wanted === undefined) return;
+    untracked(() => {
+      filter.value = '';
+      kind.value = 'all';
+      const at = rows.value.findIndex((one) => one.seq === wanted.seq);
+      if (at < 0) return;
+      if (selected.value !== wanted.seq) open(rows.value[at]);
+      if (list) list.scrollTop = Math.max(0, at * ROW - 60);
+    });
+  }));
   const pin = (seq) => {
     const next = new Set(pinned.value);
     if (!next.delete(seq)) next.add(seq);
@@ -136,6 +150,7 @@ export const Timeline = component(() => {
   };
   let observer;
   const measure = (element) => {
+    list = element;
     observer?.disconnect();
     if (element === null) return;
     observer = new ResizeObserver(() => { height.value = element.clientHeight; });
@@ -145,12 +160,12 @@ export const Timeline = component(() => {
     const all = rows.value;
     const first = Math.max(0, Math.floor(top.value / ROW) - 10);
     const last = Math.min(all.length, Math.ceil((top.value + height.value) / ROW) + 10);
-    const list = timeline.value;
-    const entry = selected.value === undefined || list.length === 0 ? undefined : list[selected.value - list[0].seq];
+    const entries = timeline.value;
+    const entry = selected.value === undefined || entries.length === 0 ? undefined : entries[selected.value - entries[0].seq];
     const canReplay = entry?.type === 'message' && entry.direction === 'out' && entry.kind === 'request' && entry.method !== 'initialize' && connected.value && text.value !== undefined;
     return html`<section class="timeline" aria-label="Timeline">
       <header><button type="button" class="drawer-toggle" aria-expanded=${shown} onClick=${onToggle}><span class=${shown ? 'turned' : ''}>${icon('right')}</span><strong>Timeline</strong></button>
-        <span class="muted small-text tl-count">${all.length === list.length ? list.length.toLocaleString() : `${all.length.toLocaleString()} of ${list.length.toLocaleString()}`} ${list.length === 1 ? 'entry' : 'entries'}</span>
+        <span class="muted small-text tl-count">${all.length === entries.length ? entries.length.toLocaleString() : `${all.length.toLocaleString()} of ${entries.length.toLocaleString()}`} ${entries.length === 1 ? 'entry' : 'entries'}</span>
         <span class="grow"></span>
         ${shown && html`<input class="input small" type="search" aria-label="Filter the timeline" placeholder="Filter" spellcheck=${false} autocomplete="off" value=${filter.value} onInput=${(event) => { filter.value = event.target.value; }} />
           <select class="input small" aria-label="Kind of entry" onChange=${(event) => { kind.value = event.target.value; }}>${KINDS.map(([value, label]) => html`<option value=${value} selected=${kind.value === value}>${label}</option>`)}</select>
@@ -159,7 +174,7 @@ export const Timeline = component(() => {
       </header>
       ${shown && html`<div class=${classes('timeline-body', entry && 'with-entry')}>
         <div class="rows" ref=${measure} onScroll=${(event) => { top.value = event.target.scrollTop; }} tabindex="0" aria-label="Entries, newest first" role="group">
-          ${all.length === 0 ? html`<p class="muted none">${list.length === 0 ? 'Messages and HTTP exchanges appear here once you connect.' : 'No entry matches the filter.'}</p>` : html`<svg class="spacer" width="1" height=${all.length * ROW} aria-hidden="true"></svg>
+          ${all.length === 0 ? html`<p class="muted none">${entries.length === 0 ? 'Messages and HTTP exchanges appear here once you connect.' : 'No entry matches the filter.'}</p>` : html`<svg class="spacer" width="1" height=${all.length * ROW} aria-hidden="true"></svg>
           ${all.slice(first, last).map((one, at) => html`<${Row} key=${one.seq} one=${one} at=${first + at} on=${selected.value === one.seq} onOpen=${open} />`)}`}
         </div>
         ${entry && html`<div class="entry" aria-label="Entry"><div class="entry-head"><strong>${entry.type === 'http' ? `${entry.method} ${entry.path}` : entry.type === 'note' ? 'Note' : entry.method || entry.kind}</strong><span class="grow"></span>

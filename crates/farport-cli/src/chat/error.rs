@@ -1,0 +1,77 @@
+//! Why a chat has no answer.
+
+use farport_ui::chat::Failure;
+
+/// Why a chat has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The words or options are invalid.
+    #[error("{0}")]
+    Usage(String),
+    /// The question cannot be read.
+    #[error("cannot read the question from standard input")]
+    Input(#[source] std::io::Error),
+    /// There is no provider of models.
+    #[error("no provider of models found in the environment or on this machine")]
+    NoProvider,
+    /// The provider has several models.
+    #[error("no model given, and {provider} has {}", listed(.names))]
+    NoModel {
+        /// The provider.
+        provider: String,
+        /// Some of its models.
+        names: Vec<String>,
+    },
+    /// The model cannot be asked.
+    #[error("{}", .0.message)]
+    Model(Failure),
+    /// The model requested more calls.
+    #[error("the model did not answer within {0} steps")]
+    Limit(u32),
+    /// The answer is cut.
+    #[error(
+        "the answer is not complete: the model reached its limit, or the provider withheld the rest"
+    )]
+    Cut,
+    /// A call needed a permission that nothing could give.
+    #[error("the model needed the tool `{0}`, which you did not permit")]
+    NotPermitted(String),
+}
+
+fn listed(names: &[String]) -> String {
+    match names.is_empty() {
+        true => "none".to_owned(),
+        false => format!("several: {}", names.join(", ")),
+    }
+}
+
+impl Error {
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::NoModel { .. } => 2,
+            Self::Input(_) => 1,
+            Self::NoProvider | Self::Model(_) => 7,
+            Self::Limit(_) | Self::Cut | Self::NotPermitted(_) => 8,
+        }
+    }
+
+    /// What the user can do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoProvider => {
+                "set OPENAI_API_KEY or another key, start Ollama, or use --base-url"
+            }
+            Self::NoModel { .. } => "name one with --model",
+            Self::Model(failure) => return failure.hint.clone(),
+            Self::Limit(_) => "raise the limit with --steps",
+            Self::NotPermitted(tool) => {
+                return Some(format!(
+                    "permit it with --allow {tool}, or every tool with --yes"
+                ));
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

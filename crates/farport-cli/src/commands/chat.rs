@@ -1,0 +1,3 @@
+//! `farport chat`.
+
+pub(crate) use crate::chat::run;

@@ -1,0 +1,106 @@
+// A tool call as a card: its arguments as they arrive, the user's decision, progress, logs and the result.
+
+import { call as api } from '../api.js';
+import { parse, stringify } from '../json.js';
+import { act, chat } from '../chat.js';
+import { drawerOpen, go, reveal, timeline } from '../store.js';
+import { classes, component, duration, html, signal, size } from '../ui.js';
+import { icon } from '../icons.js';
+import { Block } from './result.js';
+import { visible } from './markdown.js';
+import { Code, Long } from './tree.js';
+
+const STATES = {
+  writing: ['busy', 'writing'], waiting: ['warn', 'needs your permission'], running: ['busy', 'running'], done: ['ok', ''], failed: ['bad', 'failed'],
+  invalid: ['bad', 'not sent'], refused: ['off', 'you refused it'], cancelled: ['warn', 'stopped'],
+};
+const LABELS = [['readOnlyHint', 'claims to be read-only'], ['destructiveHint', 'may be destructive'], ['openWorldHint', 'reaches other systems']];
+
+function value(text) {
+  try {
+    return parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The arguments in a few words. */
+function summary(text) {
+  const parsed = value(text);
+  if (typeof parsed !== 'object' || parsed === null) return text.slice(0, 80);
+  return Object.entries(parsed).map(([name, one]) => `${name} ${typeof one === 'string' ? one : stringify(one)}`).join(', ').slice(0, 120);
+}
+
+/** Shows the request of a call in the timeline. */
+function show(call) {
+  const entry = timeline.value.findLast((one) => one.type === 'message' && one.direction === 'out' && one.method === 'tools/call' && one.id === call.request);
+  if (!entry) return false;
+  drawerOpen.value = true;
+  if (matchMedia('(max-width: 860px)').matches) go('timeline');
+  reveal.value = { seq: entry.seq };
+  return true;
+}
+
+function Decision({ call }) {
+  const decide = (decision) => act('decide', { call: call.number, decision });
+  return html`<div class="row chat-decide" role="group" aria-label=${`Permission for ${call.tool}`}>
+    <button type="button" class="button primary" data-allow onClick=${() => decide('once')}>Allow once</button>
+    <button type="button" class="button" onClick=${() => decide('always')}>Always in this chat</button>
+    <button type="button" class="button" data-refuse onClick=${() => decide('refuse')}>Deny</button>
+    <button type="button" class="button ghost" onClick=${() => decide('never')}>Never in this chat</button></div>`;
+}
+
+function Progress({ call }) {
+  const { progress, total, message } = call.progress;
+  const known = typeof total === 'number' && total > 0;
+  return html`<div class="progress" role="status">${known ? html`<progress max=${total} value=${progress}></progress><span class="muted small-text">${Math.round((100 * progress) / total)} %</span>` : html`<progress></progress><span class="muted small-text">${progress}</span>`}<span class="small-text">${message && visible(message)}</span></div>`;
+}
+
+export const Card = component(() => {
+  const open = signal(undefined);
+  const result = signal(undefined);
+  const gone = signal(false);
+  const load = async (call) => {
+    result.value = null;
+    try {
+      result.value = await api('chat/result', { call: call.number });
+    } catch (error) {
+      result.value = { failed: error.message };
+    }
+  };
+  return ({ call }) => {
+    const [tone, label] = STATES[call.state] ?? STATES.failed;
+    const waiting = call.state === 'waiting';
+    const shown = open.value ?? (waiting || ['running', 'writing', 'done', 'failed', 'invalid'].includes(call.state));
+    const whole = call.result ?? result.value;
+    const bad = call.result?.isError === true;
+    const tool = chat.value.tools.find((one) => one.server === call.server && one.tool === call.tool);
+    const hints = waiting ? LABELS.filter(([name]) => tool?.annotations?.[name] === true).map(([, text]) => text) : [];
+    const content = Array.isArray(whole?.content) ? whole.content : [];
+    return html`<section class=${classes('call-card', waiting && 'asks')} aria-label=${`Call of ${call.tool}`} data-call=${call.number} data-state=${call.state}>
+      <header><button type="button" class="call-toggle" aria-expanded=${shown} onClick=${() => { open.value = !shown; }}>
+          <i class=${`dot ${bad ? 'bad' : tone}`}></i><code>${visible(call.tool || call.name || 'tool')}</code>${!shown || !waiting ? html`<span class="muted call-summary">${visible(summary(call.arguments))}</span>` : ''}</button>
+        ${label && html`<span class=${classes('chip', waiting && 'warn')}>${label}</span>`}
+        ${call.server && chat.value.servers.length > 0 && html`<span class="chip hide-narrow">${visible(call.server)}</span>`}
+        ${call.dropped && html`<span class="chip" title="The model no longer receives this result">dropped</span>`}
+        <span class="grow"></span>
+        ${call.ms !== null && call.ms !== undefined && html`<span class="muted small-text">${duration(call.ms)}</span>`}
+        ${call.request && html`<button type="button" class="button ghost small" title=${gone.value ? 'The timeline no longer holds it' : 'Show the request in the timeline'} onClick=${() => { gone.value = !show(call); }}>${icon('timeline')}<span class="hide-narrow">timeline</span></button>`}</header>
+      ${shown && html`<div class="call-body">
+        ${(waiting || call.state === 'writing' || call.state === 'invalid') && html`<div class="call-arguments">${value(call.arguments) !== undefined ? html`<${Code} text=${stringify(value(call.arguments), 2)} />` : html`<pre class="code-block">${visible(call.arguments)}</pre>`}</div>`}
+        ${waiting && hints.length > 0 && html`<p class="muted small-text">The server says that this tool ${hints.join(', ')}. farport cannot check that.</p>`}
+        ${waiting && html`<${Decision} call=${call} />`}
+        ${call.state === 'running' && (call.progress ? html`<${Progress} call=${call} />` : html`<p class="muted small-text"><i class="spinner small"></i> The server works on it</p>`)}
+        ${call.logs.length > 0 && html`<details class="call-logs"><summary>${call.logs.length} log ${call.logs.length === 1 ? 'message' : 'messages'}</summary><ol>${call.logs.map((line, at) => html`<li key=${at}>${visible(line)}</li>`)}</ol></details>`}
+        ${call.failure && html`<p class="problem">${icon('warn')} <span class="pre">${visible(call.failure)}</span></p>`}
+        ${call.state === 'done' && whole === undefined && html`<button type="button" class="button small" onClick=${() => load(call)}>Show the result (${size(call.bytes ?? 0)})</button>`}
+        ${whole === null && html`<p class="muted small-text">Loading</p>`}
+        ${whole?.failed !== undefined && html`<p class="problem">${whole.failed}</p>`}
+        ${bad && html`<p class="warn-text small-text">The tool reports an error.</p>`}
+        ${content.map((block, at) => html`<${Block} key=${at} block=${block} />`)}
+        ${whole && !whole.failed && content.length === 0 && (whole.structuredContent !== undefined ? html`<${Code} value=${whole.structuredContent} />` : call.state === 'done' && html`<p class="muted small-text">The call succeeded and returned no content.</p>`)}
+        ${open.value && call.state === 'done' && html`<details><summary>Arguments</summary><${Long} text=${call.arguments} /></details>`}
+      </div>`}
+    </section>`;
+  };
+});
