@@ -12,7 +12,8 @@ use crate::{process, project};
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Tests the page of `farport inspect`: its modules with `node --test`, and the whole page in
-/// headless Chromium, against the fixture server and a server that sends hostile text.
+/// headless Chromium, against the fixture server and a server that sends hostile text. Tests the chat
+/// with models that are played, on the command line and on the page.
 ///
 /// The browser is the one that FARPORT_CHROMIUM names, or one on the PATH, or Debian's, which is
 /// installed. Pictures of the page are written to target/screenshots/inspect.
@@ -24,9 +25,11 @@ pub(crate) struct Args {
 }
 
 /// Pictures for the docs: the file that the test writes, and its name in docs/images.
-const PICTURES: [(&str, &str); 2] = [
-    ("form-top-light.png", "inspect-light.png"),
-    ("form-top-dark.png", "inspect-dark.png"),
+const PICTURES: [(&str, &str); 4] = [
+    ("inspect/form-top-light.png", "inspect-light.png"),
+    ("inspect/form-top-dark.png", "inspect-dark.png"),
+    ("chat/chat-answer-light.png", "playground-light.png"),
+    ("chat/chat-answer-dark.png", "playground-dark.png"),
 ];
 
 /// Runs the tests.
@@ -38,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let tests = project::root().join("crates/farport-ui/ui/tests");
     let mut modules = node.command("node");
     modules.arg("--test");
-    for name in ["copyas", "diff", "form", "json", "signin", "text"] {
+    for name in ["copyas", "diff", "form", "json", "markdown", "signin", "text"] {
         modules.arg(tests.join(format!("{name}.test.mjs")));
     }
     process::run(&mut modules, LIMIT).context("a test of the page's modules failed")?;
@@ -52,10 +55,20 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         "farport-fixture",
     ]);
     process::run(&mut build, process::BUILD).context("farport does not build")?;
-    let Some(chromium) = setup::chromium() else {
+    let programs = project::target().join("debug");
+    let chromium = setup::chromium();
+    let mut chat = node.command("node");
+    if let Some(chromium) = &chromium {
+        chat.env("FARPORT_CHROMIUM", chromium);
+    }
+    chat.arg(tests.join("chat.mjs"))
+        .arg(programs.join("farport"))
+        .arg(node.folder.join("node_modules"))
+        .arg(project::target().join("screenshots/chat"));
+    process::run(&mut chat, LIMIT).context("a test of the chat failed")?;
+    let Some(chromium) = chromium else {
         return Outcome::passed("the page's modules; no Chromium, so the page was not opened");
     };
-    let programs = project::target().join("debug");
     let mut browser = node.command("node");
     browser
         .env("FARPORT_CHROMIUM", chromium)
@@ -67,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     process::run(&mut browser, LIMIT).context("a test of the page in the browser failed")?;
     if args.picture {
         for (from, to) in PICTURES {
-            let from = project::target().join("screenshots/inspect").join(from);
+            let from = project::target().join("screenshots").join(from);
             let to = project::root().join("docs/images").join(to);
             std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
         }

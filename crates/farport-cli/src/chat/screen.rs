@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::Error;
 use crate::mcp::{content, output};
-use crate::terminal::{COPY, GOOD, HINT, Plain, PlainLines, WARNING};
+use crate::terminal::{COPY, GOOD, HINT, Plain, PlainJson, PlainLines, WARNING};
 
 /// The longest line about a call, in characters.
 const LONGEST: usize = 200;
@@ -33,8 +33,11 @@ impl Screen {
     /// Shows an event.
     pub(crate) fn show(&mut self, event: &ChatEvent) -> Result<(), Error> {
         if self.json {
-            let event = serde_json::to_value(event).unwrap_or_default();
-            return output::json(&event);
+            // Strings and numbers always serialize.
+            let event = serde_json::to_string(event).unwrap_or_default();
+            let mut out = io::stdout().lock();
+            let written = writeln!(out, "{}", PlainJson(event));
+            return written.and_then(|()| out.flush()).map_err(Error::Output);
         }
         match event {
             ChatEvent::Step { .. } => self.text.clear(),

@@ -140,6 +140,8 @@ fn help() {
         ("doctor", &[&["doctor"]]),
         ("test", &[&["test"]]),
         ("inspect", &[&["inspect"]]),
+        ("playground", &[&["playground"]]),
+        ("chat", &[&["chat"]]),
         ("add", &[&["add"]]),
         ("remove", &[&["remove"]]),
         ("login", &[&["login"]]),

@@ -124,14 +124,8 @@ async fn a_call_waits_for_the_user_and_its_result_reaches_the_model() {
     assert_eq!(act(&page, decided.clone()).await, 204);
     let done = call(&mut events, "done").await;
     // The card leads to the request in the timeline.
-    let id = done["request"].as_str().unwrap();
-    assert!(
-        events
-            .seen
-            .contains(&format!(r#""method":"tools/call","id":"{id}""#)),
-        "{}",
-        events.seen
-    );
+    let row = format!(r#""method":"tools/call","id":{}"#, done["request"]);
+    assert!(events.seen.contains(&row), "{row}");
     events.next(|event| event["message"]["stop"] == "end").await;
     assert_eq!(
         act(&page, decided).await,

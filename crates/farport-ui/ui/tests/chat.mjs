@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync } from 'node:fs';
+import { createServer, request as httpRequest } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -49,6 +50,23 @@ async function startModel() {
   return mock;
 }
 
+/** Records the bodies of requests as they are sent, and passes them on. aimock's journal has them translated. */
+async function record(target) {
+  const sent = [];
+  const proxy = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    if (body !== '') sent.push(JSON.parse(body));
+    const forward = httpRequest(`${target}${request.url}`, { method: request.method, headers: request.headers }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    forward.end(body);
+  });
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${proxy.address().port}`, sent, close: () => { proxy.closeAllConnections(); proxy.close(); } };
+}
+
 /** The model asks for `calls`, and answers with `answer` when it has their results. */
 function play(mock, question, calls, answer, more = {}) {
   mock.on({ userMessage: question, hasToolResult: true }, { content: answer, usage: { prompt_tokens: 120, completion_tokens: 9, input_tokens: 120, output_tokens: 9 } });
@@ -78,7 +96,11 @@ async function command() {
     assert.ok(auth.authorization !== undefined || auth['x-api-key'] !== undefined, 'the request carries a key');
   }
   // Reasoning goes back to Anthropic with its signature.
-  assert.ok(JSON.stringify(mock.getLastRequest().body).includes('call_1'));
+  const wire = await record(mock.url);
+  assert.equal((await run(['chat', server.url, '--model', 'claude-sonnet-5', '--yes', 'add 23 and 19'], anthropic(wire))).code, 0);
+  const [asked, answered] = wire.sent.at(-1).messages.slice(1);
+  assert.deepEqual(asked.content[0], { type: 'thinking', thinking: 'I need the tool.', signature: 'signed-by-the-provider' });
+  assert.deepEqual(answered.content.map((one) => [one.type, one.tool_use_id]), [['tool_result', asked.content.at(-1).id]]);
 
   // Events as JSON, parallel calls in the order of the calls, and usage.
   play(mock, 'both', [call('add', { a: 1, b: 2 }, 'c1'), call('sub', { a: 9, b: 4 }, 'c2')], 'done');
@@ -109,11 +131,14 @@ async function command() {
   for (const part of ['a: must be number, not string', '`b` is missing', 'no tool named `rm`', 'not valid JSON']) assert.ok(told.includes(part), part);
 
   // An image reaches the model in both dialects.
+  // In OpenAI's dialect the images come in a message of the user.
+  mock.on({ userMessage: 'The images in the result of draw' }, { content: 'drawn' });
   play(mock, 'draw', [call('draw', { n: 42 })], 'drawn');
-  for (const [given, model] of [[openai(mock), 'gpt-5'], [anthropic(mock), 'claude-sonnet-5']]) {
+  for (const [given, model] of [[openai(wire), 'gpt-5'], [anthropic(wire), 'claude-sonnet-5']]) {
     assert.equal((await run(['chat', server.url, '--model', model, '--yes', 'draw'], given)).code, 0);
-    assert.ok(JSON.stringify(mock.getLastRequest().body).includes(PIXEL.slice(0, 40)), model);
+    assert.ok(JSON.stringify(wire.sent.at(-1)).includes(PIXEL), model);
   }
+  wire.close();
 
   // New tools are offered from the next step on.
   play(mock, 'grow', [call('grow', {})], 'grown');

@@ -186,6 +186,7 @@ export async function runPage({ farport, puppeteer, pictures, startModel, play, 
     // A session that the server no longer knows; an image that reaches the model.
     await fresh();
     server.forget();
+    mock.on({ userMessage: 'The images in the result of draw' }, { content: 'Here it is.' });
     play(mock, 'draw 42', [call('draw', { n: 42 })], 'Here it is.');
     await say('draw 42');
     await state('draw', 'waiting');
