@@ -105,8 +105,8 @@ impl HttpResponse {
         self.incoming.media_type()
     }
 
-    /// Waits for the next server-sent event; `None` at the end of the body. An event that the end of the
-    /// body cuts off is returned as far as its lines are complete.
+    /// Waits for the next server-sent event; `None` at the end of the body. The last event needs no empty
+    /// line after it.
     ///
     /// # Errors
     /// When the connection breaks, nothing arrives in time, or an event has more than 16 MiB.

@@ -176,7 +176,8 @@ async fn converse(
             ChatEvent::End {
                 reason, failure, ..
             } => {
-                screen.finish()?;
+                let answered = matches!(reason, EndReason::Answered | EndReason::Cut);
+                screen.finish(answered)?;
                 let end = match (reason, failure) {
                     (_, Some(failure)) => Err(Error::Model(failure)),
                     (EndReason::Limit, _) => Err(Error::Limit(args.steps)),
@@ -225,7 +226,7 @@ mod tests {
     use super::split;
 
     #[test]
-    fn urls_are_told_apart_from_the_question() {
+    fn urls_and_the_question_are_separated() {
         let words = |words: &[&str]| {
             words
                 .iter()

@@ -93,12 +93,12 @@ impl Screen {
         Ok(())
     }
 
-    /// Prints the answer, unless it has been.
-    pub(crate) fn finish(&mut self) -> Result<(), Error> {
+    /// Prints the answer, if there is one and it has not been printed.
+    pub(crate) fn finish(&mut self, answered: bool) -> Result<(), Error> {
         match (self.json, self.live) {
             (true, _) => Ok(()),
             (false, true) => self.break_line(),
-            (false, false) if self.text.is_empty() => Ok(()),
+            (false, false) if self.text.is_empty() || !answered => Ok(()),
             (false, false) => output::text(self.text.trim_end()),
         }
     }

@@ -255,6 +255,7 @@ impl Chat {
                 }
             }
             Input::ToolsChanged => self.stale = true,
+            Input::ToolsRequested => self.stale = false,
             Input::Asked {
                 step,
                 model,

@@ -213,7 +213,7 @@ impl Session {
 
     /// Requests the lists of tools now, such as for the page to show them.
     pub(crate) async fn refresh(self: Arc<Self>) {
-        self.late(Input::ToolsChanged);
+        self.late(Input::ToolsRequested);
         self.list().await;
     }
 

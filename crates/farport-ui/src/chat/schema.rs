@@ -4,17 +4,24 @@
 //! enumerations, bounds, items and combinations. A keyword that is not known here permits the value; the
 //! server checks it again.
 
+use std::cell::Cell;
+
 use serde_json::Value;
 
 /// How deep references and values are followed.
 const DEEPEST: usize = 64;
 /// The most problems that are reported.
 const MOST: usize = 8;
+/// The most schemas that are compared with a value. A hostile schema that refers to itself would take for
+/// ever; what is left is permitted.
+const MOST_STEPS: usize = 50_000;
 
 /// What is wrong with the arguments: a line for each problem.
 pub(crate) fn problems(schema: &Value, value: &Value) -> Vec<String> {
+    let steps = Cell::new(MOST_STEPS);
     let mut check = Check {
         root: schema,
+        steps: &steps,
         problems: Vec::new(),
     };
     check.value(schema, value, "", 0);
@@ -23,6 +30,8 @@ pub(crate) fn problems(schema: &Value, value: &Value) -> Vec<String> {
 
 struct Check<'a> {
     root: &'a Value,
+    /// How many schemas may still be compared.
+    steps: &'a Cell<usize>,
     problems: Vec<String>,
 }
 
@@ -42,6 +51,7 @@ impl<'a> Check<'a> {
     fn fits(&self, schema: &'a Value, value: &Value, depth: usize) -> bool {
         let mut check = Check {
             root: self.root,
+            steps: self.steps,
             problems: Vec::new(),
         };
         check.value(schema, value, "", depth);
@@ -49,9 +59,11 @@ impl<'a> Check<'a> {
     }
 
     fn value(&mut self, schema: &'a Value, value: &Value, path: &str, depth: usize) {
-        if depth > DEEPEST {
+        let left = self.steps.get();
+        if depth > DEEPEST || left == 0 {
             return;
         }
+        self.steps.set(left - 1);
         if schema == &Value::Bool(false) {
             self.problem(path, "no value is allowed here");
         }

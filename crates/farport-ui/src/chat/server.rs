@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use farport_client::{Connection, Error, ServerMessage};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::catalog::Offered;
@@ -116,12 +117,24 @@ impl ConnectedServer {
     }
 }
 
+/// The parameters of a call. The name comes first, as the timeline shows it.
+#[derive(Serialize)]
+pub(crate) struct CallParams<'a> {
+    name: &'a str,
+    arguments: Value,
+    _meta: Value,
+}
+
 /// The parameters of a call, with a token so that the server reports progress. Calls that run at the same
 /// time need different ones.
-pub(crate) fn params(tool: &str, arguments: Value) -> Value {
+pub(crate) fn params(tool: &str, arguments: Value) -> CallParams<'_> {
     static CALLS: AtomicU64 = AtomicU64::new(1);
     let token = format!("chat-{}", CALLS.fetch_add(1, Ordering::Relaxed));
-    json!({ "name": tool, "arguments": arguments, "_meta": { "progressToken": token } })
+    CallParams {
+        name: tool,
+        arguments,
+        _meta: json!({ "progressToken": token }),
+    }
 }
 
 impl Server for ConnectedServer {

@@ -113,7 +113,7 @@ async function command() {
   const results = bodies(mock)[1].messages.filter((one) => one.role === 'tool');
   assert.deepEqual(results.map((one) => [one.tool_call_id, one.content]), [['c1', '3'], ['c2', '5']]);
 
-  // Without a permission nothing is called, the model learns it, and the exit code says so.
+  // Without a permission nothing is called, the model learns it, and the exit code is 8.
   const before = server.calls().length;
   play(mock, 'unpermitted', [call('add', { a: 1, b: 2 })], 'I could not add.');
   const refused = await run(['chat', server.url, '--model', 'gpt-5', 'unpermitted'], openai(mock));
@@ -127,8 +127,8 @@ async function command() {
   play(mock, 'invalid', [call('add', { a: 'x' }, 'c1'), call('rm', {}, 'c2'), call('add', '{"a":', 'c3')], 'sorry');
   assert.equal((await run(['chat', server.url, '--model', 'gpt-5', '--yes', 'invalid'], openai(mock))).code, 0);
   assert.equal(server.calls().length, before, 'nothing was called');
-  const told = JSON.stringify(mock.getLastRequest().body.messages);
-  for (const part of ['a: must be number, not string', '`b` is missing', 'no tool named `rm`', 'not valid JSON']) assert.ok(told.includes(part), part);
+  const learned = JSON.stringify(mock.getLastRequest().body.messages);
+  for (const part of ['a: must be number, not string', '`b` is missing', 'no tool named `rm`', 'not valid JSON']) assert.ok(learned.includes(part), part);
 
   // An image reaches the model in both dialects.
   // In OpenAI's dialect the images come in a message of the user.

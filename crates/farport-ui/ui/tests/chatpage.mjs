@@ -52,6 +52,23 @@ export async function runPage({ farport, puppeteer, pictures, startModel, play, 
     await click('[aria-label="New chat"]');
     await until(() => document.querySelector('.theirs, .mine') === null);
   };
+  /** Signs in on the page that the newest notice leads to. */
+  const signIn = async () => {
+    await page.waitForSelector('.notice a');
+    const href = await page.$$eval('.notice a', (all) => all.at(-1).href);
+    const tab = await browser.newPage();
+    await tab.goto(href);
+    for (let pages = 0; pages < 5; pages += 1) {
+      const field = await tab.$('#name');
+      if (field) await field.type('alice');
+      const button = field ? 'form[action="/authorize/sign-in"] button' : 'button[name="decision"][value="allow"]';
+      if ((await tab.$(button)) === null) break;
+      await Promise.all([tab.waitForNavigation(), tab.click(button)]);
+    }
+    await tab.close();
+    await page.bringToFront();
+    await page.evaluate(() => { for (const one of document.querySelectorAll('.notice .icon-button')) one.click(); });
+  };
   const state = (tool, wanted) => until((tool, wanted) => [...document.querySelectorAll('.call-card')].findLast((one) => one.querySelector('code').textContent === tool)?.dataset.state === wanted, tool, wanted);
 
   try {
@@ -89,10 +106,12 @@ export async function runPage({ farport, puppeteer, pictures, startModel, play, 
     await seen('.md strong', '42');
     await idle();
     await seen('.composer-foot', '239 tokens');
+    await click('.drawer-toggle');
     await picture('chat-answer-light');
     await dark(true);
     await picture('chat-answer-dark');
     await dark(false);
+    await click('.drawer-toggle');
     assert.deepEqual(server.calls(), ['add']);
 
     // Reasoning is folded, code is copied, a link shows where it leads, and the card leads to the timeline.
@@ -150,7 +169,6 @@ export async function runPage({ farport, puppeteer, pictures, startModel, play, 
     await seen('.md', 'Once upon a time');
     await click('[data-stop]');
     await seen('.theirs', 'You stopped this response');
-    play(mock, 'a short story', [], 'The end.');
     mock.on({ userMessage: 'a short story' }, { content: 'The end.' });
     await click('[aria-label="Edit this message"]');
     await page.$eval('.mine.editing textarea', (one) => { one.value = 'a short story'; one.dispatchEvent(new Event('input', { bubbles: true })); });
@@ -275,7 +293,7 @@ export async function runPage({ farport, puppeteer, pictures, startModel, play, 
       }
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'nothing is wider than the window');
       await picture(`chat-narrow-${theme}`);
-      await click('.composer-foot .chip');
+      await click('.composer-foot .accent');
       await page.waitForSelector('.chat-panel');
       await picture(`chat-narrow-panel-${theme}`);
       await click('[aria-label="Close the panel"]');
@@ -303,6 +321,34 @@ export async function runPage({ farport, puppeteer, pictures, startModel, play, 
     await seen('.md', 'both servers added');
     assert.deepEqual(other.calls(), ['add']);
     other.close();
+
+    // A protected server beside it: the user signs in, and again in the middle of a call after a sign-out.
+    const guarded = await start(['demo', '--auth', 'dev-login', '--port', '0'], {}, /(http:\/\/\S+\/mcp)/);
+    await fresh();
+    await click('.server-chip .remove');
+    await click('.chat-servers .button.ghost', 'Server');
+    await page.waitForSelector('.add-server input');
+    await page.$eval('.add-server input', (one, url) => { one.value = url; one.dispatchEvent(new Event('input', { bubbles: true })); }, guarded);
+    await click('.add-server button');
+    await picture('chat-sign-in-light');
+    await signIn();
+    await seen('.tool-group', 'whoami');
+    const name = await page.$$eval('.tool-group strong', (all) => all.at(-1).textContent);
+    const whoami = `${name.replace(/[^A-Za-z0-9_-]/g, '_')}_whoami`;
+    mock.clearFixtures();
+    play(mock, 'who am I', [call(whoami, {}, 'c1')], 'You are alice.');
+    const api = (path, body) => page.evaluate(async (path, body) => (await fetch(`/api/${path}`, { method: 'POST', body, headers: { 'content-type': 'application/json', authorization: `Bearer ${sessionStorage.getItem('farport-inspect-token')}` } })).text(), path, JSON.stringify(body));
+    const stored = JSON.parse(await api('sign-ins', {}));
+    await api('sign-out', { key: stored.at(-1).key });
+    await say('who am I');
+    await state('whoami', 'waiting');
+    await click('[data-allow]');
+    await state('whoami', 'running');
+    await signIn();
+    await state('whoami', 'done');
+    await seen('.md', 'You are alice.');
+    await seen('.call-card', 'alice');
+    await picture('chat-protected-light');
 
     assert.deepEqual(complaints.filter((text) => !text.includes('the server responded with a status of')), [], 'the browser has nothing to complain of');
   } catch (error) {

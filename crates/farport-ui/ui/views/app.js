@@ -119,7 +119,7 @@ export const App = component((_, { onCleanup }) => {
       <${Top} /><${Nav} />
       <main id="main" class="main" tabindex="-1">
         ${stream.value === 'lost' && html`<div class="banner" role="alert">${icon('warn')} farport inspect does not answer. Start it again in the terminal; this page reconnects when the same start is still running.</div>`}
-        <${Questions} />
+        ${view.value !== 'chat' && html`<${Questions} />`}
         ${view.value === 'timeline' ? html`<h1 class="visually-hidden">Timeline</h1>` : html`<div class="view" key=${view.value}><${View} /></div>`}
       </main>
       <${Timeline} open=${drawerOpen.value || view.value === 'timeline'} onToggle=${toggleDrawer} />

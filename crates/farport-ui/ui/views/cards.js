@@ -14,7 +14,7 @@ const STATES = {
   writing: ['busy', 'writing'], waiting: ['warn', 'needs your permission'], running: ['busy', 'running'], done: ['ok', ''], failed: ['bad', 'failed'],
   invalid: ['bad', 'not sent'], refused: ['off', 'you refused it'], cancelled: ['warn', 'stopped'],
 };
-const LABELS = [['readOnlyHint', 'claims to be read-only'], ['destructiveHint', 'may be destructive'], ['openWorldHint', 'reaches other systems']];
+const LABELS = [['readOnlyHint', 'changes nothing'], ['destructiveHint', 'may change or delete things'], ['openWorldHint', 'reaches other systems']];
 
 function value(text) {
   try {
@@ -29,6 +29,14 @@ function summary(text) {
   const parsed = value(text);
   if (typeof parsed !== 'object' || parsed === null) return text.slice(0, 80);
   return Object.entries(parsed).map(([name, one]) => `${name} ${typeof one === 'string' ? one : stringify(one)}`).join(', ').slice(0, 120);
+}
+
+/** A value whose text hides nothing. Media stays as it is. */
+function safe(value, name) {
+  if (typeof value === 'string') return name === 'data' || name === 'blob' ? value : visible(value);
+  if (Array.isArray(value)) return value.map((one) => safe(one));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, safe(one, key)]));
 }
 
 /** Shows the request of a call in the timeline. */
@@ -76,7 +84,7 @@ export const Card = component(() => {
     const bad = call.result?.isError === true;
     const tool = chat.value.tools.find((one) => one.server === call.server && one.tool === call.tool);
     const hints = waiting ? LABELS.filter(([name]) => tool?.annotations?.[name] === true).map(([, text]) => text) : [];
-    const content = Array.isArray(whole?.content) ? whole.content : [];
+    const content = Array.isArray(whole?.content) ? safe(whole.content) : [];
     return html`<section class=${classes('call-card', waiting && 'asks')} aria-label=${`Call of ${call.tool}`} data-call=${call.number} data-state=${call.state}>
       <header><button type="button" class="call-toggle" aria-expanded=${shown} onClick=${() => { open.value = !shown; }}>
           <i class=${`dot ${bad ? 'bad' : tone}`}></i><code>${visible(call.tool || call.name || 'tool')}</code>${!shown || !waiting ? html`<span class="muted call-summary">${visible(summary(call.arguments))}</span>` : ''}</button>
@@ -88,7 +96,7 @@ export const Card = component(() => {
         ${call.request && html`<button type="button" class="button ghost small" title=${gone.value ? 'The timeline no longer holds it' : 'Show the request in the timeline'} onClick=${() => { gone.value = !show(call); }}>${icon('timeline')}<span class="hide-narrow">timeline</span></button>`}</header>
       ${shown && html`<div class="call-body">
         ${(waiting || call.state === 'writing' || call.state === 'invalid') && html`<div class="call-arguments">${value(call.arguments) !== undefined ? html`<${Code} text=${stringify(value(call.arguments), 2)} />` : html`<pre class="code-block">${visible(call.arguments)}</pre>`}</div>`}
-        ${waiting && hints.length > 0 && html`<p class="muted small-text">The server says that this tool ${hints.join(', ')}. farport cannot check that.</p>`}
+        ${waiting && hints.length > 0 && html`<p class="muted small-text">The server says that this tool ${hints.join(' and ')}. farport cannot check that.</p>`}
         ${waiting && html`<${Decision} call=${call} />`}
         ${call.state === 'running' && (call.progress ? html`<${Progress} call=${call} />` : html`<p class="muted small-text"><i class="spinner small"></i> The server works on it</p>`)}
         ${call.logs.length > 0 && html`<details class="call-logs"><summary>${call.logs.length} log ${call.logs.length === 1 ? 'message' : 'messages'}</summary><ol>${call.logs.map((line, at) => html`<li key=${at}>${visible(line)}</li>`)}</ol></details>`}

@@ -2,12 +2,13 @@
 
 import { post } from '../api.js';
 import { act, busy, chat, chosenProvider, findProvidersOnce, messages, panel, problem } from '../chat.js';
-import { connect, connected, go, phase, serverInfo, state } from '../store.js';
+import { connect, connected, go, phase, questions, serverInfo, state } from '../store.js';
 import { classes, component, effect, html, link, signal } from '../ui.js';
 import { icon } from '../icons.js';
 import { Mine, Theirs } from './messages.js';
 import { visible } from './markdown.js';
 import { modelLabel, Panel } from './models.js';
+import { Questions } from './questions.js';
 
 const IMAGES = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'];
 const LARGEST_IMAGE = 5 * 1024 * 1024;
@@ -144,7 +145,7 @@ const Composer = component(() => {
     };
     return html`<form class="composer" onSubmit=${(event) => { event.preventDefault(); submit(); }} onDragOver=${(event) => event.preventDefault()} onDrop=${(event) => { event.preventDefault(); add([...event.dataTransfer.files]); }}>
       ${images.value.length > 0 && html`<div class="row attached">${images.value.map((image, at) => html`<span key=${at} class="attachment"><img src=${`data:${image.mime};base64,${image.data}`} alt=${`Image ${at + 1}`} /><button type="button" aria-label=${`Remove image ${at + 1}`} onClick=${() => { images.value = images.value.filter((_, index) => index !== at); }}>${icon('close')}</button></span>`)}</div>`}
-      <textarea class="composer-text" rows="1" aria-label="Message" placeholder=${running ? 'The model is responding' : 'Message, or paste an image'} value=${draft.value} onInput=${(event) => { draft.value = event.target.value; }} onKeyDown=${keys} onPaste=${paste}></textarea>
+      <textarea class="composer-text" rows="1" aria-label="Message" placeholder=${chat.value.phase === 'calling' ? 'The model waits for its tools' : running ? 'The model is responding' : 'Message, or paste an image'} value=${draft.value} onInput=${(event) => { draft.value = event.target.value; }} onKeyDown=${keys} onPaste=${paste}></textarea>
       ${(problem.value ?? notice.value) && html`<p class="problem small-text" role="alert">${icon('warn')} ${visible(problem.value ?? notice.value)}</p>`}
       <div class="composer-foot"><button type="button" class=${classes('chip', model ? 'accent' : 'warn')} onClick=${() => { panel.value = 'model'; }}>${model ? visible(modelLabel()) : 'Choose a model'}</button>
         <button type="button" class="chip" onClick=${() => { panel.value = 'tools'; }}>${offered === 1 ? '1 tool' : `${offered} tools`}</button>
@@ -172,26 +173,39 @@ export const ChatView = component((_, { onCleanup }) => {
   onCleanup(effect(() => {
     messages.value;
     chat.value;
+    questions.value;
     requestAnimationFrame(down);
   }));
+  // Sizes change after they were drawn, such as those of images.
+  const observer = new ResizeObserver(down);
+  onCleanup(() => observer.disconnect());
   const attach = (element) => {
     box = element;
     if (element) requestAnimationFrame(down);
   };
+  const measure = (element) => {
+    observer.disconnect();
+    if (element) observer.observe(element);
+  };
+  let before = 0;
   const scrolled = (event) => {
     const { scrollHeight, scrollTop, clientHeight } = event.target;
-    follow = scrollHeight - scrollTop - clientHeight < NEAR;
+    // Only the user scrolls up. A distance alone may be new text.
+    if (scrollHeight - scrollTop - clientHeight < NEAR) follow = true;
+    else if (scrollTop < before) follow = false;
+    before = scrollTop;
   };
   return () => {
     const all = messages.value;
     return html`<div class=${classes('chat', panel.value && 'with-panel')}>
       <div class="chat-main"><${Servers} />
         <div class="chat-scroll" ref=${attach} onScroll=${scrolled} tabindex="0" role="log" aria-label="Conversation" aria-live="off">
-          ${all.length === 0 ? html`<${Welcome} suggest=${(text) => { draft.value = text; document.querySelector('.composer-text')?.focus(); }} />` : html`<h1 class="visually-hidden">Chat</h1><div class="msgs">
+          ${all.length === 0 ? html`<${Welcome} suggest=${(text) => { draft.value = text; document.querySelector('.composer-text')?.focus(); }} />` : html`<h1 class="visually-hidden">Chat</h1><div class="msgs" ref=${measure}>
             ${all.map((message, at) => (message.role === 'user' ? html`<${Mine} key=${`u${at}`} message=${message} at=${at} last=${false} />` : html`<${Theirs} key=${message.id} message=${message} last=${at === all.length - 1} />`))}
             ${chat.value.phase === 'listing' && html`<p class="muted"><i class="spinner small"></i> Requesting the tools</p>`}
             ${chat.value.phase === 'limit' && html`<div class="card pad status-card" role="status">${icon('stop')}<div class="grow"><strong>The model paused after ${chat.value.steps} steps</strong><p class="muted">Let it continue, or send another message.</p><div class="row"><button type="button" class="button primary small" onClick=${() => act('continue')}>Continue</button></div></div></div>`}
           </div>`}
+          <${Questions} />
         </div>
         <${Composer} draft=${draft} onSent=${() => { follow = true; }} />
         <div class="visually-hidden" role="status">${all.at(-1)?.parts?.some((part) => part.state === 'waiting') ? 'A tool needs your permission' : chat.value.phase === 'idle' && all.length > 0 ? 'The model has finished' : ''}</div>

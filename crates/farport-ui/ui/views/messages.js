@@ -10,7 +10,10 @@ import { Code, Long } from './tree.js';
 
 const number = (count) => count.toLocaleString('en-US');
 
-/** A component that renders when its message changes or one of its own signals, not when others do. */
+/** An error as a sentence of the page. */
+const sentence = (text) => visible(text.charAt(0).toUpperCase() + text.slice(1));
+
+/** A component that renders when its message changes or one of the signals that it has, not when others do. */
 function memo(setup) {
   return class extends component(setup) {
     shouldComponentUpdate(props, state) {
@@ -61,7 +64,7 @@ const Raw = component(({ step }) => {
 function Failure({ failure }) {
   const context = failure.kind === 'context';
   const results = messages.value.some((one) => one.role === 'assistant' && one.parts.some((part) => part.type === 'call' && part.state === 'done' && !part.dropped));
-  return html`<div class="card pad status-card bad" role="alert">${icon('warn')}<div class="grow"><strong>${context ? 'The conversation is longer than the model\'s context' : 'The model did not answer'}</strong><p>${visible(failure.message)}</p>${failure.hint && html`<p class="muted">Hint: ${failure.hint}</p>`}
+  return html`<div class="card pad status-card bad" role="alert">${icon('warn')}<div class="grow"><strong>${context ? 'The conversation is longer than the model\'s context' : 'The model did not answer'}</strong><p>${sentence(failure.message)}</p>${failure.hint && html`<p class="muted">${sentence(failure.hint)}.</p>`}
     <div class="row">${context && results && html`<button type="button" class="button primary small" onClick=${() => act('drop_oldest')}>Drop the oldest tool results and retry</button>`}
       <button type="button" class="button small" onClick=${() => act('retry')}>${icon('refresh')} Retry</button></div></div></div>`;
 }

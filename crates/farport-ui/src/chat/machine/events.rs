@@ -56,6 +56,8 @@ pub enum Input {
     Tools(Vec<Offered>),
     /// The tools of a server may have changed.
     ToolsChanged,
+    /// The lists of tools are requested outside of a turn.
+    ToolsRequested,
     /// The request for this step has this share of tools, in percent.
     Asked {
         /// The step.
