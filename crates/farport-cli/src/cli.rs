@@ -170,6 +170,7 @@ impl Command {
             Self::Prompt(args) => args.json,
             Self::Doctor(args) => args.check.json,
             Self::Test(args) => args.check.json,
+            Self::Chat(args) => args.json,
             _ => false,
         }
     }

@@ -4,24 +4,25 @@ pub(crate) mod args;
 mod error;
 mod models;
 mod screen;
+mod server;
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Read};
 use std::sync::Arc;
 
-use farport_client::Connection;
 use farport_ui::chat::{
-    CallState, ChatEvent, ChatSettings, ConnectedServer, Decision, EndReason, Host, Input, Server,
-    Session,
+    CallState, ChatEvent, ChatSettings, Decision, EndReason, Host, Input, Server, Session,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::error::Error as Command;
-use crate::mcp::{self, open};
+use crate::mcp::answers::Answers;
+use crate::mcp::{self, open, session};
 use args::ChatArgs;
 pub(crate) use error::Error;
 use screen::Screen;
+use server::ChatServer;
 
 /// The servers of the chat, and where its events go.
 struct Terminal {
@@ -51,6 +52,13 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<(), Command> {
         Some(question) => question,
         None => read_question()?,
     };
+    let connection = &args.connection;
+    let single = !connection.header.is_empty()
+        || connection.header_file.is_some()
+        || connection.trace.is_some();
+    if urls.len() > 1 && single {
+        return Err(Error::Usage("headers and --trace are for a single server".to_owned()).into());
+    }
     let mut targets = Vec::new();
     for url in &urls {
         targets.push(open::invocation(vec![url.clone()], &args.connection)?.target);
@@ -65,19 +73,23 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<(), Command> {
         .build()
         .map_err(Command::Runtime)?;
     let result = runtime.block_on(async {
-        let mut connections = Vec::new();
+        let mut servers: Vec<Arc<ChatServer>> = Vec::new();
         let work = async {
+            let mut names = BTreeSet::new();
             for target in targets {
-                connections.push(open::open(target, &args.connection).await?);
+                let answers = Answers::new(&args.connection)?;
+                let connection = open::open(target, &args.connection, &answers).await?;
+                let session = session::Session::new(connection, answers, args.connection.timeout);
+                servers.push(Arc::new(ChatServer::new(session, &mut names)));
             }
-            converse(&args, question, &connections).await
+            converse(&args, question, &servers).await
         };
         let result = tokio::select! {
             result = Box::pin(work) => result,
             _ = tokio::signal::ctrl_c() => Err(mcp::Error::Interrupted.into()),
         };
-        for connection in &connections {
-            connection.close().await;
+        for server in &servers {
+            server.connection().close().await;
         }
         result
     });
@@ -94,6 +106,11 @@ fn split(words: Vec<String>, has_command: bool) -> Result<(Vec<String>, Option<S
         return Err(Error::Usage(
             "more than one question given: write it in quotation marks, and URLs with http:// or https://"
                 .to_owned(),
+        ));
+    }
+    if has_command && !urls.is_empty() {
+        return Err(Error::Usage(
+            "a chat has either the servers at URLs, or the one of a command".to_owned(),
         ));
     }
     if urls.is_empty() && !has_command {
@@ -121,14 +138,12 @@ fn read_question() -> Result<String, Error> {
 async fn converse(
     args: &ChatArgs,
     question: String,
-    connections: &[Connection],
+    servers: &[Arc<ChatServer>],
 ) -> Result<(), Command> {
-    let mut names = BTreeSet::new();
-    let servers = connections.iter().map(|connection| {
-        let name = unique(server_name(connection), &mut names);
-        Arc::new(ConnectedServer::new(name, connection.clone())) as Arc<dyn Server>
-    });
     let (events, mut incoming) = mpsc::unbounded_channel();
+    let servers = servers
+        .iter()
+        .map(|server| Arc::clone(server) as Arc<dyn Server>);
     let session = Session::new(Box::new(Terminal {
         servers: servers.collect(),
         events,
@@ -197,30 +212,6 @@ async fn ask(server: String, tool: String, arguments: Value) -> Option<Decision>
     asked.await.ok().flatten()
 }
 
-/// The name that a server gives itself.
-fn server_name(connection: &Connection) -> String {
-    let server: Value = serde_json::from_str(connection.server().get()).unwrap_or_default();
-    let name = [
-        &server["serverInfo"]["name"],
-        &server["_meta"]["io.modelcontextprotocol/serverInfo"]["name"],
-    ];
-    let name = name.into_iter().find_map(Value::as_str).unwrap_or_default();
-    match name.is_empty() {
-        true => "server".to_owned(),
-        false => name.to_owned(),
-    }
-}
-
-fn unique(name: String, taken: &mut BTreeSet<String>) -> String {
-    let mut unique = name.clone();
-    let mut number = 2;
-    while !taken.insert(unique.clone()) {
-        unique = format!("{name}-{number}");
-        number += 1;
-    }
-    unique
-}
-
 #[cfg(test)]
 mod tests {
     use super::split;
@@ -242,6 +233,7 @@ mod tests {
             Some("add")
         );
         assert!(split(words(&["add"]), false).is_err());
+        assert!(split(words(&["http://a/mcp", "add"]), true).is_err());
         assert!(split(words(&["http://a/mcp", "add", "two"]), false).is_err());
     }
 }

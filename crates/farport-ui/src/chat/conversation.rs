@@ -130,6 +130,8 @@ pub struct Call {
     pub state: CallState,
     /// The result, as the server sent it.
     pub result: Option<Value>,
+    /// The length of the result as JSON, in bytes.
+    pub bytes: usize,
     /// Why there is no result.
     pub failure: Option<String>,
     /// Whether the model no longer receives the result, to save space.

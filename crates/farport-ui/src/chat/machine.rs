@@ -24,6 +24,8 @@ pub(crate) use events::{Effect, Phase};
 pub const MOST_STEPS: u32 = 20;
 /// The most messages of a conversation.
 const MOST_MESSAGES: usize = 4000;
+/// The most bytes of all results. The oldest are dropped.
+const MOST_RESULTS: usize = 256 * 1024 * 1024;
 
 /// How the model is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -190,6 +192,7 @@ impl Chat {
                 self.last_number += 1;
                 call.number = self.last_number;
                 call.request = None;
+                call.bytes = calls::length(call.result.as_ref());
                 if !call.state.is_final() {
                     call.state = CallState::Cancelled;
                 }
@@ -368,6 +371,26 @@ impl Chat {
             }
         }
         all > 0
+    }
+
+    /// Drops the oldest results when all are too large.
+    fn bound_results(&mut self) {
+        let mut held = 0_usize;
+        for (at, message) in self.messages.iter_mut().enumerate().rev() {
+            let Message::Assistant(step) = message else {
+                continue;
+            };
+            for call in step.calls_mut() {
+                held = held.saturating_add(call.bytes);
+                if held > MOST_RESULTS && call.bytes > 0 {
+                    held -= call.bytes;
+                    call.bytes = 0;
+                    call.result = None;
+                    call.dropped = true;
+                    self.changes.messages.insert(at);
+                }
+            }
+        }
     }
 
     fn end(

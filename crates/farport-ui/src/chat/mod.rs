@@ -26,4 +26,4 @@ pub use machine::{ChatEvent, ChatSettings, Decision, EndReason, Input, MOST_STEP
 pub use page::ChatStart;
 pub use providers::{Model, Provider, ProviderError, choose, from_environment, probe};
 pub use run::{Host, Session};
-pub use server::{BoxFuture, CallUpdate, ConnectedServer, Server, Updates};
+pub use server::{BoxFuture, CallParams, CallUpdate, Server, Updates, call_params, list_tools};

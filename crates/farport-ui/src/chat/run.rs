@@ -19,7 +19,7 @@ use crate::state::lock;
 /// How many steps keep their exact request and response.
 const MOST_RAW: usize = 20;
 /// The most bytes of a result of a tool, as JSON.
-const LARGEST_RESULT: usize = 32 * 1024 * 1024;
+const LARGEST_RESULT: usize = 16 * 1024 * 1024;
 
 /// What a chat needs of its surroundings.
 pub trait Host: Send + Sync {

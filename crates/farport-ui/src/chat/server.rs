@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use farport_client::{Connection, Error, ServerMessage};
+use farport_client::{Connection, Error};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -76,50 +76,9 @@ pub trait Server: Send + Sync {
     ) -> BoxFuture<'a, Result<Value, String>>;
 }
 
-/// A server over a connection that nothing else uses. Its requests are refused.
-pub struct ConnectedServer {
-    name: String,
-    connection: Connection,
-}
-
-impl ConnectedServer {
-    /// The server at the other end of `connection`.
-    pub fn new(name: String, connection: Connection) -> Self {
-        Self { name, connection }
-    }
-
-    async fn run(
-        &self,
-        tool: &str,
-        arguments: Value,
-        updates: Updates<'_>,
-    ) -> Result<Value, Error> {
-        let params = params(tool, arguments);
-        let mut call = self.connection.request("tools/call", &params)?;
-        updates(CallUpdate::Sent(call.id().to_string()));
-        while let Some(message) = call.next().await {
-            match message {
-                ServerMessage::Request { id, .. } => {
-                    let why = "this client does not support the method";
-                    self.connection.refuse(&id, METHOD_NOT_FOUND, why).await?;
-                }
-                ServerMessage::Notification { method, params, .. } => {
-                    let params = params.as_deref().map(serde_json::value::RawValue::get);
-                    if let Some(update) = CallUpdate::of(&method, params) {
-                        updates(update);
-                    }
-                }
-                _ => {}
-            }
-        }
-        let result = call.response().await?;
-        Ok(serde_json::from_str(result.get()).unwrap_or_default())
-    }
-}
-
 /// The parameters of a call. The name comes first, as the timeline shows it.
-#[derive(Serialize)]
-pub(crate) struct CallParams<'a> {
+#[derive(Debug, Serialize)]
+pub struct CallParams<'a> {
     name: &'a str,
     arguments: Value,
     _meta: Value,
@@ -127,7 +86,7 @@ pub(crate) struct CallParams<'a> {
 
 /// The parameters of a call, with a token so that the server reports progress. Calls that run at the same
 /// time need different ones.
-pub(crate) fn params(tool: &str, arguments: Value) -> CallParams<'_> {
+pub fn call_params(tool: &str, arguments: Value) -> CallParams<'_> {
     static CALLS: AtomicU64 = AtomicU64::new(1);
     let token = format!("chat-{}", CALLS.fetch_add(1, Ordering::Relaxed));
     CallParams {
@@ -137,39 +96,11 @@ pub(crate) fn params(tool: &str, arguments: Value) -> CallParams<'_> {
     }
 }
 
-impl Server for ConnectedServer {
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn tools(&self) -> BoxFuture<'_, Result<Vec<Offered>, String>> {
-        Box::pin(list(&self.name, &self.connection))
-    }
-
-    fn call<'a>(
-        &'a self,
-        tool: &'a str,
-        arguments: Value,
-        updates: Updates<'a>,
-    ) -> BoxFuture<'a, Result<Value, String>> {
-        Box::pin(async move {
-            let result = self
-                .run(tool, arguments, updates)
-                .await
-                .map_err(|error| error.with_hint())?;
-            match result["resultType"].as_str() {
-                Some("input_required") => Err(
-                    "the server requires input from a user, which this client does not provide"
-                        .to_owned(),
-                ),
-                _ => Ok(result),
-            }
-        })
-    }
-}
-
-/// Lists the tools of a server that its model may call.
-pub(crate) async fn list(name: &str, connection: &Connection) -> Result<Vec<Offered>, String> {
+/// Lists the tools of a server that a model may call.
+///
+/// # Errors
+/// When the server does not answer with a list; the text says why.
+pub async fn list_tools(name: &str, connection: &Connection) -> Result<Vec<Offered>, String> {
     let tools = match connection.list_tools().await {
         Ok(tools) => tools,
         // A server without tools need not know the method.

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -219,6 +219,6 @@ await command();
 console.log(`farport chat: ${Math.round(performance.now() - since)} ms`);
 if (process.env.FARPORT_CHROMIUM) {
   const puppeteer = require('puppeteer-core');
-  await runPage({ farport, puppeteer, pictures, startModel, play, call, bodies, env, openai, KEY });
+  await runPage({ farport, puppeteer, axe: readFileSync(require.resolve('axe-core'), 'utf8'), pictures, startModel, play, call, bodies, env, openai, KEY });
   console.log(`the chat works, ${Math.round(performance.now() - since)} ms`);
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { INJECTIONS, PIXEL, startChatServer } from './chatserver.mjs';
 
 /** Runs the stories of the page. */
-export async function runPage({ farport, puppeteer, pictures, startModel, play, call, bodies, env, openai, KEY }) {
+export async function runPage({ farport, puppeteer, axe, pictures, startModel, play, call, bodies, env, openai, KEY }) {
   const children = [];
   const start = (args, more, matching) => new Promise((resolve, reject) => {
     const child = spawn(farport, args, { env: { ...env, ...more }, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -52,6 +52,12 @@ export async function runPage({ farport, puppeteer, pictures, startModel, play, 
     await click('[aria-label="New chat"]');
     await until(() => document.querySelector('.theirs, .mine') === null);
   };
+  /** The page has no barrier that axe finds. */
+  const accessible = async (name) => {
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+    assert.deepEqual(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(' ')).join(', ')}`), [], name);
+  };
   /** Signs in on the page that the newest notice leads to. */
   const signIn = async () => {
     await page.waitForSelector('.notice a');
@@ -89,6 +95,7 @@ export async function runPage({ farport, puppeteer, pictures, startModel, play, 
     await click('.empty .button.primary');
     await page.waitForSelector('.model, .model-name');
     await picture('chat-models-light');
+    await accessible('the panel');
     await page.$eval('.model-name input', (one) => { one.value = 'gpt-5'; one.dispatchEvent(new Event('input', { bubbles: true })); });
     await click('.model-name button');
     await seen('.composer-foot .accent', 'gpt-5');
@@ -100,6 +107,7 @@ export async function runPage({ farport, puppeteer, pictures, startModel, play, 
     await state('add', 'waiting');
     assert.deepEqual(server.calls(), [], 'nothing is called before the user permits it');
     await picture('chat-permission-light');
+    await accessible('a permission');
     await click('[data-allow]');
     await state('add', 'done');
     await seen('.call-card', '42');
@@ -110,6 +118,7 @@ export async function runPage({ farport, puppeteer, pictures, startModel, play, 
     await picture('chat-answer-light');
     await dark(true);
     await picture('chat-answer-dark');
+    await accessible('an answer in dark colours');
     await dark(false);
     await click('.drawer-toggle');
     assert.deepEqual(server.calls(), ['add']);

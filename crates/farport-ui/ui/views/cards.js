@@ -101,11 +101,12 @@ export const Card = component(() => {
         ${call.state === 'running' && (call.progress ? html`<${Progress} call=${call} />` : html`<p class="muted small-text"><i class="spinner small"></i> The server works on it</p>`)}
         ${call.logs.length > 0 && html`<details class="call-logs"><summary>${call.logs.length} log ${call.logs.length === 1 ? 'message' : 'messages'}</summary><ol>${call.logs.map((line, at) => html`<li key=${at}>${visible(line)}</li>`)}</ol></details>`}
         ${call.failure && html`<p class="problem">${icon('warn')} <span class="pre">${visible(call.failure)}</span></p>`}
-        ${call.state === 'done' && whole === undefined && html`<button type="button" class="button small" onClick=${() => load(call)}>Show the result (${size(call.bytes ?? 0)})</button>`}
+        ${call.state === 'done' && whole === undefined && call.bytes > 0 && html`<button type="button" class="button small" onClick=${() => load(call)}>Show the result (${size(call.bytes ?? 0)})</button>`}
         ${whole === null && html`<p class="muted small-text">Loading</p>`}
         ${whole?.failed !== undefined && html`<p class="problem">${whole.failed}</p>`}
         ${bad && html`<p class="warn-text small-text">The tool reports an error.</p>`}
         ${content.map((block, at) => html`<${Block} key=${at} block=${block} />`)}
+        ${call.state === 'done' && call.bytes === 0 && call.dropped && html`<p class="muted small-text">farport dropped this result, because all results together were too large.</p>`}
         ${whole && !whole.failed && content.length === 0 && (whole.structuredContent !== undefined ? html`<${Code} value=${whole.structuredContent} />` : call.state === 'done' && html`<p class="muted small-text">The call succeeded and returned no content.</p>`)}
         ${open.value && call.state === 'done' && html`<details><summary>Arguments</summary><${Long} text=${call.arguments} /></details>`}
       </div>`}

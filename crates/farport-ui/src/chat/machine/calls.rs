@@ -11,6 +11,11 @@ const MOST_LOGS: usize = 100;
 /// The longest log message, in bytes.
 const LONGEST_LOG: usize = 4096;
 
+/// The length of a result as JSON.
+pub(super) fn length(result: Option<&Value>) -> usize {
+    result.map_or(0, |result| result.to_string().len())
+}
+
 /// Adds a log message to a call.
 pub(super) fn log(call: &mut Call, mut text: String) {
     if text.len() > LONGEST_LOG {
@@ -183,6 +188,7 @@ impl Chat {
             match outcome {
                 Ok(result) => {
                     call.state = CallState::Done;
+                    call.bytes = length(Some(&result));
                     call.result = Some(result);
                 }
                 Err(why) => {
@@ -192,6 +198,7 @@ impl Chat {
             }
         });
         self.report_result(number, effects);
+        self.bound_results();
         self.calls_done(now, effects);
     }
 

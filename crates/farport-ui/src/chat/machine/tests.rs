@@ -492,6 +492,31 @@ fn a_result_that_requests_a_call_starts_none() {
 }
 
 #[test]
+fn the_results_that_are_held_are_bounded() {
+    let mut story = Story::begin();
+    story.chat.allow([], true);
+    let large = "x".repeat(super::MOST_RESULTS / 2 - 100);
+    for _ in 0..3 {
+        story.calls(&[("add", r#"{"a":1}"#)]);
+        let call = story.numbers()[0];
+        story.does(Input::CallEnded {
+            call,
+            outcome: result(&large),
+        });
+    }
+    let calls = story
+        .chat
+        .messages()
+        .iter()
+        .filter_map(|message| match message {
+            Message::Assistant(step) => step.calls().next(),
+            Message::User(_) => None,
+        });
+    let held: Vec<bool> = calls.map(|call| call.result.is_some()).collect();
+    assert_eq!(held, [false, true, true]);
+}
+
+#[test]
 fn numbers_of_an_imported_chat_are_its_own() {
     let mut story = Story::begin();
     story.calls(&[("add", r#"{"a":1}"#)]);

@@ -73,7 +73,7 @@ impl Server for Open {
     }
 
     fn tools(&self) -> BoxFuture<'_, Result<Vec<Offered>, String>> {
-        Box::pin(server::list(&self.name, &self.live.connection))
+        Box::pin(server::list_tools(&self.name, &self.live.connection))
     }
 
     fn call<'a>(
@@ -83,7 +83,7 @@ impl Server for Open {
         updates: Updates<'a>,
     ) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(async move {
-            let params = server::params(tool, arguments);
+            let params = server::call_params(tool, arguments);
             let params =
                 serde_json::value::to_raw_value(&params).map_err(|error| error.to_string())?;
             let rounds = self.state.rounds(

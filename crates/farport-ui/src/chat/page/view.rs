@@ -66,23 +66,8 @@ fn shown(message: &Message) -> Value {
         return json!(message);
     };
     let mut step = step.clone();
-    let mut lengths = Vec::new();
-    for call in step.calls_mut() {
-        let length = call
-            .result
-            .as_ref()
-            .map_or(0, |result| result.to_string().len());
-        if length > INLINE {
-            call.result = None;
-        }
-        lengths.push(length);
+    for call in step.calls_mut().filter(|call| call.bytes > INLINE) {
+        call.result = None;
     }
-    let mut value = json!(Message::Assistant(step));
-    let mut lengths = lengths.into_iter();
-    if let Some(parts) = value["parts"].as_array_mut() {
-        for part in parts.iter_mut().filter(|part| part["type"] == "call") {
-            part["bytes"] = json!(lengths.next());
-        }
-    }
-    value
+    json!(Message::Assistant(step))
 }
