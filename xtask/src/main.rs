@@ -15,8 +15,8 @@ mod steps;
 use std::process::ExitCode;
 
 use chores::{
-    api, bench, clients, conformance, dist, docs, fuzz, lint, methods, mutants, package, schemas,
-    templates, test, ui, wasm, words, worker,
+    api, bench, clients, conformance, dist, docs, fuzz, lint, methods, models, mutants, package,
+    schemas, templates, test, ui, wasm, words, worker,
 };
 use clap::{Parser, Subcommand};
 
@@ -51,6 +51,8 @@ enum Chore {
     Clients(clients::Args),
     /// Tests the page of `farport inspect`: its modules, and the page in a browser.
     Ui(ui::Args),
+    /// Lets a small real model call a tool of `farport demo`.
+    Models(models::Args),
     /// Validates recorded wire messages of every revision against the official schemas.
     Schemas(schemas::Args),
     /// Compiles the portable crates for WebAssembly and checks that they import nothing from `env`.
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
         Chore::Conformance(args) => conformance::run(&args),
         Chore::Clients(args) => clients::run(&args),
         Chore::Ui(args) => ui::run(&args),
+        Chore::Models(args) => models::run(&args),
         Chore::Schemas(args) => schemas::run(&args),
         Chore::Wasm(args) => wasm::run(&args),
         Chore::Worker(args) => worker::run(&args),

@@ -153,9 +153,18 @@ fn npm(command: &mut Command) -> Result<()> {
 /// # Errors
 /// When there is no Python, or it cannot install a package.
 pub(crate) fn python() -> Result<PathBuf> {
-    let folder = project::target().join("tools/python");
+    python_with("python", "tests/python/requirements.txt")
+}
+
+/// A Python with the packages in `requirements`, in a virtual environment of this name. Every package is
+/// listed there, with its hash.
+///
+/// # Errors
+/// As for [`python`].
+pub(crate) fn python_with(name: &str, requirements: &str) -> Result<PathBuf> {
+    let folder = project::target().join("tools").join(name);
     let python = folder.join("bin/python");
-    let from = project::root().join("tests/python/requirements.txt");
+    let from = project::root().join(requirements);
     let lock = fs::read(&from)?;
     let installed = folder.join(".farport-lock.txt");
     if fs::read(&installed).is_ok_and(|before| before == lock) {
@@ -177,10 +186,12 @@ pub(crate) fn python() -> Result<PathBuf> {
         "--quiet",
         "--disable-pip-version-check",
         "--require-hashes",
+        "--no-deps",
         "--only-binary=:all:",
         "--requirement",
     ]);
-    process::run(install.arg(&from), INSTALL).context("pip could not install the Python SDK")?;
+    process::run(install.arg(&from), INSTALL)
+        .with_context(|| format!("pip could not install {requirements}"))?;
     fs::write(installed, lock)?;
     Ok(python)
 }

@@ -9,6 +9,7 @@ pub(crate) mod docs;
 pub(crate) mod fuzz;
 pub(crate) mod lint;
 pub(crate) mod methods;
+pub(crate) mod models;
 pub(crate) mod mutants;
 pub(crate) mod package;
 pub(crate) mod schemas;

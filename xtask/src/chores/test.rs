@@ -6,7 +6,7 @@ use anyhow::Result;
 
 mod slowest;
 
-use super::{clients, conformance, fuzz, schemas, ui, wasm, worker};
+use super::{clients, conformance, fuzz, models, schemas, ui, wasm, worker};
 use crate::process::{self, TESTS};
 use crate::project;
 use crate::steps::{Outcome, Steps};
@@ -66,6 +66,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     steps.step("inspector", "cargo xtask ui", || {
         ui::run(&ui::Args::default())
     });
+    if all {
+        steps.step("real model", "cargo xtask models", || {
+            models::run(&models::Args::default())
+        });
+    }
     steps.step("schemas", "cargo xtask schemas", || {
         schemas::run(&schemas::Args::default())
     });

@@ -41,7 +41,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let tests = project::root().join("crates/farport-ui/ui/tests");
     let mut modules = node.command("node");
     modules.arg("--test");
-    for name in ["copyas", "diff", "form", "json", "markdown", "signin", "text"] {
+    for name in [
+        "copyas", "diff", "form", "json", "markdown", "signin", "text",
+    ] {
         modules.arg(tests.join(format!("{name}.test.mjs")));
     }
     process::run(&mut modules, LIMIT).context("a test of the page's modules failed")?;

@@ -33,6 +33,8 @@ function run(args, more = {}, input = '') {
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (data) => { stdout += data; });
     child.stderr.on('data', (data) => { stderr += data; });
+    // A command that fails at once reads nothing.
+    child.stdin.on('error', () => {});
     child.stdin.end(input);
     child.on('exit', (code) => resolve({ code, stdout, stderr }));
   });
