@@ -64,12 +64,18 @@ export async function runPage({ farport, puppeteer, axe, pictures, startModel, p
     const href = await page.$$eval('.notice a', (all) => all.at(-1).href);
     const tab = await browser.newPage();
     await tab.goto(href);
-    for (let pages = 0; pages < 5; pages += 1) {
-      const field = await tab.$('#name');
-      if (field) await field.type('alice');
-      const button = field ? 'form[action="/authorize/sign-in"] button' : 'button[name="decision"][value="allow"]';
-      if ((await tab.$(button)) === null) break;
-      await Promise.all([tab.waitForNavigation(), tab.click(button)]);
+    // A page that asks for nothing leads on by itself, and may do so while it is looked at.
+    const { origin } = new URL(href);
+    for (let tries = 0; tries < 200 && tab.url().startsWith(origin); tries += 1) {
+      try {
+        const field = await tab.$('#name');
+        if (field) await field.type('alice');
+        const button = field ? 'form[action="/authorize/sign-in"] button' : 'button[name="decision"][value="allow"]';
+        if ((await tab.$(button)) === null) await new Promise((resolve) => setTimeout(resolve, 25));
+        else await Promise.all([tab.waitForNavigation(), tab.click(button)]);
+      } catch (error) {
+        if (!/context|detached|frame/i.test(error.message)) throw error;
+      }
     }
     await tab.close();
     await page.bringToFront();
