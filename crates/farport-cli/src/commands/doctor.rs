@@ -147,7 +147,10 @@ fn print(report: &Report, groups: &[Group]) -> Result<(), Error> {
         output::text(&findings::text(groups))?;
     }
     let summary = findings::summary(report, groups);
-    if groups.is_empty() && report.stopped.is_none() {
+    let checked = findings::counts(report, groups).kept > 0;
+    if groups.is_empty() && report.stopped.is_none() && !checked {
+        output::note(&format!("nothing was checked: {summary}"));
+    } else if groups.is_empty() && report.stopped.is_none() {
         anstream::eprintln!("{GOOD}no findings{GOOD:#}: {}", PlainLines(summary));
     } else {
         anstream::eprintln!("{}", PlainLines(summary));

@@ -87,10 +87,15 @@ impl Answers {
         let properties = read.properties();
         let known = |answer: &&Argument| properties.iter().any(|(name, _)| *name == answer.name());
         let given: Vec<_> = self.given.iter().filter(known).cloned().collect();
-        arguments::fill(Map::new(), &given, read).map_err(|error| Error::Unanswered {
+        let unanswered = |why: String| Error::Unanswered {
             message: message.to_owned(),
-            why: error.to_string(),
-        })
+            why,
+        };
+        let is_open = |name: &&str| !given.iter().any(|answer| answer.name() == *name);
+        if let Some(name) = read.required().into_iter().find(is_open) {
+            return Err(unanswered(format!("it requires the answer `{name}`")));
+        }
+        arguments::fill(Map::new(), &given, read).map_err(|error| unanswered(error.to_string()))
     }
 
     /// Sends the user to a page.

@@ -31,7 +31,7 @@ fn questions_are_answered_from_the_command_line() {
         ),
         (&["--decline"], 0, r#"{"action":"decline"}"#),
         (&[], 2, "the server asks: Who are you?"),
-        (&["--answer", "age=36"], 2, "requires the argument `name`"),
+        (&["--answer", "age=36"], 2, "it requires the answer `name`"),
         (
             &["--answer", "name=Ada", "--answer", "age=012"],
             2,

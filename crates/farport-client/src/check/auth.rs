@@ -267,7 +267,8 @@ async fn query_token(probe: &Probe, ask: &Ask) -> Result<Verdict, Error> {
     };
     let reply = probe.send(ask).await?;
     session::close(probe, reply.headers.get(SESSION_ID), "2025-11-25").await;
-    Ok(Verdict::of(reply.status.as_u16() == 401, || {
+    // RFC 6750, section 3.1, has 400 and 401 for it.
+    Ok(Verdict::of(reply.status.is_client_error(), || {
         format!(
             "`access_token` in the query: HTTP {}",
             reply.status.as_u16()
