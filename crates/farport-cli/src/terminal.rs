@@ -89,7 +89,7 @@ pub(crate) fn use_color(choice: ColorChoice) {
 /// `farport dev`. One write carries all of it, so their output cannot end up inside a line.
 pub(crate) fn say(text: impl Display) {
     let colored = anstream::AutoStream::choice(&stderr()) != anstream::ColorChoice::Never;
-    // Nobody reads a closed standard error.
+    // Standard error may be closed.
     let _ = write_lines(&mut anstream::stderr(), &text.to_string(), colored);
 }
 

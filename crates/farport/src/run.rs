@@ -104,7 +104,7 @@ impl Server {
         if std::env::var_os("FARPORT_RELOAD").is_none() {
             // One write, because other processes may print on the same terminal.
             let announcement = format!("{}\n", bound.announcement());
-            // Nobody reads a closed standard error.
+            // Standard error may be closed.
             let _ = std::io::stderr().write_all(announcement.as_bytes());
         }
         bound.serve_until(shutdown).await
