@@ -38,6 +38,8 @@ pub(crate) fn routes(state: Arc<State>) -> Router {
         .route("/api/cancel", post(cancel_request))
         .route("/api/answer", post(answer_question))
         .route("/api/roots", post(set_roots))
+        .route("/api/doctor", post(run_doctor))
+        .route("/api/revisions", post(compare_revisions))
         .route("/api/entry", post(show_entry))
         .route("/api/clear", post(clear_timeline))
         .route("/api/sign-ins", post(sign_in::list))
@@ -250,6 +252,14 @@ async fn show_entry(Shared(state): AppState, body: Bytes) -> Result<Response, Fa
         Failure(StatusCode::NOT_FOUND, message.to_owned())
     })?;
     Ok(Json(json!({ "text": text })).into_response())
+}
+
+async fn run_doctor(Shared(state): AppState) -> Result<Response, Failure> {
+    Ok(Json(state.doctor().await?).into_response())
+}
+
+async fn compare_revisions(Shared(state): AppState) -> Result<Response, Failure> {
+    Ok(Json(state.revisions().await?).into_response())
 }
 
 async fn clear_timeline(Shared(state): AppState) -> StatusCode {

@@ -37,6 +37,15 @@ files! {
     "/signin.js" => "signin.js", SCRIPT;
     "/copyas.js" => "copyas.js", SCRIPT;
     "/diff.js" => "diff.js", SCRIPT;
+    "/appbridge.js" => "appbridge.js", SCRIPT;
+    "/revisions.js" => "revisions.js", SCRIPT;
+    "/views/doctor.js" => "views/doctor.js", SCRIPT;
+    "/views/revisions.js" => "views/revisions.js", SCRIPT;
+    "/task.js" => "task.js", SCRIPT;
+    "/tasks.js" => "tasks.js", SCRIPT;
+    "/views/tasks.js" => "views/tasks.js", SCRIPT;
+    "/views/skills.js" => "views/skills.js", SCRIPT;
+    "/views/apps.js" => "views/apps.js", SCRIPT;
     "/views/app.js" => "views/app.js", SCRIPT;
     "/views/connect.js" => "views/connect.js", SCRIPT;
     "/views/tools.js" => "views/tools.js", SCRIPT;

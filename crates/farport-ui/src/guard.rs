@@ -11,21 +11,35 @@ use crate::token::Token;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Nothing from elsewhere loads, no frame may show the page, and no text becomes markup.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-     img-src 'self' data: blob:; media-src data: blob:; connect-src 'self'; \
-     frame-ancestors 'none'; base-uri 'none'; form-action 'none'; \
-     require-trusted-types-for 'script'; trusted-types 'none'";
+/// Nothing from elsewhere loads, no frame may show the page, and no text becomes markup. Frames show
+/// the proxy of MCP Apps only.
+fn content_security_policy(apps: u16) -> String {
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; \
+         img-src 'self' data: blob:; media-src data: blob:; connect-src 'self'; \
+         frame-src http://localhost:{apps}/proxy http://127.0.0.1:{apps}/proxy; \
+         frame-ancestors 'none'; base-uri 'none'; form-action 'none'; \
+         require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+}
 
 /// What the checks compare with.
 pub(crate) struct Guard {
     port: u16,
     token: Token,
+    policy: HeaderValue,
 }
 
 impl Guard {
-    pub(crate) fn new(port: u16, token: Token) -> Self {
-        Self { port, token }
+    /// `apps` is the port of the views of MCP Apps.
+    pub(crate) fn new(port: u16, apps: u16, token: Token) -> Self {
+        let policy = HeaderValue::try_from(content_security_policy(apps))
+            .unwrap_or(HeaderValue::from_static("default-src 'none'"));
+        Self {
+            port,
+            token,
+            policy,
+        }
     }
 
     /// Checks a request for the API: it needs every proof.
@@ -103,8 +117,8 @@ pub(crate) async fn guard(
         Err(status) => (status, explain(status)).into_response(),
     };
     let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, guard.policy.clone());
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (

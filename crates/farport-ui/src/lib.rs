@@ -17,6 +17,8 @@
 //! `recorder` observes the client: each message, HTTP exchange and step of a sign-in becomes an entry of
 //! the timeline. It receives them with secrets masked.
 //!
+//! `apps` is a second listener, for the views of MCP Apps.
+//!
 //! The API cannot start a process. The page's address carries a random token in its fragment, so
 //! the token reaches no server log. See [`Inspector::url`].
 
@@ -26,9 +28,11 @@
 )]
 
 mod api;
+mod apps;
 mod assets;
 mod calls;
 pub mod chat;
+mod doctor;
 mod error;
 mod events;
 mod exchange;
@@ -39,6 +43,7 @@ mod mask;
 mod person;
 mod questions;
 mod recorder;
+mod revisions;
 mod saved;
 mod server;
 mod sign_in;

@@ -46,6 +46,10 @@ pub(crate) enum Refused {
     TooMany,
     #[error("the connection is closed; reconnect to the server")]
     Closed,
+    #[error(
+        "farport starts a program only from the command line; connect to a URL to compare revisions"
+    )]
+    Process,
 }
 
 /// An open connection.

@@ -9,12 +9,13 @@ use axum::middleware::from_fn_with_state;
 use farport_client::{CancellationToken, Opener, Store};
 use tokio::net::TcpListener;
 
+use crate::apps::Apps;
 use crate::chat::page::ChatStart;
 use crate::guard::{Guard, guard};
 use crate::state::State;
 use crate::target::Target;
 use crate::token::Token;
-use crate::{Error, api, assets};
+use crate::{Error, api, apps, assets};
 
 /// How an inspector starts.
 pub struct Settings {
@@ -34,8 +35,7 @@ pub struct Settings {
 
 /// A bound inspector, which serves its page once [`Inspector::serve`] runs.
 pub struct Inspector {
-    listeners: Vec<TcpListener>,
-    router: Router,
+    listeners: Vec<(TcpListener, Router)>,
     url: String,
     origin: String,
     state: Arc<State>,
@@ -60,6 +60,8 @@ impl Inspector {
             Ok(second) => listeners.push(second),
             Err(error) => tracing::debug!(%error, "not listening on ::1"),
         }
+        let (views, views_port) = apps::listen().await?;
+        let apps = Apps::new(views_port, port);
         let token = Token::random()?;
         let origin = format!("http://127.0.0.1:{port}");
         let view = if settings.chat.open { "&view=chat" } else { "" };
@@ -71,10 +73,14 @@ impl Inspector {
             settings.saved_calls,
             settings.chat,
         );
-        let router = router(Arc::clone(&state), Guard::new(port, token));
+        let guard = Guard::new(port, views_port, token);
+        let page = router(Arc::clone(&state), Arc::clone(&apps), guard);
+        let views = views
+            .into_iter()
+            .map(|one| (one, apps::routes(Arc::clone(&apps))));
+        let page = listeners.into_iter().map(|one| (one, page.clone()));
         Ok(Self {
-            listeners,
-            router,
+            listeners: page.chain(views).collect(),
             url,
             origin,
             state,
@@ -101,8 +107,8 @@ impl Inspector {
             self.state.connect(target);
         }
         let mut servers = tokio::task::JoinSet::new();
-        for listener in self.listeners {
-            let server = axum::serve(listener, self.router.clone());
+        for (listener, router) in self.listeners {
+            let server = axum::serve(listener, router);
             servers.spawn(std::future::IntoFuture::into_future(server));
         }
         let result = tokio::select! {
@@ -115,8 +121,9 @@ impl Inspector {
     }
 }
 
-fn router(state: Arc<State>, checks: Guard) -> Router {
+fn router(state: Arc<State>, apps: Arc<Apps>, checks: Guard) -> Router {
     api::routes(state)
+        .merge(apps::api(apps))
         .merge(assets::routes())
         .layer(from_fn_with_state(Arc::new(checks), guard))
 }

@@ -3,6 +3,8 @@
 mod connect;
 mod record;
 
+pub(crate) use connect::{capabilities, client_info};
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

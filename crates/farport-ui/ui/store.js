@@ -15,10 +15,10 @@ export const stream = signal(hasToken() ? 'waiting' : 'locked');
 export const notices = signal([]);
 /** Timeline entries, oldest first. */
 export const timeline = signal([]);
-/** The view: connect, tools, resources, prompts, server, timeline. */
+/** The view: connect, tools, resources, prompts, tasks, skills, server, timeline. */
 export const view = signal('connect');
 /** The chosen tool, resource and prompt. */
-export const chosen = signal({ tools: undefined, resources: undefined, prompts: undefined });
+export const chosen = signal({ tools: undefined, resources: undefined, prompts: undefined, tasks: undefined, skills: undefined });
 export const paletteOpen = signal(false);
 export const drawerOpen = signal(localStorage.getItem('timeline') !== 'closed');
 
@@ -39,7 +39,12 @@ export const callLogLevel = computed(() => (phase.value.modern && capabilities.v
 export const pinned = signal(new Set());
 /** The entry of the timeline to show: `{ seq }`. */
 export const reveal = signal(undefined);
-export const capabilities = computed(() => server.value?.capabilities ?? {});
+/** The capabilities, and the extensions that the page knows, under their short names. */
+export const capabilities = computed(() => {
+  const all = server.value?.capabilities ?? {};
+  const extensions = all.extensions ?? {};
+  return { ...all, tasks: all.tasks ?? extensions['io.modelcontextprotocol/tasks'], skills: extensions['io.modelcontextprotocol/skills'] };
+});
 export const questions = computed(() => state.value?.questions ?? []);
 
 /** A list of the server: undefined until it was requested. */
@@ -49,15 +54,17 @@ export const lists = {
   resources: signal(empty),
   templates: signal(empty),
   prompts: signal(empty),
+  skills: signal(empty),
 };
 const METHODS = {
   tools: ['tools/list', 'tools'],
   resources: ['resources/list', 'resources'],
   templates: ['resources/templates/list', 'resourceTemplates'],
   prompts: ['prompts/list', 'prompts'],
+  skills: ['skills/list', 'skills'],
 };
 /** The capability that each list belongs to. */
-export const CAPABILITY = { tools: 'tools', resources: 'resources', templates: 'resources', prompts: 'prompts' };
+export const CAPABILITY = { tools: 'tools', resources: 'resources', templates: 'resources', prompts: 'prompts', skills: 'skills' };
 const MOST_PAGES = 200;
 
 // Another tab starts elsewhere.

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: throughput, latency and memory beside two other servers.
 
 mod connect;
+mod inspect;
 mod load;
 mod memory;
 mod proc;
@@ -59,10 +60,18 @@ enum Part {
     Proxies,
     /// farport in workerd beside npm agents.
     Workers,
+    /// `farport inspect` and `farport call` beside the npm inspector.
+    Inspect,
 }
 
 impl Part {
-    const ALL: [Self; 4] = [Self::Servers, Self::SignIn, Self::Proxies, Self::Workers];
+    const ALL: [Self; 5] = [
+        Self::Servers,
+        Self::SignIn,
+        Self::Proxies,
+        Self::Workers,
+        Self::Inspect,
+    ];
 
     /// What it is called in the page's markers.
     fn name(self) -> &'static str {
@@ -71,6 +80,7 @@ impl Part {
             Self::SignIn => "sign-in",
             Self::Proxies => "proxies",
             Self::Workers => "workers",
+            Self::Inspect => "inspect",
         }
     }
 
@@ -81,6 +91,7 @@ impl Part {
             Self::SignIn => sign_in::measure(args.rounds, args.seconds)?.table(),
             Self::Proxies => connect::measure()?.table(),
             Self::Workers => workers::measure(args.rounds, args.seconds)?.table(),
+            Self::Inspect => inspect::measure()?.table(),
         }
     }
 }

@@ -25,12 +25,25 @@ pub(crate) struct Args {
 }
 
 /// Pictures for the docs: the file that the test writes, and its name in docs/images.
-const PICTURES: [(&str, &str); 4] = [
+const PICTURES: [(&str, &str); 8] = [
     ("inspect/form-top-light.png", "inspect-light.png"),
     ("inspect/form-top-dark.png", "inspect-dark.png"),
     ("chat/chat-answer-light.png", "playground-light.png"),
     ("chat/chat-answer-dark.png", "playground-dark.png"),
+    (
+        "inspect/app-server-basic-vanillajs-light.png",
+        "inspect-app-light.png",
+    ),
+    (
+        "inspect/app-server-basic-vanillajs-dark.png",
+        "inspect-app-dark.png",
+    ),
+    ("inspect/revisions-light.png", "inspect-revisions-light.png"),
+    ("inspect/revisions-dark.png", "inspect-revisions-dark.png"),
 ];
+
+/// The tests in the browser.
+const BROWSER: [&str; 4] = ["browser.mjs", "apps.mjs", "extensions.mjs", "views.mjs"];
 
 /// Runs the tests.
 ///
@@ -42,7 +55,15 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let mut modules = node.command("node");
     modules.arg("--test");
     for name in [
-        "copyas", "diff", "form", "json", "markdown", "signin", "text",
+        "appbridge",
+        "copyas",
+        "diff",
+        "form",
+        "json",
+        "markdown",
+        "revisions",
+        "signin",
+        "text",
     ] {
         modules.arg(tests.join(format!("{name}.test.mjs")));
     }
@@ -71,15 +92,20 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let Some(chromium) = chromium else {
         return Outcome::passed("the page's modules; no Chromium, so the page was not opened");
     };
-    let mut browser = node.command("node");
-    browser
-        .env("FARPORT_CHROMIUM", chromium)
-        .arg(tests.join("browser.mjs"))
-        .arg(programs.join("farport"))
-        .arg(programs.join("farport-fixture"))
-        .arg(node.folder.join("node_modules"))
-        .arg(project::target().join("screenshots/inspect"));
-    process::run(&mut browser, LIMIT).context("a test of the page in the browser failed")?;
+    let apps = Node::with("tests/inspector", project::target().join("inspector"))?;
+    for name in BROWSER {
+        let mut browser = node.command("node");
+        browser
+            .env("FARPORT_CHROMIUM", &chromium)
+            .env("FARPORT_APPS", &apps.folder)
+            .arg(tests.join(name))
+            .arg(programs.join("farport"))
+            .arg(programs.join("farport-fixture"))
+            .arg(node.folder.join("node_modules"))
+            .arg(project::target().join("screenshots/inspect"));
+        process::run(&mut browser, LIMIT)
+            .with_context(|| format!("{name} failed in the browser"))?;
+    }
     if args.picture {
         for (from, to) in PICTURES {
             let from = project::target().join("screenshots").join(from);

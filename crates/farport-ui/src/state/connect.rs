@@ -76,7 +76,10 @@ impl State {
         let since = Instant::now();
         let opened = async {
             let client = target.to_client(Some(Arc::clone(&recorder) as _))?;
-            Connection::open(client, self.options(&target)).await
+            let mut options = self.options(&target);
+            // Only the page follows tasks and shows views.
+            options.capabilities = capabilities();
+            Connection::open(client, options).await
         };
         // Boxed: the future of a sign-in is large.
         match Box::pin(opened).await {
@@ -92,11 +95,7 @@ impl State {
         let revision = target.settings().revision;
         options.era = revision.era();
         options.session_revision = revision.of_session();
-        options.client_info = json!({
-            "name": "farport-inspect",
-            "title": "farport inspect",
-            "version": env!("CARGO_PKG_VERSION"),
-        });
+        options.client_info = client_info();
         options.capabilities = json!({
             "roots": { "listChanged": true },
             "sampling": {},
@@ -323,6 +322,28 @@ impl State {
             );
         }
     }
+}
+
+/// How the inspector presents itself to servers.
+pub(crate) fn client_info() -> serde_json::Value {
+    json!({
+        "name": "farport-inspect",
+        "title": "farport inspect",
+        "version": env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// What the inspector can do for servers.
+pub(crate) fn capabilities() -> serde_json::Value {
+    json!({
+        "roots": { "listChanged": true },
+        "sampling": {},
+        "elicitation": { "form": {}, "url": {} },
+        "extensions": {
+            "io.modelcontextprotocol/ui": { "mimeTypes": ["text/html;profile=mcp-app"] },
+            "io.modelcontextprotocol/tasks": {},
+        },
+    })
 }
 
 /// Requests the cheapest answer that the era has.

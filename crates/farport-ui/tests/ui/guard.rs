@@ -2,7 +2,10 @@
 
 use crate::support::Page;
 
-const ROUTES: [&str; 26] = [
+const ROUTES: [&str; 29] = [
+    "/api/app",
+    "/api/doctor",
+    "/api/revisions",
     "/api/events",
     "/api/sign-ins",
     "/api/connect",
@@ -33,12 +36,14 @@ const ROUTES: [&str; 26] = [
 
 #[test]
 fn every_route_of_the_api_is_in_the_list() {
-    let source = concat!(
+    let sources = [
         include_str!("../../src/api.rs"),
-        include_str!("../../src/api/chat.rs")
-    );
-    let mut routes: Vec<&str> = source
-        .split("\"")
+        include_str!("../../src/api/chat.rs"),
+        include_str!("../../src/apps.rs"),
+    ];
+    let mut routes: Vec<&str> = sources
+        .iter()
+        .flat_map(|source| source.split('"'))
         .filter(|text| text.starts_with("/api/"))
         .collect();
     let mut listed = ROUTES.to_vec();

@@ -8,6 +8,7 @@
 )]
 
 mod api;
+mod apps;
 mod assets;
 mod chat;
 mod guard;

@@ -44,6 +44,41 @@ impl Answer {
     }
 }
 
+async fn open(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, String)],
+    body: &str,
+) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    request.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+    stream.write_all(request.as_bytes()).await.unwrap();
+    BufReader::new(stream)
+}
+
+async fn read(mut stream: BufReader<TcpStream>) -> Answer {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer {
+        status,
+        head: head.to_ascii_lowercase(),
+        body: body.to_owned(),
+    }
+}
+
+/// Sends a GET request to another listener of the inspector.
+pub(crate) async fn get(address: &str, path: &str, headers: &[(&str, String)]) -> Answer {
+    read(open(address, "GET", path, headers, "").await).await
+}
+
 impl Page {
     pub(crate) async fn start(target: Option<Target>) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -104,14 +139,7 @@ impl Page {
         headers: &[(&str, String)],
         body: &str,
     ) -> BufReader<TcpStream> {
-        let mut stream = TcpStream::connect(&self.host).await.unwrap();
-        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
-        request.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-        stream.write_all(request.as_bytes()).await.unwrap();
-        BufReader::new(stream)
+        open(&self.host, method, path, headers, body).await
     }
 
     /// Sends a request and reads the whole response.
@@ -122,17 +150,7 @@ impl Page {
         headers: &[(&str, String)],
         body: &str,
     ) -> Answer {
-        let mut stream = self.open(method, path, headers, body).await;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.unwrap();
-        let text = String::from_utf8_lossy(&bytes);
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer {
-            status,
-            head: head.to_ascii_lowercase(),
-            body: body.to_owned(),
-        }
+        read(self.open(method, path, headers, body).await).await
     }
 
     /// Calls the API as the page does.

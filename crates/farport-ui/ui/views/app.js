@@ -1,6 +1,7 @@
 // The frame: header, navigation, the chosen view, questions, the timeline, and the keyboard.
 
 import { CAPABILITY, capabilities, connected, drawerOpen, go, lists, notices, paletteOpen, phase, questions, reconnect, server, serverInfo, state, stream, timeline, view } from '../store.js';
+import { tasks } from '../tasks.js';
 import { classes, component, duration, html, link } from '../ui.js';
 import { icon } from '../icons.js';
 import { ChatView } from './chat.js';
@@ -11,10 +12,12 @@ import { Questions } from './questions.js';
 import { Resources } from './resources.js';
 import { Server } from './server.js';
 import { SignIn } from './signin.js';
+import { Skills } from './skills.js';
+import { Tasks } from './tasks.js';
 import { Timeline } from './timeline.js';
 import { Tools } from './tools.js';
 
-const VIEWS = { connect: Connect, tools: Tools, resources: Resources, prompts: Prompts, server: Server, signin: SignIn, chat: ChatView };
+const VIEWS = { connect: Connect, tools: Tools, resources: Resources, prompts: Prompts, tasks: Tasks, skills: Skills, server: Server, signin: SignIn, chat: ChatView };
 
 const count = (name) => (connected.value && capabilities.value[CAPABILITY[name]] !== undefined ? lists[name].value.items?.length : undefined);
 const resourceCount = () => {
@@ -22,8 +25,11 @@ const resourceCount = () => {
   return a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0);
 };
 
+/** Where the navigation is narrow, it scrolls to the view in use. */
+const showItem = (element) => element?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+
 function NavItem({ name, label, number }) {
-  return html`<button type="button" class=${classes('nav-item', view.value === name && 'on')} aria-current=${view.value === name ? 'page' : undefined}
+  return html`<button type="button" ref=${view.value === name ? showItem : undefined} class=${classes('nav-item', view.value === name && 'on')} aria-current=${view.value === name ? 'page' : undefined}
     onClick=${() => go(name)}>${icon(name)}<span>${label}</span>${number !== undefined && html`<b>${number}</b>`}</button>`;
 }
 
@@ -33,6 +39,8 @@ const Nav = component(() => () => html`<nav class="nav" aria-label="Views">
   <${NavItem} name="tools" label="Tools" number=${count('tools')} />
   <${NavItem} name="resources" label="Resources" number=${resourceCount()} />
   <${NavItem} name="prompts" label="Prompts" number=${count('prompts')} />
+  ${(capabilities.value.skills !== undefined || view.value === 'skills') && html`<${NavItem} name="skills" label="Skills" number=${count('skills')} />`}
+  ${(capabilities.value.tasks !== undefined || tasks.value.length > 0) && html`<${NavItem} name="tasks" label="Tasks" number=${tasks.value.length || undefined} />`}
   <${NavItem} name="server" label="Server" />
   <${NavItem} name="signin" label="Sign-in" />
   <h2>Model</h2>
@@ -85,6 +93,12 @@ function toggleDrawer() {
 
 const order = ['connect', 'tools', 'resources', 'prompts', 'server', 'signin', 'chat'];
 
+/** The second key after `g`. */
+const VIEW_KEYS = { c: 'connect', t: 'tools', r: 'resources', p: 'prompts', k: 'skills', a: 'tasks', s: 'server', i: 'signin', h: 'chat', l: 'timeline' };
+/** How long `g` waits for its second key, in milliseconds. */
+const SECOND_KEY = 1500;
+let pressedG = -Infinity;
+
 function keys(event) {
   const typing = event.target.closest?.('input, textarea, select, [contenteditable]');
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
@@ -102,6 +116,14 @@ function keys(event) {
       event.preventDefault();
       search.focus();
     }
+  } else if (!typing && !paletteOpen.value && !event.ctrlKey && !event.metaKey && !event.altKey && (event.key === 'g' || event.timeStamp - pressedG < SECOND_KEY)) {
+    const name = VIEW_KEYS[event.key];
+    if (event.key !== 'g' && name) {
+      event.preventDefault();
+      go(name);
+      setTimeout(() => document.getElementById('main')?.focus({ preventScroll: true }));
+    }
+    pressedG = event.key === 'g' ? event.timeStamp : -Infinity;
   } else if (event.altKey && /^[1-7]$/.test(event.key)) {
     event.preventDefault();
     go(order[Number(event.key) - 1]);

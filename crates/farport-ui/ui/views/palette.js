@@ -6,7 +6,7 @@ import { icon } from '../icons.js';
 
 function commands() {
   const all = [
-    ...[['connect', 'Connect'], ['tools', 'Tools'], ['resources', 'Resources'], ['prompts', 'Prompts'], ['server', 'Server'], ['signin', 'Sign-in'], ['chat', 'Chat'], ['timeline', 'Timeline']].map(([name, label]) => ({ icon: name, label, hint: 'view', run: () => go(name) })),
+    ...[['connect', 'Connect'], ['tools', 'Tools'], ['resources', 'Resources'], ['prompts', 'Prompts'], ['tasks', 'Tasks'], ['skills', 'Skills'], ['server', 'Server'], ['signin', 'Sign-in'], ['chat', 'Chat'], ['timeline', 'Timeline']].map(([name, label]) => ({ icon: name, label, hint: 'view', run: () => go(name) })),
   ];
   if (state.value?.target && !state.value.target.process) all.push({ icon: 'refresh', label: 'Reconnect', hint: 'command', run: () => reconnect().catch(() => go('connect')) });
   if (connected.value) {

@@ -21,14 +21,17 @@ function respond(number, member, value) {
 export const Questions = component(() => () => {
   const open = questions.value;
   if (open.length === 0) return null;
-  return html`<div class="questions">${open.map((one) => (one.method === 'sampling/createMessage' ? html`<${Sampling} key=${one.number} question=${one} />` : html`<${Elicitation} key=${one.number} question=${one} />`))}</div>`;
+  return html`<div class="questions">${open.map((one) => html`<${Question} key=${one.number} question=${one} />`)}</div>`;
 });
 
 function Frame({ title, note, children }) {
   return html`<section class="card question" aria-label=${title}><header class="card-head">${icon('question')}<strong>${title}</strong><span class="grow"></span><span class="chip warn">${note}</span></header><div class="card-body">${children}</div></section>`;
 }
 
-const Elicitation = component(({ question }) => {
+/** One question. `respond` sends the answer: its number, `result` or `error`, and the value. */
+export const Question = ({ question, respond: send = respond }) => (question.method === 'sampling/createMessage' ? html`<${Sampling} question=${question} send=${send} />` : html`<${Elicitation} question=${question} send=${send} />`);
+
+const Elicitation = component(({ question, send }) => {
   const params = question.params ?? {};
   const schema = isObject(params.requestedSchema) ? params.requestedSchema : { type: 'object', properties: {} };
   if (!forms.has(question.number)) forms.set(question.number, formState(schema, initial(schema) ?? {}));
@@ -37,7 +40,7 @@ const Elicitation = component(({ question }) => {
     const byUrl = params.mode === 'url';
     const href = byUrl ? link(params.url) : undefined;
     const problems = form.problems.value;
-    const answer = (action) => respond(question.number, 'result', action === 'accept' && !byUrl ? { action, content: form.value.value ?? {} } : { action });
+    const answer = (action) => send(question.number, 'result', action === 'accept' && !byUrl ? { action, content: form.value.value ?? {} } : { action });
     return html`<${Frame} title="The server asks you" note=${byUrl ? 'elicitation · URL' : 'elicitation'}>
       <p class="question-text">${params.message}</p>
       ${byUrl ? html`<p><code class="uri">${params.url}</code></p>${href ? html`<p><a class="button" href=${href} target="_blank" rel="noopener noreferrer">${icon('link')} Open this page</a></p>` : html`<p class="problem">${icon('warn')} This is no http or https address, so the page does not open it.</p>`}` : html`<${Form} form=${form} />`}
@@ -47,7 +50,7 @@ const Elicitation = component(({ question }) => {
   };
 });
 
-const Sampling = component(({ question }) => {
+const Sampling = component(({ question, send }) => {
   const params = question.params ?? {};
   const text = signal('');
   const model = signal('by hand');
@@ -72,7 +75,7 @@ const Sampling = component(({ question }) => {
     <div class="field"><label class="field-label" for=${ids.text}>Answer</label><textarea id=${ids.text} class="input" rows="3" value=${text.value} onInput=${(event) => { text.value = event.target.value; }}></textarea></div>
     <div class="field"><label class="field-label" for=${ids.model}>Model</label><input id=${ids.model} class="input" value=${model.value} onInput=${(event) => { model.value = event.target.value; }} /></div>
     ${asked.value.failed && html`<p class="problem" role="alert">${icon('warn')} ${asked.value.failed}</p>`}
-    <div class="row actions">${chat.value.model && html`<button type="button" class="button" data-sample disabled=${asked.value.busy} onClick=${ask}>${asked.value.busy ? html`<i class="spinner small"></i>` : icon('chat')} Let ${chat.value.model.model} answer</button>`}<button type="button" class="button primary" data-send onClick=${() => respond(question.number, 'result', { role: 'assistant', content: { type: 'text', text: text.value }, model: model.value, stopReason: 'endTurn' })}>Send the answer <kbd>Ctrl ↵</kbd></button>
-      <button type="button" class="button" onClick=${() => respond(question.number, 'error', { code: -1, message: 'User rejected sampling request' })}>Reject</button></div>
+    <div class="row actions">${chat.value.model && html`<button type="button" class="button" data-sample disabled=${asked.value.busy} onClick=${ask}>${asked.value.busy ? html`<i class="spinner small"></i>` : icon('chat')} Let ${chat.value.model.model} answer</button>`}<button type="button" class="button primary" data-send onClick=${() => send(question.number, 'result', { role: 'assistant', content: { type: 'text', text: text.value }, model: model.value, stopReason: 'endTurn' })}>Send the answer <kbd>Ctrl ↵</kbd></button>
+      <button type="button" class="button" onClick=${() => send(question.number, 'error', { code: -1, message: 'User rejected sampling request' })}>Reject</button></div>
   </${Frame}>`;
 });

@@ -3,7 +3,9 @@
 import { ask, capabilities, chosen, connected, go, lists, refresh } from '../store.js';
 import { variables, expand } from '../template.js';
 import { batch, classes, component, effect, freshId, html, signal, size } from '../ui.js';
+import { isAppMime, isViewUri } from '../appbridge.js';
 import { icon } from '../icons.js';
+import { AppFrame } from './apps.js';
 import { Empty, ListFrame, NotConnected, Search } from './list.js';
 import { Contents } from './result.js';
 
@@ -68,12 +70,15 @@ const Back = () => html`<button type="button" class="button ghost small back" on
 
 const Resource = component(({ uri }) => {
   const { state, read } = reader();
+  const shown = signal(0);
   read(uri);
   return ({ uri: now, resource }) => html`<div class="tool-page"><${Back} />
     <h1>${resource?.title ?? resource?.name ?? 'Resource'}</h1><p><code class="uri">${now}</code></p>
     ${resource?.description && html`<p class="description">${resource.description}</p>`}
     <div class="badges">${resource?.mimeType && html`<span class="chip">${resource.mimeType}</span>`}${typeof resource?.size === 'number' && html`<span class="chip">${size(resource.size)}</span>`}</div>
-    <div class="row actions"><button type="button" class="button primary" data-send disabled=${state.value.busy} onClick=${() => read(now)}>Read again <kbd>Ctrl ↵</kbd></button></div>
+    <div class="row actions"><button type="button" class="button primary" data-send disabled=${state.value.busy} onClick=${() => read(now)}>Read again <kbd>Ctrl ↵</kbd></button>
+      ${isViewUri(now) && isAppMime(resource?.mimeType ?? state.value.contents?.[0]?.mimeType) && html`<button type="button" class="button" onClick=${() => { shown.value += 1; }}>${icon('app')} Show the app</button>`}</div>
+    ${shown.value > 0 && html`<${AppFrame} key=${shown.value} uri=${now} />`}
     <${Read} state=${state.value} /></div>`;
 });
 

@@ -98,7 +98,7 @@ export const CallResult = component(() => {
     return html`<section class="card result" aria-label="Result" aria-live="polite">
       <header class="card-head"><span class=${`tone ${tone}`}><i class=${`dot ${tone}`}></i>${label}</span>
         ${!answer.cancelled && answer.failed === undefined && html`<div class="tabs" role="tablist">${tabs.map(([name, text]) => html`<button type="button" role="tab" aria-selected=${now === name} class=${classes(now === name && 'on')} onClick=${() => { tab.value = name; }}>${text}</button>`)}</div>`}
-        <span class="grow"></span><span class="muted small-text">${duration(answer.ms)}${answer.bytes ? ` · ${size(answer.bytes)}` : ''}</span>
+        <span class="grow"></span><span class="muted small-text">${[duration(answer.ms), answer.bytes ? size(answer.bytes) : ''].filter(Boolean).join(' · ')}</span>
         ${whole !== undefined && html`<button type="button" class="icon-button" aria-label="Copy the result as JSON" title="Copy as JSON" onClick=${async () => { copied.value = await copy(stringify(whole, 2)); setTimeout(() => { copied.value = false; }, 1500); }}>${icon(copied.value ? 'check' : 'copy')}</button>`}
       </header>
       <div class="card-body">${body()}</div>

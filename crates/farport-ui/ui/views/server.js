@@ -5,12 +5,13 @@ import { ask, callLogLevel, capabilities, connected, logLevel, phase, server, se
 import { component, duration, html, link, signal } from '../ui.js';
 import { icon } from '../icons.js';
 import { NotConnected } from './list.js';
-import { Long } from './tree.js';
-import { Code } from './tree.js';
+import { Doctor } from './doctor.js';
+import { Revisions } from './revisions.js';
+import { Code, Long } from './tree.js';
 
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 const KNOWN = [
-  ['tools', 'Tools'], ['resources', 'Resources'], ['prompts', 'Prompts'], ['completions', 'Completion'], ['logging', 'Logging'], ['tasks', 'Tasks'],
+  ['tools', 'Tools'], ['resources', 'Resources'], ['prompts', 'Prompts'], ['completions', 'Completion'], ['logging', 'Logging'], ['tasks', 'Tasks'], ['skills', 'Skills'],
 ];
 
 export const Server = component(() => {
@@ -62,6 +63,8 @@ export const Server = component(() => {
       <details class="section"><summary>The whole response</summary><${Code} value=${server.value} /></details>
       <h2 class="section">Instructions</h2>
       ${server.value.instructions ? html`<div class="card pad"><${Long} text=${server.value.instructions} plain /></div>` : html`<p class="muted">The server gives no instructions.</p>`}
+      <${Revisions} />
+      <${Doctor} />
       <${Roots} /></div>`;
   };
 });

@@ -7,11 +7,16 @@ import { configuration, curl, farportCall, jsonRpc, rustTest } from '../copyas.j
 import { initial } from '../schema.js';
 import { parameters } from '../signature.js';
 import { classes, component, copy, html, signal } from '../ui.js';
+import { taskOf } from '../task.js';
+import { follow as followTask } from '../tasks.js';
+import { viewOf, visibleTo } from '../appbridge.js';
 import { icon } from '../icons.js';
+import { AppFrame } from './apps.js';
 import { Form, JsonEditor, formState } from './form.js';
 import { CallResult } from './result.js';
 import { Code } from './tree.js';
 import { Empty, ListFrame, NotConnected, Search } from './list.js';
+import { TaskCard } from './tasks.js';
 
 /** The state of each tool's form, running call and last result, kept while the user looks elsewhere. */
 const sessions = new Map();
@@ -23,7 +28,7 @@ function sessionOf(tool) {
   if (session?.key === key) return session;
   // A changed schema keeps what the user has typed.
   const value = session?.form.value.peek() ?? initial(schema) ?? {};
-  session = { key, form: formState(schema, value), tab: signal('form'), running: signal(undefined), answer: signal(undefined), before: signal(undefined), failure: signal(undefined), id: signal(nextId()) };
+  session = { key, form: formState(schema, value), tab: signal('form'), running: signal(undefined), answer: signal(undefined), before: signal(undefined), failure: signal(undefined), id: signal(nextId()), asTask: signal(false), task: signal(undefined), app: signal(undefined) };
   sessions.set(tool.name, session);
   return session;
 }
@@ -37,7 +42,8 @@ const BADGES = [
 
 function badges(tool) {
   const hints = tool.annotations ?? {};
-  return BADGES.filter(([name, value]) => hints[name] === value).map(([, , label, tone]) => html`<span class=${classes('chip', tone)} title="The server's claim">${label}</span>`);
+  const app = [...(viewOf(tool) ? [html`<span class="chip accent" title=${viewOf(tool)}>app</span>`] : []), ...(visibleTo(tool, 'model') ? [] : [html`<span class="chip" title="The model does not see this tool">for apps only</span>`])];
+  return [...app, ...BADGES.filter(([name, value]) => hints[name] === value).map(([, , label, tone]) => html`<span class=${classes('chip', tone)} title="The server's claim">${label}</span>`)];
 }
 
 const titleOf = (tool) => tool.title ?? tool.annotations?.title;
@@ -75,8 +81,16 @@ function paramsOf(tool, session) {
   const meta = { progressToken: session.id.value };
   // In 2026-07-28 each request names the level of the logs that it wants.
   if (callLogLevel.value !== undefined) meta['io.modelcontextprotocol/logLevel'] = callLogLevel.value;
-  return stringify({ name: tool.name, arguments: session.form.value.value ?? {}, _meta: meta });
+  return stringify({ name: tool.name, arguments: session.form.value.value ?? {}, ...(sendsAsTask(tool, session) && { task: { ttl: TASK_TTL } }), _meta: meta });
 }
+
+/** How long the server should keep a task, in milliseconds. */
+const TASK_TTL = 300_000;
+
+/** optional, required or forbidden. In 2026-07-28 the server decides alone. */
+const taskSupport = (tool) => (!phase.value.modern && capabilities.value.tasks?.requests?.tools?.call !== undefined ? (tool.execution?.taskSupport ?? 'forbidden') : 'forbidden');
+
+const sendsAsTask = (tool, session) => taskSupport(tool) === 'required' || (taskSupport(tool) === 'optional' && session.asTask.value);
 
 const Tool = component(({ tool: first }, { onCleanup }) => {
   const elapsed = signal(0);
@@ -93,12 +107,19 @@ const Tool = component(({ tool: first }, { onCleanup }) => {
     clearInterval(timer);
     timer = setInterval(() => { elapsed.value = performance.now() - run.peek().since; }, 100);
     const stop = onMessage((entry) => follow(entry, run));
+    const uri = viewOf(tool);
+    const app = { id, uri, input: session.form.value.peek() ?? {} };
+    session.app.value = uri === undefined ? undefined : app;
     try {
       const answer = await rpc(id, 'tools/call', paramsOf(tool, session));
       if (session.answer.value && !session.answer.value.cancelled && session.answer.value.failed === undefined) session.before.value = session.answer.value;
       session.answer.value = answer;
+      const task = taskOf(answer.result);
+      session.task.value = task && followTask(task, tool.name);
+      if (uri !== undefined) session.app.value = { ...app, answer };
     } catch (error) {
       session.failure.value = error.message;
+      if (uri !== undefined) session.app.value = { ...app, answer: { failed: error.message } };
     } finally {
       stop();
       clearInterval(timer);
@@ -140,6 +161,7 @@ const Tool = component(({ tool: first }, { onCleanup }) => {
         ${run ? html`<button type="button" class="button" onClick=${() => call('cancel', { id: run.value.id }).catch(() => {})}>${icon('stop')} Cancel</button>`
           : html`<button type="button" class="button primary" data-send disabled=${broken} onClick=${() => send(tool, session)}>${problems.length > 0 ? 'Send anyway' : 'Call'} <kbd>Ctrl ↵</kbd></button>`}
         <${SaveCall} key=${tool.name} tool=${tool} session=${session} />
+        ${taskSupport(tool) !== 'forbidden' && html`<label class="as-task small-text"><input type="checkbox" checked=${sendsAsTask(tool, session)} disabled=${taskSupport(tool) === 'required'} onChange=${(event) => { session.asTask.value = event.target.checked; }} /> as a task${taskSupport(tool) === 'required' ? ', which the tool requires' : ''}</label>`}
         ${run && html`<span class="muted small-text" role="status"><i class="spinner small"></i> ${(elapsed.value / 1000).toFixed(1)} s</span>`}
         ${!run && problems.length > 0 && html`<span class="warn-text small-text">${icon('warn')} The arguments do not match the schema.</span>`}
       </div>
@@ -147,7 +169,9 @@ const Tool = component(({ tool: first }, { onCleanup }) => {
       ${logs.length > 0 && html`<section class="card logs" aria-label="Logs of this call"><header class="card-head"><strong>Logs</strong><span class="grow"></span><span class="muted small-text">${logs.length}</span></header>
         <ol>${logs.map((one, at) => html`<li key=${at}><span class=${`level ${one.level}`}>${one.level}</span><span class="muted">${one.logger}</span> <span>${typeof one.data === 'string' ? one.data : stringify(one.data)}</span></li>`)}</ol></section>`}
       ${session.failure.value && html`<p class="problem" role="alert">${icon('warn')} ${session.failure.value}</p>`}
-      ${session.answer.value && html`<div class=${classes(run && 'stale')}><${CallResult} answer=${session.answer.value} before=${session.before.value} outputSchema=${tool.outputSchema} /></div>`}
+      ${session.app.value && html`<${AppFrame} key=${session.app.value.id} uri=${session.app.value.uri} tool=${tool} callId=${session.app.value.id} input=${session.app.value.input} answer=${session.app.value.answer} />`}
+      ${session.task.value && html`<${TaskCard} key=${session.task.value} id=${session.task.value} compact />`}
+      ${session.answer.value && !session.task.value && html`<div class=${classes(run && 'stale')}><${CallResult} answer=${session.answer.value} before=${session.before.value} outputSchema=${tool.outputSchema} /></div>`}
     </div>`;
   };
 });
