@@ -15,8 +15,8 @@ mod steps;
 use std::process::ExitCode;
 
 use chores::{
-    api, bench, clients, conformance, dist, docs, fuzz, lint, methods, models, mutants, package,
-    schemas, templates, test, ui, wasm, words, worker,
+    api, bench, clients, conditions, conformance, dist, docs, fuzz, lint, methods, models, mutants,
+    package, schemas, templates, test, ui, wasm, words, worker,
 };
 use clap::{Parser, Subcommand};
 
@@ -75,6 +75,8 @@ enum Chore {
     Dist(dist::Args),
     /// Finds phrases that are hard to read, by the list in xtask/words.toml.
     Words(words::Args),
+    /// Checks that the crates have at most 25 conditions on targets and features.
+    Conditions(conditions::Args),
     /// Checks that no type has methods in more than four files.
     Methods(methods::Args),
     /// Measures throughput, latency and memory, and writes docs/performance.md.
@@ -100,6 +102,7 @@ fn main() -> ExitCode {
         Chore::Package(args) => package::run(&args),
         Chore::Dist(args) => dist::run(&args),
         Chore::Words(args) => words::run(&args),
+        Chore::Conditions(args) => conditions::run(&args),
         Chore::Methods(args) => methods::run(&args),
         Chore::Bench(args) => bench::run(&args),
     };

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::ValueHint;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueHint};
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use farport::ProviderName;
 
@@ -20,7 +20,7 @@ use crate::remote::args::{AddArgs, ConnectArgs, LoginArgs, LogoutArgs, RemoveArg
 use crate::remote::inspect::InspectArgs;
 use crate::remote::playground::PlaygroundArgs;
 use crate::worker::args::{SecretArgs, TailArgs};
-use crate::{env_vars, scaffold, terminal};
+use crate::{dev, env_vars, scaffold, terminal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -125,9 +125,8 @@ pub(crate) fn check_connect(url: &str, args: &[String]) -> Result<(), crate::err
 pub(crate) enum Command {
     Demo(DemoArgs),
     New(NewArgs),
-    Dev(DevArgs),
-    #[cfg(unix)]
-    Guarded(GuardedArgs),
+    #[command(flatten)]
+    Development(dev::Command),
     Deploy(DeployArgs),
     Secret(SecretArgs),
     Tail(TailArgs),
@@ -154,8 +153,9 @@ pub(crate) enum Command {
     Tokens(TokensArgs),
     Grants(GrantsArgs),
     Completions(CompletionsArgs),
+    // Only packages of a release have manual pages.
     #[cfg(feature = "release")]
-    Man(ManArgs),
+    Man(crate::commands::man::ManArgs),
 }
 
 impl Command {
@@ -207,7 +207,7 @@ http://localhost:8787/callback at the provider. docs/providers.md lists the vari
 provider.")]
 pub(crate) struct DemoArgs {
     /// Sign-in provider [default: `[auth] provider` in farport.toml, else no sign-in]
-    #[arg(long, value_name = "PROVIDER", env = env_vars::FARPORT_AUTH_PROVIDER, hide_env_values = true)]
+    #[arg(long, value_name = "PROVIDER", env = env_vars::FARPORT_AUTH_PROVIDER, hide_env_values = true, value_parser = providers())]
     pub(crate) auth: Option<ProviderName>,
     /// Issuer URL of the OpenID provider, for `--auth oidc` [env: OIDC_ISSUER]
     #[arg(long, value_name = "URL", requires = "auth")]
@@ -302,26 +302,6 @@ pub(crate) struct DevArgs {
     pub(crate) bin: Option<String>,
 }
 
-/// Run a program that ends together with this process's parent
-///
-/// `farport dev` starts builds and servers this way. It is not for users.
-#[cfg(unix)]
-#[derive(Debug, Args)]
-#[command(name = "guarded", hide = true)]
-pub(crate) struct GuardedArgs {
-    /// Process id of the parent, to detect that it has already exited
-    #[arg(long)]
-    pub(crate) parent: u32,
-
-    /// Set LISTEN_PID to the process id of the program
-    #[arg(long)]
-    pub(crate) listen_pid: bool,
-
-    /// Program to run, with its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) program: Vec<std::ffi::OsString>,
-}
-
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -338,13 +318,15 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// Write the manual pages to a folder
-#[cfg(feature = "release")]
-#[derive(Debug, Args)]
-#[command(hide = true)]
-pub(crate) struct ManArgs {
-    /// Folder for the pages, one for each command
-    pub(crate) folder: PathBuf,
+/// Reads the name of a sign-in provider.
+fn providers() -> impl TypedValueParser<Value = ProviderName> {
+    let names = ProviderName::ALL.map(|(_, name, words)| PossibleValue::new(name).help(words));
+    PossibleValuesParser::new(names).try_map(|text| {
+        let found = ProviderName::ALL.iter().find(|(_, name, _)| *name == text);
+        found
+            .map(|(provider, ..)| *provider)
+            .ok_or("no such provider")
+    })
 }
 
 #[cfg(test)]

@@ -9,31 +9,6 @@ pub(crate) const FARPORT_HOST: &str = "FARPORT_HOST";
 /// Default of `--auth`. Read by `demo`.
 pub(crate) const FARPORT_AUTH_PROVIDER: &str = "FARPORT_AUTH_PROVIDER";
 
-/// Empty file that a server creates when it accepts connections. Set by `dev` for its servers.
-#[cfg(unix)]
-pub(crate) const FARPORT_READY_FILE: &str = "FARPORT_READY_FILE";
-
-/// Database of a server. Set by `dev` for its servers, unless the user has set it.
-#[cfg(unix)]
-pub(crate) const FARPORT_STORE: &str = "FARPORT_STORE";
-
-/// Log filter of a server. Set by `dev` for its servers, unless the user has set a filter.
-#[cfg(unix)]
-pub(crate) const FARPORT_LOG: &str = "FARPORT_LOG";
-
-/// Set by `dev` for a server that replaces another one: the server does not print its URLs again.
-#[cfg(unix)]
-pub(crate) const FARPORT_RELOAD: &str = "FARPORT_RELOAD";
-
-/// Number of listening sockets that a server inherits, from file descriptor 3 on (systemd's socket
-/// activation). Set by `dev` for its servers.
-#[cfg(unix)]
-pub(crate) const LISTEN_FDS: &str = "LISTEN_FDS";
-
-/// Process id of the server that the sockets of `LISTEN_FDS` are for. Set by `dev` for its servers.
-#[cfg(unix)]
-pub(crate) const LISTEN_PID: &str = "LISTEN_PID";
-
 /// Cargo to build with, instead of `cargo` in `PATH`. Cargo sets it for its subcommands. Read by `dev` and
 /// `deploy`.
 pub(crate) const CARGO: &str = "CARGO";

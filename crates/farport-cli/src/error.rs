@@ -24,12 +24,8 @@ pub(crate) enum Error {
     New(#[from] scaffold::Error),
     #[error(transparent)]
     Project(#[from] crate::project::Error),
-    #[cfg(unix)]
     #[error(transparent)]
     Dev(#[from] crate::dev::Error),
-    #[cfg(not(unix))]
-    #[error("`farport dev` does not run on Windows yet")]
-    NoDev,
     #[error(transparent)]
     Worker(#[from] crate::worker::Error),
     #[error(transparent)]
@@ -52,7 +48,6 @@ pub(crate) enum Error {
     Demo(#[from] crate::commands::demo::Error),
     #[error(transparent)]
     Serve(#[from] farport::Error),
-    #[cfg(feature = "release")]
     #[error(transparent)]
     File(#[from] FileError),
     #[error("cannot start the runtime")]
@@ -88,12 +83,7 @@ impl Error {
             Self::Listen(error) => error.hint(),
             Self::New(error) => error.hint(),
             Self::Project(error) => error.hint(),
-            #[cfg(unix)]
             Self::Dev(error) => error.hint(),
-            #[cfg(not(unix))]
-            Self::NoDev => {
-                Some("start the server with `cargo run`, or use `farport dev` in WSL".to_owned())
-            }
             Self::Worker(error) => error.hint(),
             Self::Deploy(error) => error.hint(),
             Self::Client(error) => error.hint(),
@@ -104,7 +94,6 @@ impl Error {
             Self::Remote(error) => error.hint(),
             Self::Connection(error) => error.hint(),
             Self::Serve(error) => error.hint(),
-            #[cfg(feature = "release")]
             Self::File(_) => None,
             Self::Inspect(_) | Self::Runtime(_) | Self::Output(_) => None,
         }

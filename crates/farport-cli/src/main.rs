@@ -11,8 +11,6 @@ mod cli;
 mod clients;
 mod commands;
 mod deploy;
-#[cfg(unix)]
-mod dev;
 mod env_vars;
 mod error;
 mod listen;
@@ -22,8 +20,19 @@ mod project;
 mod remote;
 mod scaffold;
 mod settings;
+mod system;
 mod terminal;
 mod worker;
+
+// `farport dev` passes sockets and signals on, as only Unix can.
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod dev;
+    } else {
+        mod no_dev;
+        use no_dev as dev;
+    }
+}
 
 use std::process::ExitCode;
 
@@ -64,12 +73,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Deploy(args) => commands::deploy::run(args),
         Command::Secret(args) => commands::secret::run(args),
         Command::Tail(args) => commands::tail::run(args),
-        #[cfg(unix)]
-        Command::Dev(args) => commands::dev::run(args, cli.color),
-        #[cfg(not(unix))]
-        Command::Dev(_) => Err(Error::NoDev),
-        #[cfg(unix)]
-        Command::Guarded(args) => commands::guarded::run(args),
+        Command::Development(command) => dev::run(command, cli.color),
         Command::Tools(args) => commands::tools::run(*args),
         Command::Call(args) => commands::call::run(*args),
         Command::Resources(args) => commands::resources::resources(*args),
@@ -93,6 +97,7 @@ fn run(cli: Cli) -> Result<(), Error> {
         Command::Tokens(args) => commands::tokens::run(args),
         Command::Grants(args) => commands::grants::run(args),
         Command::Completions(args) => commands::completions::run(args),
+        // Only packages of a release have manual pages.
         #[cfg(feature = "release")]
         Command::Man(args) => commands::man::run(&args),
     }

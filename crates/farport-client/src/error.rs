@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::auth::SignInError;
 use crate::connection::ResponseError;
 use crate::spool::Fault;
+use crate::store::KEYRING_HINT;
 
 /// Why the remote server cannot be reached or used.
 ///
@@ -272,26 +273,13 @@ impl Error {
             Self::NoResponse { .. } => {
                 "try again; if it happens again, report it to the server's operator"
             }
-            Self::Temporary { .. } if cfg!(windows) => {
+            Self::Temporary { .. } if std::env::consts::OS == "windows" => {
                 "free some space there, or name another folder in TEMP"
             }
             Self::Temporary { .. } => "free some space there, or name another folder in TMPDIR",
             Self::Broken { .. } => "try again",
             Self::Version { .. } => "update the client",
-            Self::Keyring { .. }
-                if cfg!(all(
-                    not(feature = "secret-service"),
-                    unix,
-                    not(target_vendor = "apple")
-                )) =>
-            {
-                "install a release build of farport, build it with `--features keyring`, or sign in \
-                 without --keyring to store the tokens in a file that only you can read"
-            }
-            Self::Keyring { .. } => {
-                "start or unlock one (on Linux: GNOME Keyring, KWallet or KeePassXC), or sign in \
-                 without --keyring to store the tokens in a file that only you can read"
-            }
+            Self::Keyring { .. } => KEYRING_HINT,
             Self::Process { .. } => "check that the program is installed and its name is correct",
             Self::TooLarge { .. }
             | Self::Refused { .. }

@@ -110,6 +110,7 @@ mod spool;
 mod sse;
 mod stdio;
 mod store;
+mod system;
 mod tools;
 mod user;
 
@@ -133,3 +134,8 @@ pub use store::{Keyring, Store, Summary};
 pub use tokio_util::sync::CancellationToken;
 pub use url::Url;
 pub use user::{Reporter, User};
+
+/// Tests the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

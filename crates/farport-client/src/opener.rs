@@ -56,18 +56,19 @@ impl Opener for NoBrowser {
 /// When the address is neither http nor https, or this machine has no desktop.
 pub fn command(url: &Url) -> io::Result<(OsString, Vec<OsString>)> {
     let address = OsString::from(argument(url)?);
-    if cfg!(target_os = "macos") {
-        return Ok(("/usr/bin/open".into(), vec![address]));
-    }
-    if cfg!(windows) {
-        let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
-        let program = std::path::Path::new(&root)
-            .join("System32")
-            .join("rundll32.exe");
-        return Ok((
-            program.into(),
-            vec!["url.dll,FileProtocolHandler".into(), address],
-        ));
+    match std::env::consts::OS {
+        "macos" => return Ok(("/usr/bin/open".into(), vec![address])),
+        "windows" => {
+            let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
+            let program = std::path::Path::new(&root)
+                .join("System32")
+                .join("rundll32.exe");
+            return Ok((
+                program.into(),
+                vec!["url.dll,FileProtocolHandler".into(), address],
+            ));
+        }
+        _ => {}
     }
     if let Some(program) = named() {
         return Ok((program, vec![address]));

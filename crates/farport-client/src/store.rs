@@ -12,8 +12,6 @@ mod import;
 mod keyring;
 mod lock;
 mod record;
-#[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
-mod secret_service;
 mod secrets;
 
 use std::io::{self, Write};
@@ -23,6 +21,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub(crate) use keyring::HINT as KEYRING_HINT;
 pub use keyring::Keyring;
 pub(crate) use lock::Guard;
 pub(crate) use record::{Client, ClientAuth, Record, Tokens, now};

@@ -1,34 +1,25 @@
 //! Authentication and authorization of requests.
 
-#[cfg(feature = "sign-in")]
 mod authorize;
-#[cfg(feature = "sign-in")]
 mod lease;
 mod oauth;
 mod pages;
-mod theme;
 mod upstream;
-#[cfg(feature = "sign-in")]
 mod users;
 mod well_known;
 
 use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
-#[cfg(feature = "sign-in")]
-use farport_core::User;
-use farport_core::{Principal, Runtime, policy::Policy};
+use farport_core::{Runtime, User, policy::Policy};
 use farport_oauth::{
     ApiTokens, Authenticated, AuthorizationServer, BearerError, Scopes, Site, UnixTime,
 };
 use http::{header, request::Parts};
 
-#[cfg(feature = "sign-in")]
 pub(crate) use lease::Credential;
 pub(crate) use oauth::OAuthRoutes;
-pub(crate) use pages::style_sheet;
-pub use theme::{Color, Logo, NotAColor, Theme};
 
-use crate::{form::Accepted, paths, permission::Opener};
+use crate::{paths, theme::Theme};
 
 /// The paths of the resources that tokens are issued for.
 pub const RESOURCES: [&str; 2] = [paths::MCP, paths::SSE];
@@ -45,9 +36,7 @@ pub struct Auth {
     default_scopes: Scopes,
     scopes: Scopes,
     /// The users of recently validated tokens.
-    #[cfg(feature = "sign-in")]
     users: users::UserCache,
-    #[cfg(feature = "sign-in")]
     revocations: Arc<lease::Revocations>,
 }
 
@@ -136,18 +125,14 @@ impl Auth {
         default_scopes: Scopes,
         theme: Theme,
     ) -> Self {
-        #[cfg(feature = "sign-in")]
         let revocations: Arc<lease::Revocations> = Arc::default();
-        #[cfg(feature = "sign-in")]
         if let Authority::Own(server) = &authority {
             let revocations = revocations.clone();
             let resources = server.resource_server();
             resources.on_revoked(move || revocations.notify());
         }
         Self {
-            #[cfg(feature = "sign-in")]
             users: users::UserCache::default(),
-            #[cfg(feature = "sign-in")]
             revocations,
             has_public_parts: policy.has_public_parts(),
             sites,
@@ -189,7 +174,6 @@ impl Auth {
     }
 
     /// Validates a token for the resource at `path` of `site`.
-    #[cfg(feature = "sign-in")]
     async fn authenticate(
         &self,
         site: &Site,
@@ -229,7 +213,6 @@ impl Auth {
     }
 
     /// Creates the user that tools see.
-    #[cfg(feature = "sign-in")]
     fn user(&self, authenticated: &Authenticated, runtime: &Arc<dyn Runtime>) -> User {
         let id = &authenticated.user;
         let mut user = User::new(id.issuer.clone(), id.subject.clone());
@@ -248,61 +231,10 @@ impl Auth {
 }
 
 /// A valid token's user and expiry.
-#[cfg(feature = "sign-in")]
 struct Validated {
     user: Arc<User>,
     expires: Option<UnixTime>,
 }
-
-/// The authenticated sender of a request.
-pub(crate) struct Identified {
-    pub(crate) principal: Principal,
-    /// `None` for anonymous clients, and for principals that the host authenticated.
-    pub(crate) credential: Option<Arc<Credential>>,
-}
-
-impl Identified {
-    /// Converts to the opener of a stream.
-    pub(crate) fn opener(self, address: Address) -> Opener {
-        Opener {
-            principal: self.principal,
-            address,
-            credential: self.credential,
-        }
-    }
-}
-
-impl From<Principal> for Identified {
-    fn from(principal: Principal) -> Self {
-        Self {
-            principal,
-            credential: None,
-        }
-    }
-}
-
-/// The credential of a request. A server without sign-in has none.
-#[cfg(not(feature = "sign-in"))]
-#[derive(Clone, Debug)]
-pub(crate) enum Credential {}
-
-/// The sender of a message, and the head of its request.
-#[derive(Clone)]
-pub(crate) struct Caller {
-    pub(crate) principal: Principal,
-    /// The client's address, if the host knows it.
-    pub(crate) address: Option<IpAddr>,
-    /// The credential that authenticated the request.
-    pub(crate) credential: Option<Arc<Credential>>,
-    pub(crate) parts: Box<Parts>,
-    /// The forms of a response that the client accepts.
-    pub(crate) accepted: Accepted,
-    /// Whether the log records each request.
-    pub(crate) traced: bool,
-}
-
-/// The client's address, if the host knows it.
-pub(crate) type Address = Option<IpAddr>;
 
 fn unix_time(runtime: &dyn Runtime) -> UnixTime {
     UnixTime(runtime.now().0 / 1000)

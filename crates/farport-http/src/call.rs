@@ -17,7 +17,7 @@ use farport_core::{
 use futures_util::future::{Either, FutureExt, select};
 
 use crate::{
-    auth::Caller,
+    caller::Caller,
     endpoint::{McpEndpoint, quiet_after},
     outbox::SessionOutbox,
     refusal::Refusal,

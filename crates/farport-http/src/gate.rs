@@ -9,7 +9,7 @@ use http::{HeaderMap, header, request::Parts};
 use crate::{
     Auth, Config,
     admission::OpeningRate,
-    auth::{Address, Identified},
+    caller::{Address, Identified},
     permission::{Opener, StreamPermission},
     refusal::{Refusal, RefusalLog},
 };
@@ -53,11 +53,10 @@ impl Gate {
     ) -> Result<(), Refusal> {
         let now = UnixTime(self.runtime.now().0 / 1000);
         let admitted = self.opening.admit(principal, address, now);
-        admitted.map_err(|seconds| Refusal::TooMany(seconds, id.cloned()))
+        admitted.map_err(|seconds| Refusal::too_many(seconds, id.cloned()))
     }
 }
 
-#[cfg(feature = "sign-in")]
 impl Gate {
     /// Authenticates a request to the resource at `path`. On a protected server, it then removes the
     /// credentials from the headers, so that a handler that reads its request cannot use them.
@@ -97,39 +96,6 @@ impl Gate {
     ) -> Option<BoxFuture<'static, ()>> {
         let (auth, credential) = self.auth.as_ref().zip(opener.credential)?;
         Some(auth.lease(credential, self.runtime.clone(), permission))
-    }
-}
-
-#[cfg(not(feature = "sign-in"))]
-impl Gate {
-    /// Treats every client as anonymous.
-    pub(crate) async fn authenticate(
-        &self,
-        _: &mut Parts,
-        _: &'static str,
-        _: Address,
-    ) -> Result<Identified, Refusal> {
-        Ok(Principal::Anonymous.into())
-    }
-
-    /// Permits everything.
-    pub(crate) fn permit(
-        &self,
-        _: &Principal,
-        _: &Parts,
-        _: &Request,
-        _: &RequestMeta,
-    ) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    /// Returns `None`: no stream of an anonymous client loses its authorization.
-    pub(crate) fn lease(
-        &self,
-        _: Opener,
-        _: impl StreamPermission,
-    ) -> Option<BoxFuture<'static, ()>> {
-        None
     }
 }
 

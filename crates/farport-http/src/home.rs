@@ -9,7 +9,7 @@ use http::{Response, StatusCode, header, request::Parts};
 use maud::html;
 use serde::Deserialize;
 
-use crate::{Auth, Body, Theme, auth, page::Page, paths};
+use crate::{Auth, Body, Theme, assets, page::Page, paths};
 
 /// The page loads only its own style sheet, and sends no forms.
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'none'; \
@@ -117,8 +117,8 @@ impl HomePage {
     /// Returns the style sheet of the page.
     pub(crate) fn style_sheet(&self) -> Response<Body> {
         match &self.auth {
-            Some(auth) => auth::style_sheet(auth.theme()),
-            None => auth::style_sheet(&Theme::default()),
+            Some(auth) => assets::style_sheet(auth.theme()),
+            None => assets::style_sheet(&Theme::default()),
         }
     }
 

@@ -21,8 +21,8 @@ use http::{Response, request::Parts};
 
 use crate::{
     Body, Limits,
-    auth::Caller,
     call::{context, framed},
+    caller::Caller,
     gate::Gate,
     negotiate,
     outbox::SessionOutbox,

@@ -12,15 +12,11 @@
 //! 6. [`Auth`] checks whether the caller is permitted to make the request.
 //! 7. The handler's call is awaited in place if it can only respond. Otherwise it gets a stream.
 
-#![cfg_attr(
-    not(feature = "sign-in"),
-    expect(dead_code, reason = "a public server uses no part of sign-in")
-)]
-
 mod admission;
-mod auth;
+mod assets;
 mod body;
 mod call;
+mod caller;
 mod config;
 mod cors;
 mod endpoint;
@@ -44,14 +40,25 @@ mod shutdown;
 mod slots;
 mod sse_body;
 mod streams;
+mod theme;
 mod tower;
 
-pub use auth::{
-    Auth, Authority, Color, Logo, NotAColor, Presented, RESOURCES, Theme, TokenValidator,
-};
+// Sign-in is half of a small Worker.
+cfg_if::cfg_if! {
+    if #[cfg(feature = "sign-in")] {
+        mod auth;
+        pub use auth::{Authority, Presented, RESOURCES, TokenValidator};
+    } else {
+        mod public;
+        use public as auth;
+    }
+}
+
+pub use auth::Auth;
 pub use body::Body;
 pub use config::{Config, Limits};
 pub use guard::Guard;
 pub use paths::{below, collides, endpoint, prefix};
 pub use service::McpService;
+pub use theme::{Color, Logo, NotAColor, Theme};
 pub use tower::ClientAddress;

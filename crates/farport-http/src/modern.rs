@@ -14,8 +14,8 @@ use http::{HeaderMap, Response, StatusCode};
 
 use crate::{
     Body, Limits,
-    auth::Caller,
     call::{framed, unless_quiet},
+    caller::Caller,
     endpoint::quiet_after,
     gate::Gate,
     negotiate::NO_EVENTS,

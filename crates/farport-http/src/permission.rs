@@ -9,10 +9,7 @@ use farport_core::{
 };
 use farport_oauth::network;
 
-use crate::{
-    auth::{Caller, Credential},
-    session::Session,
-};
+use crate::{auth::Credential, caller::Caller, session::Session};
 
 /// The client that opens a stream, and its credential.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use farport_core::{
 };
 use http::Response;
 
-use crate::{Body, auth::Caller, endpoint::McpEndpoint, modern, refusal::Refusal, respond};
+use crate::{Body, caller::Caller, endpoint::McpEndpoint, modern, refusal::Refusal, respond};
 
 impl McpEndpoint {
     /// Handles the body of a POST request.

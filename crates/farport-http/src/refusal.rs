@@ -39,8 +39,6 @@ pub(crate) enum Refusal {
     Broken,
     /// The server is shutting down, overloaded, or missing a dependency.
     Unavailable(&'static str),
-    /// The client exceeded a rate limit. The number of seconds to wait, and the request's id if known.
-    TooMany(u64, Option<RequestId>),
     /// The request needs a session and names none.
     NoSession,
     /// The session is unknown, has ended, or belongs to another principal.
@@ -49,22 +47,22 @@ pub(crate) enum Refusal {
     Message(Rejected),
     /// The message is refused with this status.
     Status(StatusCode, Rejected),
-    /// The client must sign in or request more scopes. The response has a challenge.
-    Challenged(Box<Challenged>),
+    /// The response has a header for the client: a challenge to sign in, or the time to wait.
+    WithHeader(Box<WithHeader>),
     /// The server failed. The log has the cause.
     Internal,
 }
 
-/// A refusal with a `WWW-Authenticate` header.
+/// A refusal whose response has a header.
 #[derive(Debug)]
-pub(crate) struct Challenged {
+pub(crate) struct WithHeader {
     pub(crate) status: StatusCode,
-    pub(crate) challenge: Option<HeaderValue>,
+    pub(crate) header: Header,
     pub(crate) rejected: Rejected,
 }
 
 /// A header of a refusal's response.
-type WithHeader = Option<(HeaderName, HeaderValue)>;
+pub(crate) type Header = Option<(HeaderName, HeaderValue)>;
 
 impl From<Rejected> for Refusal {
     fn from(rejected: Rejected) -> Self {
@@ -79,6 +77,18 @@ impl Refusal {
             id: Some(id.clone()),
             error,
         })
+    }
+
+    /// Refuses a client that exceeded a rate limit: the number of seconds to wait, and the request's id if
+    /// known.
+    pub(crate) fn too_many(seconds: u64, id: Option<RequestId>) -> Self {
+        let message = format!("Too many requests: try again in {seconds} s");
+        let error = RpcError::invalid_request(message);
+        Self::WithHeader(Box::new(WithHeader {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            header: Some((header::RETRY_AFTER, HeaderValue::from(seconds))),
+            rejected: Rejected { id, error },
+        }))
     }
 
     /// Returns only the JSON-RPC error, as the response to request `id`.
@@ -116,7 +126,7 @@ impl Refusal {
         }
     }
 
-    fn into_parts(self) -> (StatusCode, Rejected, WithHeader) {
+    fn into_parts(self) -> (StatusCode, Rejected, Header) {
         fn general(
             status: StatusCode,
             message: impl Into<Cow<'static, str>>,
@@ -155,12 +165,6 @@ impl Refusal {
             ),
             Self::Broken => general(StatusCode::BAD_REQUEST, "The body is incomplete"),
             Self::Unavailable(message) => general(StatusCode::SERVICE_UNAVAILABLE, message),
-            Self::TooMany(seconds, id) => {
-                with = Some((header::RETRY_AFTER, HeaderValue::from(seconds)));
-                let message = format!("Too many requests: try again in {seconds} s");
-                let error = RpcError::invalid_request(message);
-                (StatusCode::TOO_MANY_REQUESTS, Rejected { id, error })
-            }
             Self::NoSession => general(
                 StatusCode::BAD_REQUEST,
                 "Mcp-Session-Id is missing: send initialize first",
@@ -178,11 +182,9 @@ impl Refusal {
                 (status, rejected)
             }
             Self::Status(status, rejected) => (status, rejected),
-            Self::Challenged(challenged) => {
-                with = challenged
-                    .challenge
-                    .map(|challenge| (header::WWW_AUTHENTICATE, challenge));
-                (challenged.status, challenged.rejected)
+            Self::WithHeader(refused) => {
+                with = refused.header;
+                (refused.status, refused.rejected)
             }
             Self::Internal => (
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -3,16 +3,16 @@
 use std::{fmt, future::Future, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-#[cfg(feature = "sign-in")]
-use farport_core::policy::Permitted;
-use farport_core::{Dispatch, Principal, Runtime, SessionStore, TaskOwners};
+use farport_core::{Dispatch, Principal, Runtime, SessionStore, TaskOwners, policy::Permitted};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use tracing::Instrument;
 
 use crate::{
     Auth, Body, Config,
-    auth::{Caller, Identified, OAuthRoutes},
-    body, cors,
+    auth::OAuthRoutes,
+    body,
+    caller::{Caller, Identified},
+    cors,
     endpoint::McpEndpoint,
     form::Accepted,
     gate::Gate,
@@ -86,7 +86,6 @@ impl McpService {
 
     /// Creates a protected service for `dispatch`: `auth` authenticates callers and checks their
     /// permissions.
-    #[cfg(feature = "sign-in")]
     pub fn protected(
         dispatch: Arc<dyn Dispatch>,
         store: Arc<dyn SessionStore>,
@@ -369,7 +368,6 @@ impl Router {
     }
 
     /// Handles a request to a path that is not one of MCP's.
-    #[cfg(feature = "sign-in")]
     async fn oauth<B>(
         &self,
         parts: &Parts,
@@ -382,17 +380,6 @@ impl Router {
         let oauth = self.oauth.as_ref().ok_or(Refusal::NoRoute)?;
         // Boxed, so that the futures of other routes stay small.
         Box::pin(oauth.handle(parts, body, address)).await
-    }
-
-    /// Refuses a request to a path that is not one of MCP's.
-    #[cfg(not(feature = "sign-in"))]
-    async fn oauth<B>(
-        &self,
-        _: &Parts,
-        _: B,
-        _: Option<IpAddr>,
-    ) -> Result<Response<Body>, Refusal> {
-        Err(Refusal::NoRoute)
     }
 
     /// Checks the head of a POST request, then reads its body.

@@ -39,6 +39,14 @@ use crate::{
 ///
 /// A sender-constrained token (with a `cnf` claim) is rejected, because the proof of possession
 /// cannot be verified here.
+///
+/// ```
+/// use farport_oauth::ExternalServer;
+///
+/// let server = ExternalServer::jwt("https://id.example.com")?.audience("https://mcp.example.com/mcp");
+/// # let _ = server;
+/// # Ok::<(), farport_oauth::provider::InvalidSettings>(())
+/// ```
 pub struct ExternalServer {
     issuer: Arc<str>,
     validation: Validation,

@@ -157,6 +157,13 @@ pub enum ProviderError {
 }
 
 /// The settings of a provider are not valid. The message is for the operator.
+///
+/// ```
+/// use farport_oauth::provider::Oidc;
+///
+/// let error = Oidc::new("not a URL", "client", "secret".to_owned()).unwrap_err();
+/// assert!(!error.to_string().is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSettings(pub String);

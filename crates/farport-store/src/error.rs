@@ -1,6 +1,8 @@
 //! Errors of opening and using a store.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, fmt, io, path::PathBuf, sync::Arc};
+
+use crate::platform;
 
 /// A database cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -42,14 +44,14 @@ pub enum OpenError {
         cause: io::Error,
     },
     /// SQLite failed.
-    #[cfg(not(target_arch = "wasm32"))]
     #[error("{0}")]
-    Sqlite(rusqlite::Error),
-    /// The SQLite of the Durable Object failed.
-    #[cfg(target_arch = "wasm32")]
-    #[error("{0}")]
-    Engine(String),
+    Sqlite(SqliteError),
 }
+
+/// An error of SQLite.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SqliteError(pub(crate) Failure);
 
 impl OpenError {
     /// What to do next, if anything: lower case, without a full stop.
@@ -64,59 +66,40 @@ impl OpenError {
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
-impl From<rusqlite::Error> for OpenError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => Self::NotOurs,
-            _ => Self::Sqlite(error),
-        }
-    }
-}
-
-/// Writes to the store failed.
-#[cfg(not(target_arch = "wasm32"))]
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write to the store: {0}")]
-pub struct FlushError(pub(crate) Failure);
-
 /// A store operation failed. Cloneable, because all writes of one transaction fail together.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error("{0}")]
-    Sqlite(Arc<crate::sql::Error>),
-    #[error("the database contains a record that this program cannot read: {0}")]
-    Unreadable(String),
-    #[cfg(not(target_arch = "wasm32"))]
-    #[error("the store is closed")]
-    Closed,
-    #[cfg(not(target_arch = "wasm32"))]
-    #[error("the store was opened for reading only")]
-    ReadOnly,
-    #[cfg(not(target_arch = "wasm32"))]
-    #[error("a write to the store panicked")]
-    Panicked,
+    Sqlite(Arc<platform::Error>),
+    #[error("{0}")]
+    Other(Cow<'static, str>),
 }
 
 impl Failure {
+    /// The database contains a record that this program cannot read.
+    pub(crate) fn unreadable(why: impl fmt::Display) -> Self {
+        let text = format!("the database contains a record that this program cannot read: {why}");
+        Self::Other(text.into())
+    }
+
     /// Whether the write failed because its parent record was deleted.
     pub(crate) fn is_orphan(&self) -> bool {
         match self {
-            Self::Sqlite(error) => crate::sql::is_orphan(error),
+            Self::Sqlite(error) => platform::is_orphan(error),
             _ => false,
         }
     }
 }
 
-impl From<crate::sql::Error> for Failure {
-    fn from(error: crate::sql::Error) -> Self {
+impl From<platform::Error> for Failure {
+    fn from(error: platform::Error) -> Self {
         Self::Sqlite(Arc::new(error))
     }
 }
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        Self::Unreadable(error.to_string())
+        Self::unreadable(error)
     }
 }
 

@@ -3,9 +3,6 @@
 //! The current key encrypts. Previous keys only decrypt what they encrypted. The keys come from the
 //! environment, or from a file next to the database, which is created on first use.
 
-#[cfg(not(target_arch = "wasm32"))]
-mod file;
-
 use std::{fmt, io, path::PathBuf};
 
 use base64::{
@@ -17,7 +14,7 @@ use secrecy::{ExposeSecret, SecretBox};
 use zeroize::Zeroizing;
 
 /// The length of a key in bytes.
-const LENGTH: usize = 32;
+pub(crate) const LENGTH: usize = 32;
 
 /// A key from which other keys are derived.
 pub struct MasterKey {
@@ -27,8 +24,8 @@ pub struct MasterKey {
 
 /// The master keys of a server.
 pub struct MasterKeys {
-    current: MasterKey,
-    previous: Vec<MasterKey>,
+    pub(crate) current: MasterKey,
+    pub(crate) previous: Vec<MasterKey>,
 }
 
 /// The master keys cannot be read or created.
@@ -113,7 +110,7 @@ impl MasterKey {
         self.secret.expose_secret()
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         const EITHER_WAY: GeneralPurposeConfig =
             GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, EITHER_WAY);

@@ -18,35 +18,29 @@
 //!
 //! `docs/storage.md` describes the layout, which parts are secret, and how to back it up.
 
-#[cfg(not(target_arch = "wasm32"))]
-mod database;
-#[cfg(target_arch = "wasm32")]
-#[path = "object.rs"]
-mod database;
 mod error;
 mod events;
-#[cfg(not(target_arch = "wasm32"))]
-mod files;
-#[cfg(not(target_arch = "wasm32"))]
-mod inspect;
 mod keys;
 mod numbers;
 mod oauth;
-#[cfg(not(target_arch = "wasm32"))]
-mod owner;
 mod schema;
 mod sessions;
 mod shares;
-mod sql;
-#[cfg(not(target_arch = "wasm32"))]
-mod writer;
 
-pub use database::Sqlite;
-#[cfg(not(target_arch = "wasm32"))]
-pub use error::FlushError;
-pub use error::OpenError;
+// The two platforms have the same names: rusqlite does not build for WebAssembly without C.
+cfg_if::cfg_if! {
+    if #[cfg(target_arch = "wasm32")] {
+        mod object;
+        use object as platform;
+        pub use object::{Engine, Value};
+    } else {
+        mod native;
+        use native as platform;
+        pub use native::FlushError;
+    }
+}
+
+pub use error::{OpenError, SqliteError};
 pub use keys::{KeyError, MasterKey, MasterKeys};
 pub use oauth::SqliteOAuth;
-pub use sessions::SqliteSessions;
-#[cfg(target_arch = "wasm32")]
-pub use sql::{Engine, Value};
+pub use platform::{Sqlite, SqliteSessions};

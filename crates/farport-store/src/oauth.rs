@@ -20,10 +20,8 @@ use farport_oauth::{
 };
 
 use crate::{
-    Sqlite,
-    database::Durability,
     error::Failure,
-    sql::{Connection, Row},
+    platform::{Connection, Durability, Row, Sqlite},
 };
 
 /// The OAuth records in a database.
@@ -217,23 +215,23 @@ impl Store for SqliteOAuth {
 }
 
 /// Reads a column of scopes.
-fn scopes(row: &Row<'_>, column: usize) -> crate::sql::Result<Scopes> {
+fn scopes(row: &Row<'_>, column: usize) -> crate::platform::Result<Scopes> {
     let text: String = row.get(column)?;
-    Scopes::parse(&text).map_err(crate::sql::unreadable)
+    Scopes::parse(&text).map_err(crate::platform::unreadable)
 }
 
 /// Reads a column with a digest.
-fn digest(row: &Row<'_>, column: usize) -> crate::sql::Result<Digest> {
+fn digest(row: &Row<'_>, column: usize) -> crate::platform::Result<Digest> {
     Ok(Digest(row.get(column)?))
 }
 
 /// Reads a text column.
-fn text(row: &Row<'_>, column: usize) -> crate::sql::Result<Arc<str>> {
+fn text(row: &Row<'_>, column: usize) -> crate::platform::Result<Arc<str>> {
     row.get(column)
 }
 
 /// Reads a column with a time.
-fn time(row: &Row<'_>, column: usize) -> crate::sql::Result<UnixTime> {
+fn time(row: &Row<'_>, column: usize) -> crate::platform::Result<UnixTime> {
     Ok(UnixTime(crate::numbers::uint(row.get(column)?)))
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     error::Failure,
     numbers::int,
-    sql::{Connection, OptionalExtension, params},
+    platform::{Connection, OptionalExtension, params},
 };
 
 /// Deletes rows of `table` until it has at most `most`: each time the oldest row of the share with

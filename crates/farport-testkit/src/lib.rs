@@ -9,14 +9,17 @@
 
 #[cfg(doctest)]
 mod documents;
+
+// Each suite has its own dependencies.
 #[cfg(feature = "fixture")]
 pub mod fixture;
 #[cfg(feature = "oauth-stores")]
 pub mod oauth_store;
 #[cfg(feature = "session-stores")]
 pub mod session_store;
-#[cfg(feature = "virtual-runtime")]
-mod virtual_runtime;
-
-#[cfg(feature = "virtual-runtime")]
-pub use virtual_runtime::VirtualRuntime;
+cfg_if::cfg_if! {
+    if #[cfg(feature = "virtual-runtime")] {
+        mod virtual_runtime;
+        pub use virtual_runtime::VirtualRuntime;
+    }
+}

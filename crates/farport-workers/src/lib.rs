@@ -34,68 +34,11 @@
 
 pub mod route;
 
-#[cfg(target_arch = "wasm32")]
-mod answer;
-#[cfg(target_arch = "wasm32")]
-mod context;
-#[cfg(target_arch = "wasm32")]
-mod engine;
-#[cfg(target_arch = "wasm32")]
-mod environment;
-#[cfg(all(target_arch = "wasm32", feature = "sign-in"))]
-mod fetcher;
-#[cfg(target_arch = "wasm32")]
-mod isolate;
-#[cfg(target_arch = "wasm32")]
-mod log;
-#[cfg(target_arch = "wasm32")]
-mod runtime;
-#[cfg(target_arch = "wasm32")]
-mod session;
-#[cfg(target_arch = "wasm32")]
-mod sites;
-#[cfg(all(target_arch = "wasm32", feature = "sign-in"))]
-mod store;
-#[cfg(all(target_arch = "wasm32", not(feature = "sign-in")))]
-#[path = "no_store.rs"]
-mod store;
-
-#[cfg(target_arch = "wasm32")]
-pub use farport::Server;
-#[cfg(target_arch = "wasm32")]
-pub use farport_rmcp::pumped;
-#[cfg(target_arch = "wasm32")]
-pub use isolate::{Stateless, fetch};
-#[cfg(target_arch = "wasm32")]
-pub use runtime::WorkerRuntime;
-#[cfg(target_arch = "wasm32")]
-pub use session::SessionObject;
-#[cfg(target_arch = "wasm32")]
-pub use sites::MakeServer;
-#[cfg(all(target_arch = "wasm32", feature = "sign-in"))]
-pub use store::StoreObject;
-
-/// What the function for [`serve!`] may return: a server, or a `Result` with one.
-#[cfg(target_arch = "wasm32")]
-pub trait IntoServer {
-    /// Returns the server.
-    ///
-    /// # Errors
-    /// The error of the function.
-    fn into_server(self) -> Result<Server, farport::Error>;
-}
-
-#[cfg(target_arch = "wasm32")]
-impl IntoServer for Server {
-    fn into_server(self) -> Result<Server, farport::Error> {
-        Ok(self)
-    }
-}
-
-#[cfg(target_arch = "wasm32")]
-impl<E: Into<farport::Error>> IntoServer for Result<Server, E> {
-    fn into_server(self) -> Result<Server, farport::Error> {
-        self.map_err(Into::into)
+// The crate `worker` builds for WebAssembly only; the rules that route a request, everywhere.
+cfg_if::cfg_if! {
+    if #[cfg(target_arch = "wasm32")] {
+        mod platform;
+        pub use platform::*;
     }
 }
 
@@ -120,6 +63,7 @@ macro_rules! serve {
         $crate::serve!(@ $server, $crate::Stateless::Together);
     };
     (@ $server:path, $stateless:expr) => {
+        // The same crate is also an ordinary program.
         #[cfg(target_arch = "wasm32")]
         mod farport_worker {
             use super::*;
@@ -169,27 +113,4 @@ macro_rules! object_class {
             }
         }
     };
-}
-
-/// Defines the class of the store.
-#[cfg(feature = "sign-in")]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! store_class {
-    ($server:path) => {
-        $crate::object_class!(
-            FarportStore,
-            $crate::StoreObject,
-            "The OAuth store.",
-            $server
-        );
-    };
-}
-
-/// A server without sign-in has no store.
-#[cfg(not(feature = "sign-in"))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! store_class {
-    ($server:path) => {};
 }

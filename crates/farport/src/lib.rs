@@ -71,55 +71,37 @@
     test,
     allow(clippy::disallowed_methods, reason = "tests choose their URLs")
 )]
-#![cfg_attr(
-    not(feature = "sign-in"),
-    expect(dead_code, reason = "a public server uses no part of sign-in")
-)]
-
-#[cfg(not(target_arch = "wasm32"))]
-mod announce;
-mod auth;
-#[cfg(not(target_arch = "wasm32"))]
-mod client;
-#[cfg(not(target_arch = "wasm32"))]
-mod connections;
-mod error;
-#[cfg(not(target_arch = "wasm32"))]
-mod fetcher;
-#[cfg(not(target_arch = "wasm32"))]
-mod flags;
-#[cfg(not(target_arch = "wasm32"))]
-mod health;
-pub mod host;
-#[cfg(not(target_arch = "wasm32"))]
-mod listen;
-#[cfg(not(target_arch = "wasm32"))]
-mod logging;
-mod rules;
-#[cfg(not(target_arch = "wasm32"))]
-mod run;
-#[cfg(not(target_arch = "wasm32"))]
-mod runtime;
 mod server;
-mod settings;
-#[cfg(not(target_arch = "wasm32"))]
-mod state;
-#[cfg(not(target_arch = "wasm32"))]
-mod stdio;
-mod storage;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod testing;
 
-pub use auth::{ApiToken, AuthSettings, DevLogin, External, ProviderName, SignIn, SignedIn};
-pub use error::Error;
+// The same server in a program and in a Worker.
+cfg_if::cfg_if! {
+    if #[cfg(target_arch = "wasm32")] {
+        mod portable;
+        use portable as platform;
+    } else {
+        mod native;
+        use native as platform;
+        pub use native::testing;
+    }
+}
+
+// Sign-in is half of a small Worker.
+cfg_if::cfg_if! {
+    if #[cfg(feature = "sign-in")] {
+        mod sign_in;
+        pub use sign_in::*;
+    }
+}
+
 pub use farport_core::{
     InstanceContext as Context, SessionState, StateError, StreamControl, UpstreamToken,
     UpstreamTokenError, User,
     policy::{Permission, anyone, claim, login_in, scope, signed_in, when},
 };
 pub use farport_http::{ClientAddress, Color, Logo, McpService, Theme};
-pub use farport_oauth::ExternalServer;
-pub use farport_oauth::provider::{GitHub, InvalidSettings, OAuth2, OAuth2Urls, Oidc, Slack};
+pub use farport_server::{
+    AuthSettings, Error, ErrorKind, InvalidStorage, LogFormat, ProviderName, Settings, SignedIn,
+    Storage,
+};
+pub use platform::host;
 pub use server::Server;
-pub use settings::{LogFormat, Settings};
-pub use storage::{InvalidStorage, Storage};

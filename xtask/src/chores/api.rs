@@ -11,13 +11,14 @@ use crate::steps::Outcome;
 use crate::{console, project};
 
 /// The libraries that other crates may depend on.
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 9] = [
     "farport",
     "farport-client",
     "farport-core",
     "farport-http",
     "farport-oauth",
     "farport-rmcp",
+    "farport-server",
     "farport-store",
     "farport-workers",
 ];

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{api, docs, methods, words};
+use super::{api, conditions, docs, methods, words};
 use crate::process::{self, BUILD};
 use crate::project;
 use crate::steps::{Outcome, Steps};
@@ -40,6 +40,9 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
     });
     steps.step("methods", "cargo xtask methods", || {
         methods::run(&methods::Args {})
+    });
+    steps.step("conditions", "cargo xtask conditions", || {
+        conditions::run(&conditions::Args {})
     });
     steps.step(
         "clippy",

@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod bench;
 pub(crate) mod clients;
+pub(crate) mod conditions;
 pub(crate) mod conformance;
 pub(crate) mod dist;
 pub(crate) mod docs;

@@ -5,6 +5,8 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::system;
+
 /// Blocks other `farport` commands from editing a file until it is dropped or the process ends.
 pub(super) struct Lock {
     path: PathBuf,
@@ -22,12 +24,11 @@ impl Lock {
         loop {
             let mut options = OpenOptions::new();
             options.create(true).truncate(false).write(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            system::private_file(&mut options);
             let file = options.open(&path)?;
             file.lock()?;
             // The previous holder may have removed the file while this command waited.
-            if is_at(&file, &path)? {
+            if system::is_at(&file, &path)? {
                 return Ok(Self { path, file });
             }
         }
@@ -38,27 +39,9 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // Remove the file before unlocking it: a waiting command then finds it removed and creates
         // another one.
-        if cfg!(unix) {
+        if system::REMOVES_OPEN_FILES {
             let _ = std::fs::remove_file(&self.path);
         }
         let _ = self.file.unlock();
     }
-}
-
-/// Returns whether an open file is still the one at `path`.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt;
-    let id = |data: std::fs::Metadata| (data.dev(), data.ino());
-    match std::fs::metadata(path) {
-        Ok(data) => Ok(id(data) == id(file.metadata()?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Other systems keep the file.
-#[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> io::Result<bool> {
-    Ok(true)
 }

@@ -5,7 +5,10 @@ mod protected;
 use std::io::{self, Write};
 use std::path::Path;
 
-use farport::{Oidc, ProviderName, Server, Settings, SignIn, host::Announcement};
+use farport::{
+    Oidc, ProviderName, Server, Settings, SignIn,
+    host::{Announcement, Problem},
+};
 
 use crate::cli::DemoArgs;
 use crate::listen;
@@ -16,7 +19,6 @@ use protected::Protected;
 
 // The calculator that `farport new` creates.
 #[allow(unreachable_pub, reason = "the generated crate exports it")]
-#[path = "../../../../templates/authless/src/calculator.rs"]
 mod calculator;
 
 /// Why the demo does not start.
@@ -94,11 +96,14 @@ async fn serve(Listen { host, port }: Listen, sign_in: Option<SignIn>) -> Result
         .host(&host)
         .port(port)
         .store(farport::Storage::Memory);
-    let bound = server.bind().await.map_err(|error| match error {
-        farport::Error::PortInUse { port, .. } => listen::Error::in_use(port).into(),
-        farport::Error::Listen { source, .. } => listen::Error::new(&host, port, source).into(),
-        error => crate::Error::Serve(error),
-    })?;
+    let bound = server
+        .bind()
+        .await
+        .map_err(|error| match error.into_problem() {
+            Problem::PortInUse { port } => listen::Error::in_use(port).into(),
+            Problem::Listen { source, .. } => listen::Error::new(&host, port, source).into(),
+            problem => crate::Error::Serve(problem.into()),
+        })?;
     let mut out = anstream::stdout();
     greet(&mut out, &bound.announcement(), protected)
         .and_then(|()| out.flush())
@@ -153,4 +158,13 @@ fn curl(mcp: &str) -> String {
         .map(|header| format!(" -H '{header}'"))
         .collect();
     format!("curl -s {mcp}{headers} -d '{body}'")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_demo_is_the_server_that_farport_new_creates() {
+        let template = include_str!("../../../../templates/authless/src/calculator.rs");
+        assert_eq!(include_str!("demo/calculator.rs"), template);
+    }
 }

@@ -1,9 +1,19 @@
 //! `farport man`, in release builds.
 
-use clap::CommandFactory;
+use std::path::PathBuf;
 
-use crate::cli::{Cli, ManArgs};
+use clap::{Args, CommandFactory};
+
+use crate::cli::Cli;
 use crate::error::{Error, FileError};
+
+/// Write the manual pages to a folder
+#[derive(Debug, Args)]
+#[command(hide = true)]
+pub(crate) struct ManArgs {
+    /// Folder for the pages, one for each command
+    pub(crate) folder: PathBuf,
+}
 
 /// Writes a manual page for farport and for each of its commands.
 pub(crate) fn run(args: &ManArgs) -> Result<(), Error> {

@@ -7,15 +7,12 @@ pub(crate) mod completions;
 pub(crate) mod connect;
 pub(crate) mod demo;
 pub(crate) mod deploy;
-#[cfg(unix)]
-pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod grants;
-#[cfg(unix)]
-pub(crate) mod guarded;
 pub(crate) mod inspect;
 pub(crate) mod login;
 pub(crate) mod logout;
+// Only packages of a release have manual pages.
 #[cfg(feature = "release")]
 pub(crate) mod man;
 pub(crate) mod new;

@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 
 use super::Error;
 use crate::error::FileError;
+use crate::system;
 
 /// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,20 +65,8 @@ fn put(file: &File) -> std::io::Result<()> {
     let folder = file.path.parent().unwrap_or(Path::new("."));
     let mut new = NamedTempFile::new_in(folder)?;
     new.write_all(file.text.as_bytes())?;
-    make_readable(new.as_file())?;
+    system::make_readable(new.as_file())?;
     new.persist(&file.path)?;
-    Ok(())
-}
-
-/// Makes a file readable for every user. Only the owner can read a temporary file.
-#[cfg(unix)]
-fn make_readable(file: &fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_readable(_: &fs::File) -> std::io::Result<()> {
     Ok(())
 }
 

@@ -29,9 +29,9 @@ pub(super) fn command(program: &OsStr, listen_pid: bool) -> Command {
 
 /// Returns the program of this process, even if its file has been replaced.
 fn this_program() -> PathBuf {
-    match cfg!(target_os = "linux") {
-        true => "/proc/self/exe".into(),
-        false => std::env::current_exe().unwrap_or_else(|_| "farport".into()),
+    match std::env::consts::OS {
+        "linux" => "/proc/self/exe".into(),
+        _ => std::env::current_exe().unwrap_or_else(|_| "farport".into()),
     }
 }
 

@@ -16,8 +16,7 @@ use tokio::time::{Instant, interval, sleep_until, timeout};
 
 use super::driver::Report;
 use super::machine::{Binary, Event, Id};
-use super::{Error, guard, vars};
-use crate::env_vars;
+use super::{Error, env_vars, guard, vars};
 use crate::project::Project;
 
 /// The first descriptor of socket activation.

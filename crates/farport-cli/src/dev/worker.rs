@@ -173,7 +173,9 @@ impl Session {
             }
             if let Some(wrangler) = &self.wrangler {
                 // When its configuration changes, wrangler also reads `.dev.vars` again.
-                self.config.rewrite(&wrangler.copy, &wrangler.build)?;
+                let path = wrangler.copy.path();
+                let text = self.config.text_with_build(&wrangler.build);
+                fs::write(path, text).map_err(FileError::of("write", path))?;
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ use ignore::WalkBuilder;
 
 use super::Error;
 use crate::error::FileError;
+use crate::system;
 
 /// The files of a template, by their path in the template.
 pub(super) type Files = BTreeMap<PathBuf, Content>;
@@ -87,7 +88,7 @@ pub(super) fn read(root: &Path) -> Result<Files, Error> {
                 let bytes = fs::read(full).map_err(FileError::of("read", full))?;
                 Content::File {
                     bytes,
-                    executable: is_executable(&metadata),
+                    executable: system::is_executable(&metadata),
                 }
             }
             _ => return Err(Error::Special { path }),
@@ -136,17 +137,6 @@ fn stays_inside(files: &Files, link: &Path, target: &Path) -> bool {
     }
     // A folder exists if it contains a file.
     files.keys().any(|path| path.starts_with(&here))
-}
-
-#[cfg(unix)]
-fn is_executable(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o111 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(_: &fs::Metadata) -> bool {
-    false
 }
 
 #[cfg(test)]

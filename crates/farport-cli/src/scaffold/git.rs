@@ -14,6 +14,7 @@ use super::files::{self, Content, Files};
 use super::source::GitSource;
 use super::{Error, Repository};
 use crate::error::FileError;
+use crate::system;
 
 /// The protocols that git may use, including redirects.
 const PROTOCOLS: &str = "https:ssh:file";
@@ -50,10 +51,7 @@ fn reader(clone: &Path) -> Command {
         }
     }
     git.env("GIT_CONFIG_NOSYSTEM", "1")
-        .env(
-            "GIT_CONFIG_GLOBAL",
-            if cfg!(windows) { "NUL" } else { "/dev/null" },
-        )
+        .env("GIT_CONFIG_GLOBAL", system::NO_FILE)
         .env("GIT_NO_REPLACE_OBJECTS", "1")
         .env("GIT_NO_LAZY_FETCH", "1")
         .arg("--git-dir")
@@ -107,7 +105,7 @@ pub(super) fn read(source: &GitSource) -> Result<Files, Error> {
         rest = rest.get(head + size + 2..).unwrap_or_default();
         let content = match &*file.mode {
             "120000" => Content::Link {
-                target: path_of(bytes).ok_or_else(unreadable)?,
+                target: system::path_of(bytes).ok_or_else(unreadable)?,
             },
             mode => Content::File {
                 bytes: bytes.to_owned(),
@@ -162,7 +160,7 @@ fn list(clone: &Path, folder: Option<&Path>) -> Result<Vec<Listed>, Error> {
             .position(|byte| *byte == b'\t')
             .ok_or_else(odd)?;
         let (head, path) = entry.split_at(tab);
-        let path = path.get(1..).and_then(path_of).ok_or_else(odd)?;
+        let path = path.get(1..).and_then(system::path_of).ok_or_else(odd)?;
         let head = String::from_utf8_lossy(head);
         let mut words = head.split_whitespace();
         let (Some(mode), Some(_), Some(object), Some(size)) =
@@ -188,17 +186,6 @@ fn list(clone: &Path, folder: Option<&Path>) -> Result<Vec<Listed>, Error> {
         }
     }
     Ok(listed)
-}
-
-#[cfg(unix)]
-fn path_of(bytes: &[u8]) -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStrExt;
-    Some(std::ffi::OsStr::from_bytes(bytes).into())
-}
-
-#[cfg(not(unix))]
-fn path_of(bytes: &[u8]) -> Option<PathBuf> {
-    std::str::from_utf8(bytes).ok().map(Into::into)
 }
 
 /// Clones the latest commit of a template's branch into a temporary folder, without a checkout.

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::Error;
 use super::files::{Content, Files};
 use crate::error::FileError;
+use crate::system;
 
 /// A path where farport can create a crate.
 #[derive(Debug)]
@@ -116,37 +117,14 @@ fn write(path: &Path, content: &Content) -> Result<(), Error> {
         Content::File { bytes, executable } => {
             fs::write(path, bytes).map_err(FileError::of("write", path))?;
             if *executable {
-                make_executable(path).map_err(FileError::of("make executable", path))?;
+                system::make_executable(path).map_err(FileError::of("make executable", path))?;
             }
             Ok(())
         }
-        Content::Link { target } => Ok(link(target, path).map_err(FileError::of("link", path))?),
+        Content::Link { target } => {
+            Ok(system::link(target, path).map_err(FileError::of("link", path))?)
+        }
     }
-}
-
-#[cfg(unix)]
-fn make_executable(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut permissions = fs::metadata(path)?.permissions();
-    // Every user who may read the file may execute it.
-    let mode = permissions.mode();
-    permissions.set_mode(mode | ((mode & 0o444) >> 2));
-    fs::set_permissions(path, permissions)
-}
-
-#[cfg(not(unix))]
-fn make_executable(_: &Path) -> std::io::Result<()> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn link(target: &Path, path: &Path) -> std::io::Result<()> {
-    std::os::unix::fs::symlink(target, path)
-}
-
-#[cfg(not(unix))]
-fn link(_: &Path, _: &Path) -> std::io::Result<()> {
-    Err(std::io::Error::from(ErrorKind::Unsupported))
 }
 
 impl Staged {

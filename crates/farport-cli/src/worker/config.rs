@@ -85,7 +85,8 @@ impl Config {
         Ok(copy)
     }
 
-    fn text_with_build(&self, build: &Build) -> String {
+    /// The configuration with `build` as its only build.
+    pub(crate) fn text_with_build(&self, build: &Build) -> String {
         let mut value = self.value.clone();
         if let Some(map) = value.as_object_mut() {
             map.remove("build");
@@ -105,13 +106,6 @@ impl Config {
             }
         }
         value.to_string()
-    }
-
-    /// Writes the copy again after the original has changed.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only `farport dev` needs it"))]
-    pub(crate) fn rewrite(&self, copy: &NamedTempFile, build: &Build) -> Result<(), Error> {
-        let written = fs::write(copy.path(), self.text_with_build(build));
-        Ok(written.map_err(FileError::of("write", copy.path()))?)
     }
 }
 

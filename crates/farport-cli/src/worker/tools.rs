@@ -66,7 +66,7 @@ impl Tools {
 
     /// A command that runs wrangler in the project's folder.
     pub(crate) fn wrangler(&self) -> Command {
-        let (program, words) = &self.wrangler;
+        let (program, words) = self.wrangler_words();
         let mut command = Command::new(program);
         command.args(words).current_dir(&self.root);
         if std::env::var_os(env_vars::WRANGLER_SEND_METRICS).is_none() {
@@ -77,7 +77,6 @@ impl Tools {
     }
 
     /// wrangler's program and first arguments, for callers that build the command themselves.
-    #[cfg(unix)]
     pub(crate) fn wrangler_words(&self) -> (&OsStr, &[OsString]) {
         (&self.wrangler.0, &self.wrangler.1)
     }
@@ -184,9 +183,9 @@ pub(super) fn named(variable: &str) -> Option<OsString> {
 
 /// Finds wrangler: in WRANGLER, in the project, in PATH, or through npx.
 fn find_wrangler(root: &Path) -> (OsString, Vec<OsString>) {
-    let script = |name: &str| match cfg!(windows) {
-        true => format!("{name}.cmd"),
-        false => name.to_owned(),
+    let script = |name: &str| match std::env::consts::OS {
+        "windows" => format!("{name}.cmd"),
+        _ => name.to_owned(),
     };
     if let Some(program) = named(env_vars::WRANGLER) {
         return (program, Vec::new());

@@ -12,6 +12,7 @@ use super::config::Build;
 use super::{Config, Error, Tools};
 use crate::env_vars;
 use crate::error::FileError;
+use crate::system;
 
 /// The options of a deployment.
 #[derive(Clone, Copy, Debug)]
@@ -165,19 +166,10 @@ pub(super) fn run_without_input(wrangler: &mut Command) -> Result<(), Error> {
 
 /// Replaces this process with wrangler. Runs wrangler where the system cannot replace processes.
 pub(crate) fn exec(mut wrangler: Command) -> Result<(), Error> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::process::CommandExt as _;
-        let source = wrangler.exec();
-        Err(cannot_start(&wrangler)(source))
-    }
-    #[cfg(not(unix))]
-    {
-        let status = wrangler.status().map_err(cannot_start(&wrangler))?;
-        match status.success() {
-            true => Ok(()),
-            false => Err(Error::Wrangler { status }),
-        }
+    let status = system::exec(&mut wrangler).map_err(cannot_start(&wrangler))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Error::Wrangler { status }),
     }
 }
 

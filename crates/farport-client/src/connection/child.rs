@@ -19,6 +19,7 @@ use crate::Error;
 use crate::lines::{Line, Lines};
 use crate::message::Id;
 use crate::observe::{Direction, Observer, Watch};
+use crate::system;
 
 /// The largest message, in bytes.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -101,9 +102,7 @@ impl Command {
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        // Its own group: what the process starts ends with it.
-        #[cfg(unix)]
-        command.process_group(0);
+        system::own_group(&mut command);
         let program = self.program.to_string_lossy().into_owned();
         let mut process = command.spawn().map_err(|error| Error::Process {
             program: program.clone(),
@@ -269,13 +268,13 @@ impl Child {
             status = tokio::time::timeout(PATIENCE, process.wait()).await.ok();
         }
         // Processes that it started may have outlived it.
-        terminate(group);
+        system::terminate(group);
         if status.is_none() {
             status = tokio::time::timeout(PATIENCE, process.wait()).await.ok();
         } else {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        kill(group);
+        system::kill(group);
         let status = match status {
             Some(status) => status,
             None => {
@@ -353,28 +352,3 @@ async fn write(mut stdin: ChildStdin, mut messages: mpsc::Receiver<String>) {
         }
     }
 }
-
-#[cfg(unix)]
-fn signal(group: Option<u32>, signal: rustix::process::Signal) {
-    let group = group.and_then(|group| i32::try_from(group).ok());
-    if let Some(group) = group.and_then(rustix::process::Pid::from_raw) {
-        // Fails when no process of the group is left.
-        let _ = rustix::process::kill_process_group(group, signal);
-    }
-}
-
-#[cfg(unix)]
-fn terminate(group: Option<u32>) {
-    signal(group, rustix::process::Signal::TERM);
-}
-
-#[cfg(unix)]
-fn kill(group: Option<u32>) {
-    signal(group, rustix::process::Signal::KILL);
-}
-
-#[cfg(not(unix))]
-fn terminate(_: Option<u32>) {}
-
-#[cfg(not(unix))]
-fn kill(_: Option<u32>) {}

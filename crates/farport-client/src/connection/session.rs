@@ -13,17 +13,16 @@ pub(crate) use open::Handshake;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ::http::{HeaderValue, StatusCode};
 use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::link::{Link, lock};
 use crate::backoff::Backoff;
-
-/// The most responses to notifications that are read at a time.
-const MOST_ABSORBED: usize = 16;
 
 /// What is known of the session.
 pub(crate) struct Session {
@@ -33,34 +32,13 @@ pub(crate) struct Session {
     reopening: tokio::sync::Mutex<()>,
     /// How soon the session is opened again after the server no longer knows it.
     reopens: Mutex<Backoff>,
-    /// How soon the stream is opened again.
-    streams: Mutex<Backoff>,
     /// The stream for the server's own requests and notifications.
-    stream: watch::Sender<Stream>,
-    /// Ends the task that owns the stream.
-    owner: Mutex<CancellationToken>,
+    stream: OwnStream,
     /// The last HTTP+SSE session that the server no longer knew.
     lost: watch::Sender<u64>,
     /// A request needs the session.
     wanted: Notify,
     absorbing: Arc<Semaphore>,
-}
-
-impl Session {
-    pub(crate) fn new(link: Arc<Link>) -> Self {
-        Self {
-            link,
-            state: Mutex::default(),
-            reopening: tokio::sync::Mutex::default(),
-            reopens: Mutex::default(),
-            streams: Mutex::default(),
-            stream: watch::Sender::new(Stream::None),
-            owner: Mutex::default(),
-            lost: watch::Sender::new(0),
-            wanted: Notify::new(),
-            absorbing: Arc::new(Semaphore::new(MOST_ABSORBED)),
-        }
-    }
 }
 
 /// The state of the server's own stream.
@@ -74,22 +52,59 @@ enum Stream {
     Open(u64),
 }
 
-impl Session {
+/// The server's own stream. One task owns it, and decides when it is opened again.
+struct OwnStream {
+    state: watch::Sender<Stream>,
+    /// Ends the task that owns the stream.
+    owner: Mutex<CancellationToken>,
+    /// How soon the stream is opened again.
+    backoff: Mutex<Backoff>,
+}
+
+impl Default for OwnStream {
+    fn default() -> Self {
+        Self {
+            state: watch::Sender::new(Stream::None),
+            owner: Mutex::default(),
+            backoff: Mutex::default(),
+        }
+    }
+}
+
+impl OwnStream {
     /// Makes the caller the owner of the stream, and ends the owner before it.
-    fn own_stream(&self, stream: Stream) -> CancellationToken {
+    fn take(&self, stream: Stream) -> CancellationToken {
         let token = CancellationToken::new();
         let mut owner = lock(&self.owner);
         std::mem::replace(&mut *owner, token.clone()).cancel();
-        self.stream.send_replace(stream);
+        self.state.send_replace(stream);
         token
     }
 
     /// Sets the state of the stream, unless it has another owner by now.
-    fn set_stream(&self, token: &CancellationToken, stream: Stream) {
+    fn set(&self, token: &CancellationToken, stream: Stream) {
         let _owner = lock(&self.owner);
         if !token.is_cancelled() {
-            self.stream.send_replace(stream);
+            self.state.send_replace(stream);
         }
+    }
+
+    /// Notes that the stream was opened.
+    fn opened(&self) {
+        lock(&self.backoff).succeeded(Instant::now());
+    }
+
+    /// Notes that the stream has ended. Returns how long to wait before it is opened again.
+    fn ended(&self) -> Duration {
+        lock(&self.backoff).failed(Instant::now())
+    }
+
+    fn state(&self) -> Stream {
+        *self.state.borrow()
+    }
+
+    fn subscribe(&self) -> watch::Receiver<Stream> {
+        self.state.subscribe()
     }
 }
 

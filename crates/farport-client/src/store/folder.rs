@@ -14,17 +14,13 @@ pub(super) fn config() -> Option<PathBuf> {
     Some(base.join("farport"))
 }
 
-#[cfg(not(target_os = "macos"))]
 fn native() -> Option<PathBuf> {
     let strategy = etcetera::base_strategy::choose_native_strategy().ok()?;
-    Some(strategy.config_dir())
-}
-
-/// `~/Library/Application Support`: `~/Library/Preferences` is for property lists.
-#[cfg(target_os = "macos")]
-fn native() -> Option<PathBuf> {
-    let strategy = etcetera::base_strategy::choose_native_strategy().ok()?;
-    Some(strategy.data_dir())
+    Some(match std::env::consts::OS {
+        // `~/Library/Application Support`: `~/Library/Preferences` is for property lists.
+        "macos" => strategy.data_dir(),
+        _ => strategy.config_dir(),
+    })
 }
 
 /// Where `mcp-remote` keeps its sign-ins.
@@ -44,7 +40,6 @@ pub(super) fn make(folder: &Path) -> io::Result<()> {
     }
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    crate::system::private_folders(&mut builder);
     builder.create(folder)
 }

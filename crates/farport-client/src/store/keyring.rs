@@ -3,6 +3,28 @@
 //!
 //! It is opened at its first use, so that programs without keyring tokens do not wait for it.
 
+// Each system has its own keyring, with its own crate.
+cfg_if::cfg_if! {
+    if #[cfg(target_os = "macos")] {
+        mod keychain;
+        mod no_service;
+        use keychain as platform;
+    } else if #[cfg(windows)] {
+        mod credential_manager;
+        mod no_service;
+        use credential_manager as platform;
+    } else if #[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))] {
+        mod secret_service;
+        use secret_service as platform;
+    } else {
+        mod absent;
+        mod no_service;
+        use absent as platform;
+    }
+}
+
+pub(crate) use platform::HINT;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,9 +38,6 @@ use crate::secret::Secret;
 /// What everything of ours is filed under.
 const SERVICE: &str = "farport";
 
-/// The most that one entry holds, in bytes. The Credential Manager takes 2560.
-const ENTRY: usize = if cfg!(windows) { 2400 } else { 48 * 1024 };
-
 /// A keyring, opened when something is looked for in it.
 #[derive(Clone)]
 pub struct Keyring(Arc<Inner>);
@@ -29,8 +48,7 @@ struct Inner {
 }
 
 enum Opened {
-    #[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
-    SecretService(super::secret_service::Service),
+    SecretService(platform::Service),
     Native(Arc<CredentialStore>),
 }
 
@@ -53,7 +71,7 @@ impl Keyring {
     pub fn of_system() -> Self {
         Self(Arc::new(Inner {
             opened: OnceCell::new(),
-            largest_entry: ENTRY,
+            largest_entry: platform::LARGEST_ENTRY,
         }))
     }
 
@@ -73,7 +91,6 @@ impl Keyring {
     /// Makes sure that there is one, and that it is open.
     pub(super) async fn ready(&self) -> Result<(), Error> {
         match self.opened().await? {
-            #[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
             Opened::SecretService(service) => service.ready().await,
             // The system asks when something is put there.
             Opened::Native(_) => Ok(()),
@@ -83,7 +100,6 @@ impl Keyring {
     /// What is kept under a name; `None` where nothing is.
     pub(super) async fn get(&self, name: &str) -> Result<Option<Secret>, Error> {
         let bytes = match self.opened().await? {
-            #[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
             Opened::SecretService(service) => service.get(SERVICE, name).await?,
             Opened::Native(store) => {
                 native(store, name, |entry| match entry.get_secret() {
@@ -103,7 +119,6 @@ impl Keyring {
     /// their keyring.
     pub(super) async fn set(&self, name: &str, title: &str, secret: &Secret) -> Result<(), Error> {
         match self.opened().await? {
-            #[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
             Opened::SecretService(service) => {
                 service
                     .set(SERVICE, name, title, secret.expose().as_bytes())
@@ -124,7 +139,6 @@ impl Keyring {
     /// Forgets what is kept under a name, if anything is.
     pub(super) async fn remove(&self, name: &str) -> Result<(), Error> {
         match self.opened().await? {
-            #[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
             Opened::SecretService(service) => service.remove(SERVICE, name).await,
             Opened::Native(store) => {
                 native(store, name, |entry| match entry.delete_credential() {
@@ -137,39 +151,8 @@ impl Keyring {
     }
 
     async fn opened(&self) -> Result<&Opened, Error> {
-        self.0.opened.get_or_try_init(open).await
+        self.0.opened.get_or_try_init(platform::open).await
     }
-}
-
-#[cfg(all(feature = "secret-service", unix, not(target_vendor = "apple")))]
-async fn open() -> Result<Opened, Error> {
-    super::secret_service::Service::open()
-        .await
-        .map(Opened::SecretService)
-}
-
-#[cfg(target_os = "macos")]
-async fn open() -> Result<Opened, Error> {
-    let store = apple_native_keyring_store::keychain::Store::new().map_err(explain)?;
-    Ok(Opened::Native(store))
-}
-
-#[cfg(windows)]
-async fn open() -> Result<Opened, Error> {
-    let store = windows_native_keyring_store::Store::new().map_err(explain)?;
-    Ok(Opened::Native(store))
-}
-
-#[cfg(all(not(feature = "secret-service"), unix, not(target_vendor = "apple")))]
-async fn open() -> Result<Opened, Error> {
-    Err(failed(
-        "this build of farport does not include the Secret Service",
-    ))
-}
-
-#[cfg(not(any(unix, windows)))]
-async fn open() -> Result<Opened, Error> {
-    Err(failed("farport knows none for this system"))
 }
 
 /// Does something with an entry, away from the messages: the system may ask the user first.

@@ -18,8 +18,7 @@ pub(crate) struct Guard(#[expect(dead_code, reason = "closing the file gives the
 pub(super) async fn acquire(path: &Path, patience: Duration) -> io::Result<Option<Guard>> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    crate::system::private_file(&mut options);
     let file = options.open(path)?;
     let deadline = Instant::now() + patience;
     loop {

@@ -8,10 +8,11 @@ use farport_core::{
 use farport_oauth::{BearerError, Challenge, Scopes, Site, bearer_token};
 use http::{HeaderValue, StatusCode, header, request::Parts};
 
-use super::{Address, Auth, Identified, Presented, lease::Credential, unix_time, well_known};
+use super::{Auth, Presented, lease::Credential, unix_time, well_known};
 use crate::{
+    caller::{Address, Identified},
     paths,
-    refusal::{Challenged, Refusal},
+    refusal::{Refusal, WithHeader},
 };
 
 impl Auth {
@@ -147,9 +148,10 @@ impl Challenger<'_> {
             scopes,
             error,
         };
-        Refusal::Challenged(Box::new(Challenged {
+        let challenge = HeaderValue::from_str(&challenge.to_string()).ok();
+        Refusal::WithHeader(Box::new(WithHeader {
             status,
-            challenge: HeaderValue::from_str(&challenge.to_string()).ok(),
+            header: challenge.map(|challenge| (header::WWW_AUTHENTICATE, challenge)),
             rejected,
         }))
     }
@@ -179,7 +181,7 @@ impl Challenger<'_> {
                     RpcError::unauthorized(text).into(),
                 )
             }
-            BearerError::TooMany(seconds) => Refusal::TooMany(seconds, None),
+            BearerError::TooMany(seconds) => Refusal::too_many(seconds, None),
             BearerError::Unavailable(why) => {
                 tracing::error!(why, "cannot validate a token");
                 Refusal::Unavailable(

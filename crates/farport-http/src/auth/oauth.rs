@@ -12,11 +12,14 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request
 use serde::Serialize;
 
 use super::{
-    Address, Auth,
+    Auth,
     pages::{self, Pages},
     unix_time, well_known,
 };
-use crate::{Body, Limits, body, cors, negotiate::text_header, refusal::Refusal, respond};
+use crate::{
+    Body, Limits, assets, body, caller::Address, cors, negotiate::text_header, refusal::Refusal,
+    respond,
+};
 
 /// The maximum size of an OAuth request's body, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -119,7 +122,7 @@ impl OAuthRoutes {
         }
         let server = match (endpoint, auth.own()) {
             (Endpoint::Document, _) => return auth.document(site, parts.uri.path()),
-            (Endpoint::StyleSheet, _) => return Ok(pages::style_sheet(&auth.theme)),
+            (Endpoint::StyleSheet, _) => return Ok(assets::style_sheet(&auth.theme)),
             (Endpoint::Logo, _) => return pages::logo(&auth.theme).ok_or(Refusal::NoRoute),
             (_, Some(server)) => server,
             (_, None) => return Err(Refusal::NoRoute),

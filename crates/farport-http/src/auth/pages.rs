@@ -5,7 +5,6 @@
 
 mod words;
 
-use bytes::Bytes;
 use farport_oauth::{
     AccessTime, ConsentPage, DENIED_BY_USER, Destination, ErrorCode, ErrorLink, ErrorPage,
     OAuthError, SetCookie, SignInPage, Site,
@@ -14,8 +13,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use maud::{Markup, html};
 use secrecy::ExposeSecret;
 
-use super::Theme;
-use crate::{Body, page::Page, respond};
+use crate::{Body, assets::asset, page::Page, theme::Theme};
 use words::{capital, duration, initial, sentence};
 
 /// The page loads its own style and pictures only, sends forms to this server only, and cannot be
@@ -386,12 +384,6 @@ pub(super) fn set_cookies(response: &mut Response<Body>, cookies: &[SetCookie]) 
     }
 }
 
-/// Returns the style sheet.
-pub(crate) fn style_sheet(theme: &Theme) -> Response<Body> {
-    let css = HeaderValue::from_static("text/css; charset=utf-8");
-    asset(css, Bytes::from(theme.style_sheet()))
-}
-
 /// Returns the logo, if there is one.
 pub(super) fn logo(theme: &Theme) -> Option<Response<Body>> {
     let logo = theme.logo.as_ref()?;
@@ -401,16 +393,4 @@ pub(super) fn logo(theme: &Theme) -> Option<Response<Body>> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     Some(response)
-}
-
-fn asset(media_type: HeaderValue, bytes: Bytes) -> Response<Body> {
-    let mut response = respond::empty(StatusCode::OK);
-    *response.body_mut() = Body::full(bytes);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, media_type);
-    let five_minutes = HeaderValue::from_static("public, max-age=300");
-    headers.insert(header::CACHE_CONTROL, five_minutes);
-    let nosniff = HeaderValue::from_static("nosniff");
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
-    response
 }

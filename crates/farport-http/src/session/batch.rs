@@ -12,8 +12,8 @@ use http::{Response, StatusCode};
 use super::Session;
 use crate::{
     Body,
-    auth::Caller,
     call::Served,
+    caller::Caller,
     endpoint::McpEndpoint,
     form::Form,
     permission::{Opener, Requested},

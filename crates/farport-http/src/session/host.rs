@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::initialized::spawn_notify;
 use super::{BeginError, RunningCall, Session, Sessions};
 use crate::{
-    auth::Caller,
+    caller::Caller,
     modern,
     negotiate::text_header,
     permission::{Opener, Subscriptions},

@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::{SERVER_STREAM, Session};
 use crate::{
     Body,
-    auth::Caller,
     call::{Served, framed},
+    caller::Caller,
     endpoint::McpEndpoint,
     form::Accepted,
     modern,

@@ -24,6 +24,13 @@ use crate::{
 /// take a login name later. The claim `login` contains the name.
 ///
 /// Supports OAuth apps and GitHub Apps. Expiring tokens of a GitHub App are refreshed.
+///
+/// ```
+/// use farport_oauth::provider::GitHub;
+///
+/// let github = GitHub::new("client", "secret".to_owned()).scopes(["repo"]);
+/// # let _ = github;
+/// ```
 #[derive(Debug)]
 pub struct GitHub {
     base: Url,

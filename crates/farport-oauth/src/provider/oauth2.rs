@@ -15,6 +15,17 @@ use super::{
 use crate::{BoxFuture, Identity, Properties, Scopes, UpstreamTokens, UserId};
 
 /// The endpoints of a provider.
+///
+/// ```
+/// use farport_oauth::provider::OAuth2Urls;
+///
+/// let endpoints = OAuth2Urls {
+///     authorize: "https://id.example.com/authorize",
+///     token: "https://id.example.com/token",
+///     user_info: "https://id.example.com/me",
+/// };
+/// # let _ = endpoints;
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct OAuth2Urls<'a> {
     /// The authorization endpoint.
@@ -28,6 +39,20 @@ pub struct OAuth2Urls<'a> {
 /// An OAuth 2.0 provider with a user-info endpoint.
 ///
 /// Without OpenID Connect there is no id token: the user-info endpoint identifies the user.
+///
+/// ```
+/// use farport_oauth::provider::{OAuth2, OAuth2Urls};
+///
+/// let endpoints = OAuth2Urls {
+///     authorize: "https://id.example.com/authorize",
+///     token: "https://id.example.com/token",
+///     user_info: "https://id.example.com/me",
+/// };
+/// let provider = OAuth2::new("https://id.example.com", endpoints, "client", "secret".to_owned())?;
+/// let provider = provider.scopes(["profile"]);
+/// # let _ = provider;
+/// # Ok::<(), farport_oauth::provider::InvalidSettings>(())
+/// ```
 pub struct OAuth2 {
     name: String,
     issuer: String,

@@ -32,6 +32,14 @@ use crate::{
 ///
 /// PKCE and a nonce protect the code, and the id token is verified with the provider's keys. If it lacks
 /// the name, the email address or the permissions, they come from the user-info endpoint.
+///
+/// ```
+/// use farport_oauth::provider::Oidc;
+///
+/// let provider = Oidc::new("https://id.example.com", "client", "secret".to_owned())?;
+/// # let _ = provider;
+/// # Ok::<(), farport_oauth::provider::InvalidSettings>(())
+/// ```
 pub struct Oidc {
     pub(super) name: String,
     pub(super) issuer: String,

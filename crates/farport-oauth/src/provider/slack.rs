@@ -28,6 +28,13 @@ const USER: &str = "https://slack.com/user_id";
 /// subject is `<team>/<user>`, because user IDs are only unique within a team.
 ///
 /// Rotating tokens are refreshed.
+///
+/// ```
+/// use farport_oauth::provider::Slack;
+///
+/// let slack = Slack::new("client", "secret".to_owned()).user_scopes(["search:read"]);
+/// # let _ = slack;
+/// ```
 #[derive(Debug)]
 pub struct Slack {
     oidc: Oidc,

@@ -5,11 +5,11 @@ use farport_core::{Event, RequestId, SessionId, StoredStream, UnstoredEvents};
 use crate::{
     error::Failure,
     numbers::{int, uint},
-    sql::{Connection, OptionalExtension, params},
+    platform::{Connection, OptionalExtension, params},
 };
 
 /// Stores the pending events of a stream. The caller has to roll back when it fails.
-pub(super) fn store(
+pub(crate) fn store(
     connection: &Connection,
     owner: &str,
     unstored: &UnstoredEvents,
@@ -53,14 +53,14 @@ pub(super) fn store(
 }
 
 /// A stream, and the process that writes to it.
-pub(super) struct StreamRow {
+pub(crate) struct StreamRow {
     /// `None` for a stream that has ended or that lasts as long as its session.
-    pub(super) owner: Option<String>,
-    pub(super) stream: StoredStream,
+    pub(crate) owner: Option<String>,
+    pub(crate) stream: StoredStream,
 }
 
 /// Returns a stream with its events after `after`.
-pub(super) fn find(
+pub(crate) fn find(
     connection: &Connection,
     session: SessionId,
     number: u64,
@@ -103,7 +103,7 @@ pub(super) fn find(
 }
 
 /// The processes that have unfinished streams.
-pub(super) fn owners(connection: &Connection) -> Result<Vec<String>, Failure> {
+pub(crate) fn owners(connection: &Connection) -> Result<Vec<String>, Failure> {
     let mut select = connection
         .prepare_cached("SELECT DISTINCT owner FROM streams WHERE ended = 0 AND endless = 0")?;
     let owners = select.query_map((), |row| row.get(0))?;
@@ -111,7 +111,7 @@ pub(super) fn owners(connection: &Connection) -> Result<Vec<String>, Failure> {
 }
 
 /// The unfinished streams of a process.
-pub(super) fn unfinished(
+pub(crate) fn unfinished(
     connection: &Connection,
     owner: &str,
 ) -> Result<Vec<(SessionId, u64)>, Failure> {
@@ -125,7 +125,7 @@ pub(super) fn unfinished(
 }
 
 /// Ends a stream whose process has exited, with an error response to each request that it left open.
-pub(super) fn end(connection: &Connection, session: SessionId, number: u64) -> Result<(), Failure> {
+pub(crate) fn end(connection: &Connection, session: SessionId, number: u64) -> Result<(), Failure> {
     let key = (session.to_bytes(), int(number));
     let owed: String = connection
         .prepare_cached("SELECT owed FROM streams WHERE session = ?1 AND number = ?2")?
@@ -149,7 +149,7 @@ pub(super) fn end(connection: &Connection, session: SessionId, number: u64) -> R
 }
 
 /// Deletes a stream.
-pub(super) fn forget(
+pub(crate) fn forget(
     connection: &Connection,
     session: SessionId,
     number: u64,
@@ -162,7 +162,7 @@ pub(super) fn forget(
 
 /// Deletes ended streams whose retention is over, and sets the retention of newly ended ones to
 /// `until`.
-pub(super) fn sweep(connection: &Connection, now: i64, until: i64) -> Result<(), Failure> {
+pub(crate) fn sweep(connection: &Connection, now: i64, until: i64) -> Result<(), Failure> {
     connection
         .prepare_cached("UPDATE streams SET until = ?1 WHERE ended = 1 AND until IS NULL")?
         .execute([until])?;

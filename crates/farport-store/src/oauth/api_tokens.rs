@@ -5,12 +5,12 @@ use farport_oauth::{ApiToken, Digest, UserId};
 use super::{digest, scopes, seconds, text, time};
 use crate::{
     error::Failure,
-    sql::{Connection, OptionalExtension, Row, params},
+    platform::{Connection, OptionalExtension, Row, params},
 };
 
 const COLUMNS: &str = "digest, id, label, issuer, subject, scopes, created, expires";
 
-fn read(row: &Row<'_>) -> crate::sql::Result<ApiToken> {
+fn read(row: &Row<'_>) -> crate::platform::Result<ApiToken> {
     let ends = row.get::<_, Option<i64>>(7)?.is_some();
     Ok(ApiToken {
         digest: digest(row, 0)?,

@@ -7,8 +7,8 @@ use farport_oauth::{Digest, SignIn, Transaction, UnixTime};
 use super::{digest, seconds, text, time};
 use crate::{
     error::Failure,
+    platform::{Connection, OptionalExtension, params},
     shares,
-    sql::{Connection, OptionalExtension, params},
 };
 
 pub(super) fn begin(

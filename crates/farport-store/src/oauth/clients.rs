@@ -6,7 +6,7 @@ use super::seconds;
 use crate::{
     error::Failure,
     numbers::uint,
-    sql::{Connection, OptionalExtension, params},
+    platform::{Connection, OptionalExtension, params},
 };
 
 const REGISTERED: &str = "registered";

@@ -5,7 +5,7 @@ use farport_oauth::{ClientId, Consent, ConsentKey, UserId};
 use super::{scopes, seconds, time};
 use crate::{
     error::Failure,
-    sql::{Connection, OptionalExtension, params},
+    platform::{Connection, OptionalExtension, params},
 };
 
 pub(super) fn add(connection: &Connection, consent: &Consent) -> Result<(), Failure> {

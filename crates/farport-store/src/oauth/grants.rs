@@ -6,7 +6,7 @@ use super::{scopes, seconds, text, time};
 use crate::{
     error::Failure,
     numbers::{int, uint},
-    sql::{Connection, OptionalExtension, Row, params},
+    platform::{Connection, OptionalExtension, Row, params},
 };
 
 /// The columns of a [`Grant`], in the order that [`read`] expects.
@@ -16,7 +16,7 @@ pub(super) const COLUMNS: &str = "grants.id, grants.issuer, grants.subject, gran
     iif(grants.retry_until > 0, grants.previous, NULL)";
 
 /// Reads a grant from the columns that start at `first`.
-pub(super) fn read(row: &Row<'_>, first: usize) -> crate::sql::Result<Grant> {
+pub(super) fn read(row: &Row<'_>, first: usize) -> crate::platform::Result<Grant> {
     Ok(Grant {
         id: GrantId(text(row, first)?),
         user: UserId {

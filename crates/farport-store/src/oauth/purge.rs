@@ -4,10 +4,8 @@ use farport_oauth::UnixTime;
 
 use super::seconds;
 use crate::{
-    Sqlite,
-    database::Durability,
     error::Failure,
-    sql::{Connection, params},
+    platform::{Connection, Durability, Sqlite, params},
 };
 
 /// The most rows of one table that one transaction deletes, so that other writes do not wait long.

@@ -10,7 +10,7 @@ use farport_oauth::{
 use super::{digest, grants, scopes, seconds, text, time};
 use crate::{
     error::Failure,
-    sql::{Connection, OptionalExtension, params},
+    platform::{Connection, OptionalExtension, params},
 };
 
 pub(super) fn add_code(connection: &Connection, code: &Code) -> Result<(), Failure> {

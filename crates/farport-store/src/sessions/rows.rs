@@ -1,7 +1,5 @@
 //! The rows of sessions.
 
-#[cfg(not(target_arch = "wasm32"))]
-use std::collections::HashSet;
 use std::time::Duration;
 
 use farport_core::{
@@ -12,7 +10,7 @@ use farport_core::{
 use crate::{
     error::Failure,
     numbers::{int, uint},
-    sql::{Connection, OptionalExtension, Row, params},
+    platform::{Connection, OptionalExtension, Row, params},
 };
 
 fn count(connection: &Connection) -> Result<usize, Failure> {
@@ -30,7 +28,7 @@ fn count_of(connection: &Connection, share: &Share) -> Result<usize, Failure> {
 }
 
 /// Whether a session of `share` exceeds a limit.
-pub(super) fn is_full(
+pub(crate) fn is_full(
     connection: &Connection,
     limits: SessionLimits,
     share: &Share,
@@ -43,7 +41,7 @@ pub(super) fn is_full(
 
 /// Deletes sessions until one of `share` fits, from the share with the most sessions: the least
 /// recently used session first, and sessions in use last. Returns the deleted ones.
-pub(super) fn make_room(
+pub(crate) fn make_room(
     connection: &Connection,
     limits: SessionLimits,
     share: &Share,
@@ -82,7 +80,7 @@ fn largest(connection: &Connection, newcomer: &Share) -> Result<String, Failure>
     Ok(largest.unwrap_or_default())
 }
 
-pub(super) fn insert(
+pub(crate) fn insert(
     connection: &Connection,
     record: &SessionRecord,
     now: Timestamp,
@@ -116,7 +114,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-pub(super) fn update(connection: &Connection, record: &SessionRecord) -> Result<(), Failure> {
+pub(crate) fn update(connection: &Connection, record: &SessionRecord) -> Result<(), Failure> {
     connection
         .prepare_cached(
             "UPDATE sessions SET log_level = ?2, initialized = ?3, subscriptions = ?4, state = ?5
@@ -132,17 +130,7 @@ pub(super) fn update(connection: &Connection, record: &SessionRecord) -> Result<
     Ok(())
 }
 
-/// The stored time of last use of a session.
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) fn seen(connection: &Connection, id: SessionId) -> Result<Option<Timestamp>, Failure> {
-    let seen = connection
-        .prepare_cached("SELECT seen FROM sessions WHERE id = ?1")?
-        .query_row([id.to_bytes()], |row| row.get(0))
-        .optional()?;
-    Ok(seen.map(|seen| Timestamp(uint(seen))))
-}
-
-pub(super) fn find(
+pub(crate) fn find(
     connection: &Connection,
     id: SessionId,
 ) -> Result<Option<(SessionRecord, Timestamp)>, Failure> {
@@ -169,7 +157,7 @@ struct Columns {
     share: String,
 }
 
-fn columns(row: &Row<'_>) -> crate::sql::Result<Columns> {
+fn columns(row: &Row<'_>) -> crate::platform::Result<Columns> {
     Ok(Columns {
         user: (row.get(0)?, row.get(1)?),
         initialize: row.get(2)?,
@@ -185,7 +173,8 @@ fn columns(row: &Row<'_>) -> crate::sql::Result<Columns> {
 
 impl Columns {
     fn record(self, id: SessionId) -> Result<(SessionRecord, Timestamp), Failure> {
-        let unreadable = |problem: &str| Failure::Unreadable(format!("a session has {problem}"));
+        let unreadable =
+            |problem: &str| Failure::unreadable(format_args!("a session has {problem}"));
         let principal = match self.user {
             (None, None) => Principal::Anonymous,
             (Some(issuer), Some(subject)) => Principal::user(issuer, subject),
@@ -207,17 +196,8 @@ impl Columns {
     }
 }
 
-/// The earliest time of last use of all sessions.
-#[cfg(target_arch = "wasm32")]
-pub(super) fn first_seen(connection: &Connection) -> Result<Option<Timestamp>, Failure> {
-    let seen: Option<i64> = connection
-        .prepare_cached("SELECT min(seen) FROM sessions")?
-        .query_row((), |row| row.get(0))?;
-    Ok(seen.map(|seen| Timestamp(uint(seen))))
-}
-
 /// Stores when sessions were last used.
-pub(super) fn touch(
+pub(crate) fn touch(
     connection: &Connection,
     uses: &[(SessionId, Timestamp)],
 ) -> Result<(), Failure> {
@@ -229,7 +209,7 @@ pub(super) fn touch(
 }
 
 /// Counts one more process that resumes a session. Returns the number of such processes.
-pub(super) fn resume(connection: &Connection, id: SessionId) -> Result<Option<u32>, Failure> {
+pub(crate) fn resume(connection: &Connection, id: SessionId) -> Result<Option<u32>, Failure> {
     let lives = connection
         .prepare_cached("UPDATE sessions SET lives = lives + 1 WHERE id = ?1 RETURNING lives")?
         .query_row([id.to_bytes()], |row| row.get(0))
@@ -237,13 +217,13 @@ pub(super) fn resume(connection: &Connection, id: SessionId) -> Result<Option<u3
     Ok(lives)
 }
 
-pub(super) fn remove(connection: &Connection, id: SessionId) -> Result<bool, Failure> {
+pub(crate) fn remove(connection: &Connection, id: SessionId) -> Result<bool, Failure> {
     let mut delete = connection.prepare_cached("DELETE FROM sessions WHERE id = ?1")?;
     Ok(delete.execute([id.to_bytes()])? > 0)
 }
 
 /// The sessions whose stored time of last use is at least `idle` ago.
-pub(super) fn seen_before(
+pub(crate) fn seen_before(
     connection: &Connection,
     now: Timestamp,
     idle: Duration,
@@ -256,19 +236,6 @@ pub(super) fn seen_before(
     Ok(expired.collect::<Result<_, _>>()?)
 }
 
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) fn all(connection: &Connection) -> Result<HashSet<SessionId>, Failure> {
-    let mut select = connection.prepare_cached("SELECT id FROM sessions")?;
-    let ids = select.query_map((), id_of)?;
-    Ok(ids.collect::<Result<_, _>>()?)
-}
-
-/// A number that changes when another connection writes.
-#[cfg(not(target_arch = "wasm32"))]
-pub(super) fn data_version(connection: &Connection) -> Result<i64, Failure> {
-    Ok(connection.pragma_query_value(None, "data_version", |row| row.get(0))?)
-}
-
-fn id_of(row: &Row<'_>) -> crate::sql::Result<SessionId> {
+pub(crate) fn id_of(row: &Row<'_>) -> crate::platform::Result<SessionId> {
     Ok(SessionId::from_bytes(row.get(0)?))
 }

@@ -4,12 +4,12 @@ use farport_core::{LONGEST_TASK, MOST_TASKS, Share};
 
 use crate::{
     error::Failure,
+    platform::{Connection, OptionalExtension, params},
     shares,
-    sql::{Connection, OptionalExtension, params},
 };
 
 /// Stores the owner of a task, unless it has one. Returns whether `owner` is its owner now.
-pub(super) fn bind(connection: &Connection, id: &str, owner: &Share) -> Result<bool, Failure> {
+pub(crate) fn bind(connection: &Connection, id: &str, owner: &Share) -> Result<bool, Failure> {
     if id.len() > LONGEST_TASK {
         return Ok(false);
     }
@@ -25,7 +25,7 @@ pub(super) fn bind(connection: &Connection, id: &str, owner: &Share) -> Result<b
     Ok(self::owner(connection, id)?.is_some_and(|known| known == *owner))
 }
 
-pub(super) fn owner(connection: &Connection, id: &str) -> Result<Option<Share>, Failure> {
+pub(crate) fn owner(connection: &Connection, id: &str) -> Result<Option<Share>, Failure> {
     let owner = connection
         .prepare_cached("SELECT share FROM tasks WHERE id = ?1")?
         .query_row([id], |row| row.get::<_, String>(0))

@@ -60,25 +60,6 @@ async fn serve(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
         "listening on http://{}/mcp",
         bound.local_addr()
     )?;
-    bound.serve_until(shutdown_signal()).await?;
+    bound.serve_until(farport::host::shutdown_signal()?).await?;
     Ok(())
-}
-
-/// Completes at the first signal to stop. If it cannot wait for a signal, the signal ends the process.
-async fn shutdown_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                Ok(()) = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    if interrupt.await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

@@ -3,31 +3,11 @@
 use std::time::Duration;
 
 use super::Server;
-use crate::{LogFormat, Settings, Storage};
+use farport_server::{LogFormat, Settings, Storage};
 
 impl Server {
-    /// Starts from `settings` instead of reading `farport.toml` and the settings in the environment.
-    /// Other methods of the builder override them, before or after this call. Secrets still come from
-    /// the environment.
-    ///
-    /// ```
-    /// # use rmcp::ServerHandler;
-    /// # struct Greeter;
-    /// # impl ServerHandler for Greeter {}
-    /// let mut settings = farport::Settings::default();
-    /// settings.max_sessions = 100;
-    /// let server = farport::Server::new(|_| Greeter).settings(settings);
-    /// # let _ = server;
-    /// ```
-    #[cfg(not(target_arch = "wasm32"))]
-    #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.base = Some(settings);
-        self
-    }
-
     fn set(mut self, set: impl Fn(&mut Settings) + Send + Sync + 'static) -> Self {
-        self.overrides.push(Box::new(set));
+        self.server.set(set);
         self
     }
 
@@ -160,7 +140,7 @@ impl Server {
     /// long without a result, if the client accepts one. The default is 10 s; zero turns this off.
     #[must_use]
     pub fn quiet_after(mut self, quiet: Duration) -> Self {
-        self.quiet_after = Some(quiet);
+        self.server.set_quiet_after(quiet);
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use farport::{DevLogin, Error, Server, scope, signed_in};
+use farport::{DevLogin, Error, ErrorKind, Server, scope, signed_in};
 use serde_json::json;
 
 use crate::support::{
@@ -90,5 +90,6 @@ async fn a_server_that_denies_by_default_refuses_what_no_rule_names() {
 #[tokio::test]
 async fn deny_by_default_requires_a_sign_in() {
     let bound = vault().deny_by_default().bind().await;
-    assert!(matches!(bound, Err(Error::DenyWithoutAuth)));
+    let error = bound.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rules, "{error}");
 }

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode, header};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -45,7 +44,7 @@ impl Session {
             Ok(connected) => connected,
             Err(error) => return Ok(Err(error)),
         };
-        let token = self.own_stream(Stream::Open(0));
+        let token = self.stream.take(Stream::Open(0));
         lock(&self.state).transport = Some(Transport::Sse(endpoint.clone()));
         let asked = async {
             let mut response = self.sse_post(&endpoint, text).await?;
@@ -68,7 +67,7 @@ impl Session {
             .is_ok_and(|answer| Peek::at(answer).is_some_and(|peek| peek.result.is_some()));
         if !is_open {
             lock(&self.state).transport = None;
-            self.set_stream(&token, Stream::None);
+            self.stream.set(&token, Stream::None);
             return answer.map(Ok);
         }
         let generation = self.sse_opened(&token, endpoint);
@@ -91,8 +90,8 @@ impl Session {
             state.generation += 1;
             state.generation
         };
-        self.set_stream(token, Stream::Open(generation));
-        lock(&self.streams).succeeded(Instant::now());
+        self.stream.set(token, Stream::Open(generation));
+        self.stream.opened();
         generation
     }
 
@@ -193,7 +192,7 @@ impl Session {
             };
             // Closed before the next one is opened.
             drop(reading);
-            self.set_stream(token, Stream::Opening);
+            self.stream.set(token, Stream::Opening);
             // The session ends with its stream, and so do the calls that it has accepted.
             self.link
                 .hub
@@ -233,7 +232,7 @@ impl Session {
 
     /// Waits before the next attempt, longer each time, and for as long as the server asks.
     async fn sse_wait(&self, after: Option<Duration>) {
-        let wait = lock(&self.streams).failed(Instant::now());
+        let wait = self.stream.ended();
         tokio::time::sleep(wait.max(after.unwrap_or_default())).await;
     }
 
@@ -336,7 +335,7 @@ impl Session {
     pub(super) fn sse_accepted(&self, id: &Id, generation: u64) -> Result<(), Error> {
         // The owner of the stream changes its state first, and then fails what was accepted.
         self.link.hub.calls.accepted(id, generation);
-        let is_open = *self.stream.borrow() == Stream::Open(generation);
+        let is_open = self.stream.state() == Stream::Open(generation);
         if is_open || !self.link.hub.calls.is_pending(id) {
             return Ok(());
         }

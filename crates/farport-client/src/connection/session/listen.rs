@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::open::PATIENCE;
@@ -41,7 +40,7 @@ impl Session {
     /// Listens for as long as the session lives. The listener before it ends.
     pub(super) fn spawn_listen(self: &Arc<Self>) {
         let session = Arc::clone(self);
-        let token = self.own_stream(Stream::Opening);
+        let token = self.stream.take(Stream::Opening);
         tokio::spawn(async move {
             tokio::select! {
                 result = session.listen(&token) => if let Err(error) = result {
@@ -50,7 +49,7 @@ impl Session {
                 () = token.cancelled() => {}
                 () = session.link.stop.cancelled() => {}
             }
-            session.set_stream(&token, Stream::None);
+            session.stream.set(&token, Stream::None);
         });
     }
 
@@ -72,8 +71,8 @@ impl Session {
                 },
                 Heard::Never(_) => return Ok(()),
             }
-            self.set_stream(token, Stream::Opening);
-            let wait = lock(&self.streams).failed(Instant::now());
+            self.stream.set(token, Stream::Opening);
+            let wait = self.stream.ended();
             tokio::time::sleep(wait.max(retry.unwrap_or_default())).await;
         }
     }
@@ -97,8 +96,8 @@ impl Session {
         };
         let status = response.status();
         if status == StatusCode::OK && response.media_type() == "text/event-stream" {
-            self.set_stream(token, Stream::Open(generation));
-            lock(&self.streams).succeeded(Instant::now());
+            self.stream.set(token, Stream::Open(generation));
+            self.stream.opened();
             self.hear(response, last_event, retry).await;
             return Ok(Heard::Ended);
         }

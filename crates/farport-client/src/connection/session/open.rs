@@ -1,19 +1,23 @@
 //! Opens a session: chooses the transport, and opens it again when the server no longer knows it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 use super::http::SESSION_ID;
-use super::{Session, Stream, Transport};
+use super::{OwnStream, Session, Stream, Transport};
 use crate::Error;
-use crate::connection::link::lock;
+use crate::connection::link::{Link, lock};
 use crate::http::Incoming;
 use crate::message::{self, Id, Kind, Peek};
 use crate::options::TransportOrder;
+
+/// The most responses to notifications that are read at a time.
+const MOST_ABSORBED: usize = 16;
 
 /// How long later messages wait for the server to accept `notifications/initialized`.
 const INITIALIZED_WITHIN: Duration = Duration::from_secs(3);
@@ -54,6 +58,19 @@ struct Initialized {
 }
 
 impl Session {
+    pub(crate) fn new(link: Arc<Link>) -> Self {
+        Self {
+            link,
+            state: Mutex::default(),
+            reopening: tokio::sync::Mutex::default(),
+            reopens: Mutex::default(),
+            stream: OwnStream::default(),
+            lost: watch::Sender::new(0),
+            wanted: Notify::new(),
+            absorbing: Arc::new(Semaphore::new(MOST_ABSORBED)),
+        }
+    }
+
     /// Opens the session that the caller requests with `initialize`.
     pub(crate) async fn open(
         self: &Arc<Self>,
@@ -62,7 +79,7 @@ impl Session {
         params: Option<&str>,
     ) -> Result<Handshake, Error> {
         // A client that initializes again leaves the previous session.
-        self.own_stream(Stream::None);
+        self.stream.take(Stream::None);
         {
             let mut state = lock(&self.state);
             let generation = state.generation;

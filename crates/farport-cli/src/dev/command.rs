@@ -1,0 +1,53 @@
+//! `farport dev`.
+
+use std::path::Path;
+
+use clap::ColorChoice;
+
+use super::driver::{self, Options};
+use super::{listen, worker};
+use crate::cli::DevArgs;
+use crate::error::Error;
+use crate::project::{Platform, Project};
+use crate::settings::Listen;
+use crate::worker::tools::Needs;
+use crate::worker::{Config, Tools};
+
+/// Serves the crate in the current folder until a signal arrives.
+pub(crate) fn run(args: DevArgs, color: ColorChoice) -> Result<(), Error> {
+    let folder = std::path::absolute(Path::new(".")).map_err(Error::Runtime)?;
+    let root = Project::root(&folder)?;
+    // Open the port before running cargo, to report a used port immediately.
+    let Listen { host, port } = Listen::of_project(args.listen, root)?;
+    let sockets = listen::bind(&host, port)?;
+    if args.worker {
+        // The port is free. wrangler opens it itself.
+        drop(sockets);
+        let listen = Listen { host, port };
+        let needs = Needs {
+            build: true,
+            wrangler: true,
+            account: false,
+        };
+        let (config, tools) = (Config::load(root)?, Tools::find(root, needs)?);
+        let project = Project::load(root, None, Platform::Worker)?;
+        return block_on(worker::run(project, config, tools, listen, args.release));
+    }
+    let project = Project::load(root, args.bin.as_deref(), Platform::Host)?;
+    let options = Options {
+        binary: args.bin,
+        release: args.release,
+        color,
+    };
+    block_on(driver::run(project, sockets, options))
+}
+
+/// Runs a future on the current thread, because child processes end with the thread that started them (see
+/// `driver::run`).
+fn block_on(serving: impl Future<Output = Result<(), super::Error>>) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    runtime.block_on(serving).map_err(Error::Dev)
+}

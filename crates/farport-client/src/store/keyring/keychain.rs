@@ -1,0 +1,18 @@
+//! The Keychain of macOS.
+
+use super::{Opened, explain};
+use crate::Error;
+
+pub(super) use super::no_service::Service;
+
+/// The most that one entry holds, in bytes.
+pub(super) const LARGEST_ENTRY: usize = 48 * 1024;
+
+/// What to do when the keyring fails.
+pub(crate) const HINT: &str = "start or unlock one (on Linux: GNOME Keyring, KWallet or KeePassXC), or sign in without --keyring to store the tokens in a file that only you can read";
+
+/// Opens the keyring of this user.
+pub(super) async fn open() -> Result<Opened, Error> {
+    let store = apple_native_keyring_store::keychain::Store::new().map_err(explain)?;
+    Ok(Opened::Native(store))
+}
