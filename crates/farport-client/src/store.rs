@@ -27,7 +27,7 @@ pub(crate) use lock::Guard;
 pub(crate) use record::{Client, ClientAuth, Record, Tokens, now};
 
 use crate::Error;
-use crate::identity::Identity;
+use crate::identity::{Identity, hex};
 use secrets::Place;
 
 /// Where sign-ins are kept.
@@ -292,12 +292,7 @@ impl Store {
         let folder = self.folder.canonicalize();
         let folder = folder.as_ref().unwrap_or(&self.folder);
         let hash = Sha256::digest(folder.as_os_str().as_encoded_bytes());
-        let hash: String = hash
-            .iter()
-            .take(4)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("{key}-{hash}")
+        format!("{key}-{}", hex(hash.get(..4).unwrap_or_default()))
     }
 
     /// Waits until no other instance changes this sign-in, and keeps others from it.

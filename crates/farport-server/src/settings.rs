@@ -93,7 +93,7 @@ pub struct Settings {
     /// documents, and for providers' metadata, keys and tokens. By default, requests to providers follow
     /// `HTTPS_PROXY` and `NO_PROXY`, and the server fetches clients' metadata documents directly.
     pub outgoing_proxy: Option<String>,
-    /// Where the server stores sessions and sign-ins. By default, [`Server::run`](crate::Server::run)
+    /// Where the server stores sessions and sign-ins. By default, `farport::Server::run`
     /// uses the platform's folder for the state of programs, and other servers use memory.
     pub store: Option<Storage>,
     /// The log level, or a `tracing` filter. The default is `info`.

@@ -131,10 +131,7 @@ fn pieces(text: &str, most: usize) -> impl Iterator<Item = &str> {
 
 /// Tokens cannot be guessed, so this tells nothing of them.
 fn digest(text: &str) -> String {
-    Sha256::digest(text)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    crate::identity::hex(&Sha256::digest(text))
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! The native host: from settings to sockets.
 
-use std::{
-    future::Future, io, io::Write as _, net::SocketAddr, path::Path, sync::Arc, time::Duration,
-};
+use std::{future::Future, io::Write as _, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use clap::Parser;
 use farport_core::{BoxFuture, InstanceContext as Context};
