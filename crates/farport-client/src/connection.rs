@@ -2,7 +2,7 @@
 
 mod call;
 pub(crate) mod calls;
-mod child;
+pub(crate) mod child;
 pub(crate) mod exchange;
 pub(crate) mod hub;
 mod inner;

@@ -71,8 +71,9 @@
 //! [`Store::of_user`] is the store that `farport login` and `farport connect` use, so a sign-in made in one
 //! works in the other.
 //!
-//! [`connect`] puts a client that speaks stdio onto a server over HTTP, and translates between the eras
-//! of the protocol with a [`Dialect`](dialect::Dialect). Both use the same code on the way to the server:
+//! [`connect`] puts a client that speaks stdio onto a server over HTTP, and [`connect_process`] onto a child
+//! process. They translate between the eras of the protocol with a [`Dialect`](dialect::Dialect).
+//! Everything uses the same code on the way to the server:
 //!
 //! 1. A message is read once (kind, id, method), and its text stays as it is.
 //! 2. It is sent in its era: within a session, or alone with the headers of the newest revision.
@@ -129,7 +130,7 @@ pub use observe::{ClientSource, Direction, HttpEvent, Observer, Purpose, SignInS
 pub use opener::{Browser, NoBrowser, Opener, command};
 pub use options::{Options, Protocol, TransportOrder};
 pub use sign_in::{LoggedOut, log_in, log_out};
-pub use stdio::connect;
+pub use stdio::{connect, connect_process};
 pub use store::{Keyring, Store, Summary};
 pub use tokio_util::sync::CancellationToken;
 pub use url::Url;

@@ -10,6 +10,7 @@ mod lines_in;
 mod order;
 mod output;
 mod sink;
+mod way;
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, Weak};
@@ -21,7 +22,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
-use crate::connection::hub::Sink;
+use crate::connection::child::{Child, Command};
+use crate::connection::hub::{Hub, Sink};
 use crate::connection::link::{Link, lock};
 use crate::connection::modern::Modern;
 use crate::connection::remote::Remote;
@@ -36,13 +38,12 @@ use crate::tools::Tools;
 use crate::user::User;
 use order::Order;
 use output::Output;
+use way::{Http, Way};
 
 /// The most messages of the client that wait to be read.
 const WAITING: usize = 16;
 /// How long calls may take to finish once the client has closed its end.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How long closing the session at the server may take.
-const CLOSE: Duration = Duration::from_secs(2);
 /// How long a call waits for the client's answers.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(3600);
 /// The dialect's own limit for an answer to `server/discover`. The time limits of HTTP apply before.
@@ -59,9 +60,7 @@ const UNREACHABLE: i64 = -32000;
 
 /// What both directions between client and server share.
 struct Bridge {
-    link: Arc<Link>,
-    session: Arc<Session>,
-    modern: Modern,
+    way: Way,
     output: Output,
     translator: Mutex<Translator>,
     /// Signals that the time of the next timer has changed.
@@ -102,13 +101,9 @@ where
 {
     let remote = Remote::new(&options, store, user.clone())?;
     let tools = Tools::new(&options.ignored_tools)?;
-    let translator = Translator {
-        dialect: Dialect::new(dialect_options(&options)?),
-        timer: None,
-    };
-    let output = Output::new(output);
-    let bridge = Arc::new_cyclic(|bridge: &Weak<Bridge>| {
-        let sink: Weak<dyn Sink> = bridge.clone();
+    let ping = options.ping;
+    let dialect = Dialect::new(dialect_options(&options)?);
+    let way = |sink: Weak<dyn Sink>, stop: &CancellationToken| {
         let link = Arc::new(Link::new(
             remote,
             tools,
@@ -116,38 +111,81 @@ where
             stop.clone(),
             sink,
         ));
-        Bridge {
+        Way::Http(Http {
             session: Arc::new(Session::new(Arc::clone(&link))),
             modern: Modern::new(Arc::clone(&link)),
             link,
-            output,
-            translator: Mutex::new(translator),
-            rescheduled: Notify::new(),
-            idle: Notify::new(),
-            order: Order::default(),
-            ping: options.ping,
-            stop: stop.clone(),
-            user,
-            shown: Mutex::default(),
-        }
-    });
+        })
+    };
+    let bridge = Bridge::new(way, dialect, Output::new(output), user, ping, &stop);
     bridge.run(input).await;
     stop.cancel();
     Ok(())
 }
 
-/// The bounds of the dialect between the client and the server of `options`.
-fn dialect_options(options: &Options) -> Result<dialect::Options, Error> {
+/// Connects a client, which speaks over `input` and `output`, to the server that `command` starts, until
+/// the client closes its end or `stop` is cancelled. The process ends with the connection.
+///
+/// A server that only speaks one era of the protocol serves clients of both.
+///
+/// ```no_run
+/// use farport_client::{CancellationToken, Command, NoBrowser, User, connect_process};
+/// use tokio::io::BufReader;
+///
+/// # async fn example() -> Result<(), farport_client::Error> {
+/// let command = Command::new("my-server").arg("--stdio");
+/// let user = User::new(|text: &str| eprintln!("{text}"), NoBrowser);
+/// let (input, output) = (BufReader::new(tokio::io::stdin()), tokio::io::stdout());
+/// connect_process(&command, user, input, output, CancellationToken::new()).await
+/// # }
+/// ```
+///
+/// # Errors
+/// When the program cannot be started.
+pub async fn connect_process<R, W>(
+    command: &Command,
+    user: User,
+    input: R,
+    output: W,
+    stop: CancellationToken,
+) -> Result<(), Error>
+where
+    R: AsyncBufRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let dialect = Dialect::new(dialect::Options {
+        state_prefix: state_prefix()?,
+        question_timeout: ANSWERED_WITHIN,
+        ..dialect::Options::default()
+    });
+    let spawned = command.spawn()?;
+    let way = |sink: Weak<dyn Sink>, stop: &CancellationToken| {
+        let hub = Hub::new(spawned.shown().to_owned(), sink, spawned.watch());
+        Way::Process(Child::start(spawned, hub, stop.clone()))
+    };
+    let bridge = Bridge::new(way, dialect, Output::new(output), user, None, &stop);
+    bridge.run(input).await;
+    stop.cancel();
+    Ok(())
+}
+
+/// The prefix of the states that the client passes back to the dialect.
+fn state_prefix() -> Result<String, Error> {
     let random = random_text(24).map_err(|error| {
         Error::usage(format!(
             "the operating system returned no random numbers: {error}"
         ))
     })?;
+    Ok(format!("{random}-"))
+}
+
+/// The bounds of the dialect between the client and the server of `options`.
+fn dialect_options(options: &Options) -> Result<dialect::Options, Error> {
     Ok(dialect::Options {
         translates: options.protocol == Protocol::Auto,
         // The status of a response shows the server's era.
         probes: false,
-        state_prefix: format!("{random}-"),
+        state_prefix: state_prefix()?,
         probe_timeout: DISCOVERED_WITHIN,
         question_timeout: ANSWERED_WITHIN,
         most_bytes: options.largest_held,
@@ -156,6 +194,31 @@ fn dialect_options(options: &Options) -> Result<dialect::Options, Error> {
 }
 
 impl Bridge {
+    fn new(
+        way: impl FnOnce(Weak<dyn Sink>, &CancellationToken) -> Way,
+        dialect: Dialect,
+        output: Output,
+        user: User,
+        ping: Option<Duration>,
+        stop: &CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|bridge: &Weak<Self>| Self {
+            way: way(bridge.clone(), stop),
+            output,
+            translator: Mutex::new(Translator {
+                dialect,
+                timer: None,
+            }),
+            rescheduled: Notify::new(),
+            idle: Notify::new(),
+            order: Order::default(),
+            ping,
+            stop: stop.clone(),
+            user,
+            shown: Mutex::default(),
+        })
+    }
+
     async fn run<R>(self: &Arc<Self>, input: R)
     where
         R: AsyncBufRead + Send + Unpin + 'static,
@@ -164,12 +227,12 @@ impl Bridge {
         let closed = CancellationToken::new();
         // Continues to read while a message waits for a sign-in, so that the client's end is noticed.
         let reader = tokio::spawn(read(
-            Lines::new(input, self.link.remote.limits().held),
+            Lines::new(input, self.way.largest()),
             sender,
             closed.clone(),
         ));
-        if let Some(interval) = self.ping {
-            tokio::spawn(Arc::clone(&self.session).keep_alive(interval));
+        if let (Some(interval), Way::Http(http)) = (self.ping, &self.way) {
+            tokio::spawn(Arc::clone(&http.session).keep_alive(interval));
         }
         tokio::spawn(Arc::clone(self).keep_time());
         loop {
@@ -181,7 +244,7 @@ impl Bridge {
             match line {
                 None => break,
                 Some(Line::TooLong) => {
-                    let most = self.link.remote.limits().held / 1_048_576;
+                    let most = self.way.largest() / 1_048_576;
                     let why = format!("the message is larger than {most} MiB");
                     self.write(message::error(None, INVALID_REQUEST, &why))
                         .await;
@@ -208,10 +271,7 @@ impl Bridge {
         if written.await.is_err() {
             tracing::debug!("the client no longer reads");
         }
-        let closed = tokio::time::timeout(CLOSE, self.session.close());
-        if closed.await.is_err() {
-            tracing::debug!("the server did not close the session in time");
-        }
+        self.way.close().await;
     }
 
     /// Waits until each request of the client has its response.

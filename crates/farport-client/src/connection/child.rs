@@ -22,7 +22,7 @@ use crate::observe::{Direction, Observer, Watch};
 use crate::system;
 
 /// The largest message, in bytes.
-const LARGEST: usize = 64 * 1024 * 1024;
+pub(crate) const LARGEST: usize = 64 * 1024 * 1024;
 /// The longest line of the standard error that is kept, in bytes.
 const LONGEST_LINE: usize = 8 * 1024;
 /// How many lines of the standard error are kept.
@@ -90,7 +90,7 @@ impl Command {
         self
     }
 
-    pub(super) fn spawn(&self) -> Result<Spawned, Error> {
+    pub(crate) fn spawn(&self) -> Result<Spawned, Error> {
         let mut command = tokio::process::Command::new(&self.program);
         command
             .args(&self.args)
@@ -128,7 +128,7 @@ impl Command {
 }
 
 /// A process that has just been started.
-pub(super) struct Spawned {
+pub(crate) struct Spawned {
     program: String,
     watch: Option<Watch>,
     group: Option<u32>,
@@ -140,19 +140,19 @@ pub(super) struct Spawned {
 
 impl Spawned {
     /// The program, for people.
-    pub(super) fn shown(&self) -> &str {
+    pub(crate) fn shown(&self) -> &str {
         &self.program
     }
 
     /// The observer.
-    pub(super) fn watch(&self) -> Option<Watch> {
+    pub(crate) fn watch(&self) -> Option<Watch> {
         self.watch.clone()
     }
 }
 
 /// A server that runs as a child process.
-pub(super) struct Child {
-    pub(super) hub: Hub,
+pub(crate) struct Child {
+    pub(crate) hub: Hub,
     input: Mutex<Option<mpsc::Sender<String>>>,
     /// Why the process has ended.
     ended: watch::Sender<Option<String>>,
@@ -164,7 +164,7 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts the tasks that write to the process, read from it and wait for its end.
-    pub(super) fn start(spawned: Spawned, hub: Hub, stop: CancellationToken) -> Arc<Self> {
+    pub(crate) fn start(spawned: Spawned, hub: Hub, stop: CancellationToken) -> Arc<Self> {
         let Spawned {
             group,
             process,
@@ -200,12 +200,12 @@ impl Child {
         child
     }
 
-    pub(super) fn our_id(&self, name: &str) -> Id {
+    pub(crate) fn our_id(&self, name: &str) -> Id {
         Id::ours(name, self.numbers.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Sends a message.
-    pub(super) async fn send(&self, text: String) -> Result<(), Error> {
+    pub(crate) async fn send(&self, text: String) -> Result<(), Error> {
         self.hub.observe(Direction::Sent, &text);
         let input = lock(&self.input).clone();
         let sent = match input {
@@ -219,8 +219,13 @@ impl Child {
     }
 
     /// Sends a request, and waits until its response is delivered.
-    pub(super) async fn exchange(&self, id: &Id, text: String) -> Result<(), Error> {
+    pub(crate) async fn exchange(&self, id: &Id, text: String) -> Result<(), Error> {
         self.send(text).await?;
+        self.answered(id).await
+    }
+
+    /// Waits until the response to a request is delivered.
+    pub(crate) async fn answered(&self, id: &Id) -> Result<(), Error> {
         tokio::select! {
             biased;
             () = self.hub.calls.answered(id) => Ok(()),
@@ -229,7 +234,7 @@ impl Child {
     }
 
     /// Waits for the end of the process, and returns the error that follows from it.
-    pub(super) async fn broken(&self) -> Error {
+    pub(crate) async fn broken(&self) -> Error {
         let mut ended = self.ended.subscribe();
         let ended = ended.wait_for(Option::is_some).await;
         let why = ended.ok().and_then(|why| why.clone());
@@ -245,7 +250,7 @@ impl Child {
     }
 
     /// Closes the input of the process, and waits for its end.
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         drop(lock(&self.input).take());
         self.stop.cancel();
         let mut ended = self.ended.subscribe();

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 
 use super::order::Before;
+use super::way::{Http, Way};
 use super::{Bridge, Translator, UNREACHABLE};
 use crate::Error;
 use crate::connection::calls::Request;
@@ -77,13 +79,14 @@ impl Bridge {
             Kind::Notification => match message.method() {
                 "notifications/cancelled" => {
                     let id = message.cancelled_id();
-                    let cancelled = id.and_then(|id| self.link.hub.calls.cancel(&id));
-                    // In the modern era, disconnecting cancels.
-                    if cancelled.is_some_and(|request| !request.modern) {
+                    let cancelled = id.and_then(|id| self.way.hub().calls.cancel(&id));
+                    // Over HTTP, disconnecting cancels a request of the modern era.
+                    let tells = |request: &Request| !request.modern || self.way.is_process();
+                    if cancelled.as_ref().is_some_and(tells) {
                         self.post(message, Some(self.order.after()));
                     }
                 }
-                "notifications/initialized" => self.initialized(message),
+                "notifications/initialized" if !self.way.is_process() => self.initialized(message),
                 _ => self.post(message, Some(self.order.after())),
             },
         }
@@ -103,12 +106,13 @@ impl Bridge {
             modern,
             token,
         };
-        let Ok(awaited) = self.link.hub.calls.register(id.clone(), request) else {
+        let Ok(awaited) = self.way.hub().calls.register(id.clone(), request) else {
             let why = "Too many requests are being answered already";
             return Some(Message::error(Some(id), UNREACHABLE, why));
         };
-        // The level of a session applies to the calls that follow.
-        let (before, accepts) = if translates && message.method() == "logging/setLevel" {
+        // The level of a session applies to the calls that follow. A process reads lines in their order.
+        let is_level = translates && message.method() == "logging/setLevel";
+        let (before, accepts) = if is_level || self.way.is_process() {
             let (before, accepts) = self.order.relied_on();
             (before, Some(accepts))
         } else {
@@ -117,7 +121,7 @@ impl Bridge {
         let bridge = Arc::clone(self);
         tokio::spawn(async move {
             let id = awaited.id();
-            let work = bridge.exchange(id, &message, modern, &before);
+            let work = bridge.exchange(id, &message, modern, &before, accepts);
             tokio::select! {
                 result = work => if let Err(error) = result {
                     bridge.failed(id, &error).await;
@@ -125,49 +129,60 @@ impl Bridge {
                 () = awaited.cancelled() => {}
                 () = bridge.stop.cancelled() => {}
             }
-            drop(accepts);
         });
         None
     }
 
-    /// Sends a request, and receives its response.
+    /// Sends a request, and receives its response. Messages that rely on it wait until `accepts` is
+    /// dropped.
     async fn exchange(
         self: &Arc<Self>,
         id: &Id,
         message: &Message,
         modern: bool,
         before: &Before,
+        accepts: Option<DropGuard>,
     ) -> Result<(), Error> {
         let (text, peek) = (message.text(), message.peek());
+        let http = match &self.way {
+            Way::Http(http) => http,
+            Way::Process(child) => {
+                before.accepted().await;
+                child.send(text.to_owned()).await?;
+                drop(accepts);
+                return child.answered(id).await;
+            }
+        };
         if modern {
-            return self.exchange_modern(id, message, &peek).await;
+            return self.exchange_modern(http, id, message, &peek).await;
         }
         if peek.method == "initialize" {
-            return match self.session.open(id, text, peek.params).await? {
-                Handshake::Answered(answer) => self.link.deliver(&answer, None).await,
+            return match http.session.open(id, text, peek.params).await? {
+                Handshake::Answered(answer) => http.link.deliver(&answer, None).await,
                 Handshake::Refused { response, said } => {
-                    self.link.refusal(Some(id), &response, &said).await
+                    http.link.refusal(Some(id), &response, &said).await
                 }
             };
         }
         before.accepted().await;
-        self.session.request(Some(id), text).await?;
-        self.session.remember(&peek.method, peek.params);
+        http.session.request(Some(id), text).await?;
+        http.session.remember(&peek.method, peek.params);
         Ok(())
     }
 
     /// Sends a request of the modern era. The status may show that the server does not know it.
     async fn exchange_modern(
         self: &Arc<Self>,
+        http: &Http,
         id: &Id,
         message: &Message,
         peek: &Peek<'_>,
     ) -> Result<(), Error> {
         let text = message.text();
         let outcome = match &*peek.method {
-            "subscriptions/listen" => self.modern.listen(id, text, peek).await?,
-            "server/discover" => self.modern.discover(id, text, peek).await?,
-            _ => self.modern.request(id, text, peek).await?,
+            "subscriptions/listen" => http.modern.listen(id, text, peek).await?,
+            "server/discover" => http.modern.discover(id, text, peek).await?,
+            _ => http.modern.request(id, text, peek).await?,
         };
         let answer = match outcome {
             Outcome::Delivered => return Ok(()),
@@ -175,7 +190,7 @@ impl Bridge {
             Outcome::Refused { response, said } => {
                 let status = response.status();
                 if !status.is_client_error() || is_transient(status) {
-                    return self.link.refusal(Some(id), &response, &said).await;
+                    return http.link.refusal(Some(id), &response, &said).await;
                 }
                 let error = Peek::at(&said).and_then(|peek| peek.error);
                 Some(match error {
@@ -185,7 +200,7 @@ impl Bridge {
             }
         };
         if let Some(answer) = answer
-            && self.link.hub.calls.take(id)
+            && self.way.hub().calls.take(id)
         {
             self.turn(|dialect, now| dialect.on_refused(message, answer, now))
                 .await;
@@ -195,7 +210,7 @@ impl Bridge {
 
     /// Takes the failure of a request.
     async fn failed(self: &Arc<Self>, id: &Id, error: &Error) {
-        if !self.link.hub.calls.take(id) {
+        if !self.way.hub().calls.take(id) {
             // The request has its response.
             return self.show_error(error);
         }
@@ -206,13 +221,23 @@ impl Bridge {
 
     /// Sends a message that has no response.
     fn post(self: &Arc<Self>, message: Message, before: Option<Before>) {
+        let (before, accepts) = if self.way.is_process() {
+            let (before, accepts) = self.order.relied_on();
+            (Some(before), Some(accepts))
+        } else {
+            (before, None)
+        };
         let bridge = Arc::clone(self);
         tokio::spawn(async move {
+            let _accepts = accepts;
             let work = async {
                 if let Some(before) = &before {
                     before.accepted().await;
                 }
-                bridge.session.request(None, message.text()).await
+                match &bridge.way {
+                    Way::Http(http) => http.session.request(None, message.text()).await,
+                    Way::Process(child) => child.send(message.text().to_owned()).await,
+                }
             };
             tokio::select! {
                 result = work => if let Err(error) = result {
@@ -229,7 +254,9 @@ impl Bridge {
         let bridge = Arc::clone(self);
         tokio::spawn(async move {
             before.accepted().await;
-            bridge.session.initialized(message.text()).await;
+            if let Way::Http(http) = &bridge.way {
+                http.session.initialized(message.text()).await;
+            }
             drop(accepts);
         });
     }

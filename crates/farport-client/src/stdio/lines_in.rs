@@ -6,6 +6,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::de::IgnoredAny;
 
+use super::way::Way;
 use super::{Bridge, INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR};
 use crate::connection::modern::subject;
 use crate::dialect::Message;
@@ -55,7 +56,9 @@ impl Bridge {
                 continue;
             };
             if let Kind::Request(id) = &peek.kind {
-                self.link.remote.auth().note_caller(&peek);
+                if let Way::Http(http) = &self.way {
+                    http.link.remote.auth().note_caller(&peek);
+                }
                 if let Some(name) = self.ignored_tool(&peek) {
                     let why = format!("Unknown tool: {name}");
                     self.write(message::error(Some(id), INVALID_PARAMS, &why))
@@ -71,10 +74,11 @@ impl Bridge {
 
     /// The tool that a request calls, if it is hidden from the client.
     fn ignored_tool(&self, request: &Peek<'_>) -> Option<String> {
-        if request.method != "tools/call" || !self.link.tools.ignores() {
+        let tools = self.way.tools()?;
+        if request.method != "tools/call" || !tools.ignores() {
             return None;
         }
         let name = subject(request).unwrap_or_default();
-        self.link.tools.is_ignored(&name).then_some(name)
+        tools.is_ignored(&name).then_some(name)
     }
 }

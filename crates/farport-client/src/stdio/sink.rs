@@ -38,7 +38,8 @@ impl Sink for Bridge {
         Box::pin(async move {
             let visible = match peek.result {
                 Some(result) if request.method == "tools/list" => {
-                    self.link.tools.visible(result, request.modern)
+                    let tools = self.way.tools();
+                    tools.and_then(|tools| tools.visible(result, request.modern))
                 }
                 _ => None,
             };

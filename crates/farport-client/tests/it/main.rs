@@ -23,6 +23,7 @@ mod messages;
 mod observer;
 mod opener;
 mod private_key;
+mod processes;
 mod recovery;
 mod recovery_sse;
 mod sessions;

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use farport_client::{
-    CancellationToken, Error, Opener, Options, Reporter, Store, Url, User, connect,
+    CancellationToken, Command, Error, Opener, Options, Reporter, Store, Url, User, connect,
+    connect_process,
 };
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -302,6 +303,33 @@ impl Client {
             reports,
             number: 0,
         }
+    }
+
+    /// A client of a server that is a child process.
+    pub(crate) fn at_process(command: Command) -> Self {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let (input, output) = tokio::io::split(far);
+        let reports = Reports::default();
+        let user = User::new(reports.clone(), Visitor);
+        let bridge = tokio::spawn(async move {
+            let stop = CancellationToken::new();
+            connect_process(&command, user, BufReader::new(input), output, stop).await
+        });
+        let (reader, writer) = tokio::io::split(near);
+        Self {
+            lines: BufReader::new(reader).lines(),
+            writer,
+            bridge,
+            reports,
+            number: 0,
+        }
+    }
+
+    /// Closes the client's end, and waits for the end of the bridge.
+    pub(crate) async fn leave(mut self) {
+        self.writer.shutdown().await.unwrap();
+        let ended = tokio::time::timeout(SOON, self.bridge).await;
+        ended.expect("the bridge ends in time").unwrap().unwrap();
     }
 
     pub(crate) async fn write(&mut self, text: &str) {
