@@ -280,6 +280,7 @@ pub(crate) struct NewArgs {
 Examples:
   farport dev
   farport dev --port 0       Listen on a free port
+  farport dev --inspect      Call the server's tools in the browser, too
   farport dev --worker       Serve it as a Cloudflare Worker
   FARPORT_ALLOWED_HOSTS=box.lan farport dev --host 0.0.0.0
                              Serve other machines, at http://box.lan:8787/mcp
@@ -300,6 +301,14 @@ pub(crate) struct DevArgs {
     /// Binary to run [default: the only one, or `default-run` in Cargo.toml]
     #[arg(long, value_name = "NAME")]
     pub(crate) bin: Option<String>,
+
+    /// Open an inspector on the server, which follows each reload
+    #[arg(long, conflicts_with = "worker")]
+    pub(crate) inspect: bool,
+
+    /// Print the inspector's URL without opening a browser
+    #[arg(long, requires = "inspect")]
+    pub(crate) no_open: bool,
 }
 
 /// Print a completion script for a shell

@@ -10,6 +10,7 @@ mod caller;
 mod challenge;
 mod device;
 mod error;
+mod gate;
 mod loopback;
 mod metadata;
 mod options;
@@ -30,6 +31,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 pub use error::SignInError;
+pub use gate::{Gate, NextStep};
 pub use options::{Flow, SignInOptions};
 pub use register::StaticClient;
 
@@ -140,7 +142,7 @@ impl Auth {
             true => Reach::Anywhere,
             false => Reach::Public,
         };
-        Requests::new(&self.http, reach)
+        Requests::new(&self.http, reach).gated(self.options.gate.as_deref())
     }
 
     /// The token to present to the server, refreshed when it is about to expire. `None` when there is

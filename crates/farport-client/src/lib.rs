@@ -115,7 +115,7 @@ mod system;
 mod tools;
 mod user;
 
-pub use auth::{Flow, SignInError, SignInOptions, StaticClient};
+pub use auth::{Flow, Gate, NextStep, SignInError, SignInOptions, StaticClient};
 pub use connection::{
     Call, Command, Connection, ConnectionOptions, EraChoice, RequestId, ResponseError,
     ServerMessage, Target, TokenContents, Tool, ToolResult,

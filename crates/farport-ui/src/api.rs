@@ -2,8 +2,10 @@
 //! an `Origin`. No route starts a process.
 
 mod chat;
+mod connect;
 mod files;
 mod sign_in;
+mod subscribe;
 
 use std::sync::Arc;
 
@@ -13,7 +15,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use bytes::Bytes;
-use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -22,7 +23,6 @@ use crate::events;
 use crate::live::Refused;
 use crate::questions::Reply;
 use crate::state::State;
-use crate::target::{Settings, Target};
 
 /// The largest request of the page, in bytes.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
@@ -32,7 +32,8 @@ type AppState = Shared<Arc<State>>;
 pub(crate) fn routes(state: Arc<State>) -> Router {
     Router::new()
         .route("/api/events", post(stream))
-        .route("/api/connect", post(connect))
+        .route("/api/connect", post(connect::connect))
+        .route("/api/servers", post(connect::servers))
         .route("/api/disconnect", post(disconnect))
         .route("/api/request", post(send_request))
         .route("/api/cancel", post(cancel_request))
@@ -46,6 +47,9 @@ pub(crate) fn routes(state: Arc<State>) -> Router {
         .route("/api/sign-in", post(sign_in::show))
         .route("/api/refresh-token", post(sign_in::refresh))
         .route("/api/sign-out", post(sign_in::sign_out))
+        .route("/api/hold", post(sign_in::hold))
+        .route("/api/continue", post(sign_in::continue_step))
+        .route("/api/subscribe", post(subscribe::subscribe))
         .route("/api/export", post(files::export))
         .route("/api/saved", post(files::list))
         .route("/api/save", post(files::save))
@@ -83,75 +87,6 @@ async fn stream(Shared(state): AppState) -> Response {
     let (first, receiver) = state.subscribe();
     let body = events::body(first, receiver);
     ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
-}
-
-/// Where to connect. The page never receives a header's value or a URL's query, so it may refer to
-/// those that the inspector has.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Connect {
-    url: String,
-    /// The key of a stored sign-in whose URL to use.
-    #[serde(default)]
-    sign_in: Option<String>,
-    #[serde(default)]
-    headers: Vec<Header>,
-    #[serde(default)]
-    allow_http: bool,
-    #[serde(default)]
-    settings: Settings,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    name: String,
-    /// The value. Without it, the current target's value is used.
-    #[serde(default)]
-    value: Option<SecretValue>,
-}
-
-#[derive(Deserialize)]
-struct SecretValue(#[serde(deserialize_with = "secret")] SecretString);
-
-fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
-    String::deserialize(deserializer).map(SecretString::from)
-}
-
-async fn connect(Shared(state): AppState, body: Bytes) -> Result<StatusCode, Failure> {
-    let wanted: Connect = parse(&body)?;
-    let invalid = |message: String| Failure(StatusCode::UNPROCESSABLE_ENTITY, message);
-    let current = state.target();
-    let same = current.as_ref().filter(|target| target.is_at(&wanted.url));
-    let url = match &wanted.sign_in {
-        Some(key) => state
-            .store()
-            .list()
-            .map_err(|error| invalid(error.with_hint()))?
-            .into_iter()
-            .find(|one| one.key == *key)
-            .map(|one| one.server)
-            .ok_or_else(|| invalid("this sign-in is no longer stored".to_owned()))?,
-        None => same
-            .and_then(Target::url)
-            .map_or_else(|| wanted.url.clone(), ToOwned::to_owned),
-    };
-    let mut headers = Vec::new();
-    for header in wanted.headers {
-        // Stored values go to the server that they were given for, and to no other.
-        let value = header
-            .value
-            .map(|value| value.0)
-            .or_else(|| same.and_then(|target| target.header(&header.name)).cloned())
-            .ok_or_else(|| invalid(format!("enter the value of the header {}", header.name)))?;
-        headers.push((header.name, value));
-    }
-    let target = Target::new(url, headers, wanted.allow_http).with(wanted.settings);
-    target
-        .to_client(None)
-        .map_err(|error| invalid(error.with_hint()))?;
-    state.connect(target);
-    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn disconnect(Shared(state): AppState) -> StatusCode {

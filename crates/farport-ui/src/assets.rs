@@ -46,8 +46,11 @@ files! {
     "/views/tasks.js" => "views/tasks.js", SCRIPT;
     "/views/skills.js" => "views/skills.js", SCRIPT;
     "/views/apps.js" => "views/apps.js", SCRIPT;
+    "/changes.js" => "changes.js", SCRIPT;
     "/views/app.js" => "views/app.js", SCRIPT;
     "/views/connect.js" => "views/connect.js", SCRIPT;
+    "/views/saved.js" => "views/saved.js", SCRIPT;
+    "/views/hold.js" => "views/hold.js", SCRIPT;
     "/views/tools.js" => "views/tools.js", SCRIPT;
     "/views/form.js" => "views/form.js", SCRIPT;
     "/views/result.js" => "views/result.js", SCRIPT;

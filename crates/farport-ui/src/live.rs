@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 use farport_client::{CancellationToken, Connection};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::state::lock;
+use crate::subscriptions::Subscriptions;
 
 /// The most requests that wait for their response.
 const MOST_PENDING: usize = 512;
@@ -55,16 +57,21 @@ pub(crate) enum Refused {
 /// An open connection.
 pub(crate) struct Live {
     pub(crate) connection: Connection,
+    pub(crate) subscriptions: Subscriptions,
     running: Mutex<HashMap<u64, CancellationToken>>,
     tasks: Mutex<Vec<AbortHandle>>,
+    /// Reports that a request has ended.
+    ended: Notify,
 }
 
 impl Live {
     pub(crate) fn new(connection: Connection) -> Self {
         Self {
             connection,
+            subscriptions: Subscriptions::default(),
             running: Mutex::default(),
             tasks: Mutex::default(),
+            ended: Notify::new(),
         }
     }
 
@@ -102,6 +109,17 @@ impl Live {
         }
     }
 
+    /// Waits until no request of the page runs.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if lock(&self.running).is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
     /// Ends the tasks, and closes the session at the server without waiting for it.
     pub(crate) fn close(self: Arc<Self>) {
         for task in lock(&self.tasks).drain(..) {
@@ -121,5 +139,6 @@ pub(crate) struct Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         lock(&self.live.running).remove(&self.id);
+        self.live.ended.notify_waiters();
     }
 }

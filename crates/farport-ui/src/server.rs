@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use crate::apps::Apps;
 use crate::chat::page::ChatStart;
 use crate::guard::{Guard, guard};
+use crate::servers::SavedServers;
 use crate::state::State;
 use crate::target::Target;
 use crate::token::Token;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub saved_calls: PathBuf,
     /// How the chat starts.
     pub chat: ChatStart,
+    /// The servers that the user has configured elsewhere.
+    pub servers: Arc<SavedServers>,
 }
 
 /// A bound inspector, which serves its page once [`Inspector::serve`] runs.
@@ -66,13 +69,7 @@ impl Inspector {
         let origin = format!("http://127.0.0.1:{port}");
         let view = if settings.chat.open { "&view=chat" } else { "" };
         let url = format!("{origin}/#token={}{view}", token.expose());
-        let state = State::new(
-            settings.target,
-            settings.store,
-            settings.opener,
-            settings.saved_calls,
-            settings.chat,
-        );
+        let state = State::new(settings);
         let guard = Guard::new(port, views_port, token);
         let page = router(Arc::clone(&state), Arc::clone(&apps), guard);
         let views = views
@@ -98,6 +95,11 @@ impl Inspector {
         &self.origin
     }
 
+    /// Controls the inspector while it runs.
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::downgrade(&self.state))
+    }
+
     /// Connects to the target, if one was given, and serves the page until `stop` is cancelled.
     ///
     /// # Errors
@@ -118,6 +120,34 @@ impl Inspector {
         self.state.chat().close();
         self.state.disconnect();
         result
+    }
+}
+
+/// Controls a running inspector. It does nothing once the inspector has ended.
+#[derive(Clone, Debug)]
+pub struct Handle(Weak<State>);
+
+impl Handle {
+    /// Connects to a server, after closing the current connection.
+    pub fn connect(&self, target: Target) {
+        if let Some(state) = self.0.upgrade() {
+            state.connect(target);
+        }
+    }
+
+    /// Connects again, because the server was replaced. The page keeps what it shows until the new
+    /// connection is open. Requests that still run may finish on the old one.
+    pub fn reload(&self) {
+        if let Some(state) = self.0.upgrade() {
+            state.reload();
+        }
+    }
+
+    /// Shows a message on the page and in the timeline.
+    pub fn report(&self, text: &str) {
+        if let Some(state) = self.0.upgrade() {
+            state.report(text);
+        }
     }
 }
 

@@ -17,11 +17,14 @@ use serde_json::value::RawValue;
 use tokio::sync::broadcast::Receiver;
 use tokio::task::AbortHandle;
 
-use crate::chat::page::{ChatStart, PageChat};
+use crate::chat::page::PageChat;
 use crate::events::Events;
+use crate::hold::Holds;
 use crate::live::{Live, Refused};
 use crate::mask::Mask;
 use crate::questions::{Asker, Question, Questions};
+use crate::server::Settings;
+use crate::servers::{SavedServer, SavedServers};
 use crate::sign_in::Log;
 use crate::target::Target;
 use crate::timeline::Timeline;
@@ -50,6 +53,8 @@ enum Phase {
         reachable: bool,
         /// How often the server answered again, or a session was opened again.
         recoveries: u32,
+        /// How often `farport dev` replaced the server.
+        reloads: u32,
         /// Milliseconds that it took to connect.
         ms: f64,
     },
@@ -91,16 +96,21 @@ pub(crate) struct State {
     /// The file of the saved calls.
     saved_calls: PathBuf,
     chat: PageChat,
+    servers: Arc<SavedServers>,
+    holds: Holds,
 }
 
 impl State {
-    pub(crate) fn new(
-        target: Option<Target>,
-        store: Store,
-        opener: Arc<dyn Opener>,
-        saved_calls: PathBuf,
-        start: ChatStart,
-    ) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings) -> Arc<Self> {
+        let Settings {
+            target,
+            store,
+            opener,
+            saved_calls,
+            servers,
+            chat: start,
+            ..
+        } = settings;
         let state = Arc::new_cyclic(|state: &Weak<Self>| Self {
             inner: Mutex::new(Inner {
                 mask: Arc::new(target.as_ref().map(Mask::of).unwrap_or_default()),
@@ -119,6 +129,8 @@ impl State {
             store,
             opener,
             saved_calls,
+            servers,
+            holds: Holds::default(),
             chat: PageChat::new(Weak::clone(state), start.providers),
         });
         for server in start.servers {
@@ -135,6 +147,15 @@ impl State {
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The servers that the user has configured elsewhere.
+    pub(crate) fn servers(&self) -> Vec<SavedServer> {
+        (self.servers)()
+    }
+
+    pub(crate) fn holds(&self) -> &Holds {
+        &self.holds
     }
 
     pub(crate) fn saved_calls(&self) -> &std::path::Path {
@@ -258,7 +279,7 @@ impl State {
             first.push_str(&entry.to_event());
             first.push('\n');
         }
-        first.push_str(&event(&inner));
+        first.push_str(&event(&inner, &self.holds));
         first.push('\n');
         let receiver = self.events.subscribe();
         drop(inner);
@@ -281,9 +302,14 @@ impl State {
         self.events.send(event);
     }
 
+    /// Sends the state to every page, after a part of it that has its own lock changed.
+    pub(crate) fn changed(&self) {
+        self.publish(&lock(&self.inner));
+    }
+
     /// Sends the state to every page. The lock keeps events in order.
     fn publish(&self, inner: &Inner) {
-        self.events.send(&event(inner));
+        self.events.send(&event(inner, &self.holds));
     }
 
     fn send(&self, event: serde_json::Value) {
@@ -292,7 +318,7 @@ impl State {
 }
 
 /// The state as an event. Header values are not part of it.
-fn event(inner: &Inner) -> String {
+fn event(inner: &Inner, holds: &Holds) -> String {
     #[derive(Serialize)]
     struct Event<'a> {
         r#type: &'static str,
@@ -302,6 +328,8 @@ fn event(inner: &Inner) -> String {
         target: Option<serde_json::Value>,
         questions: Vec<&'a Question>,
         roots: &'a RawValue,
+        subscriptions: Vec<String>,
+        hold: crate::hold::Shown,
     }
     let target = inner.target.as_ref().map(|target| {
         json!({
@@ -320,6 +348,12 @@ fn event(inner: &Inner) -> String {
         target,
         questions: inner.questions.all(),
         roots: &inner.roots,
+        subscriptions: inner
+            .live
+            .as_ref()
+            .map(|live| live.subscriptions.all())
+            .unwrap_or_default(),
+        hold: holds.shown(),
     };
     // Its parts are JSON already.
     serde_json::to_string(&event).unwrap_or_default()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use farport_client::{Command, EraChoice, Observer, Options, TransportOrder, parse_url};
+use farport_client::{Command, EraChoice, Gate, Observer, Options, TransportOrder, parse_url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -117,13 +117,48 @@ impl Target {
     /// program.
     pub fn process(words: &[String]) -> Option<Self> {
         let (program, args) = words.split_first()?;
-        Some(Self {
+        let command = Command::new(program).args(args);
+        Some(Self::started_by(command, words.to_owned()))
+    }
+
+    /// A server that farport starts with `command`. The page shows `shown`, which holds no secret.
+    pub fn started_by(command: Command, shown: Vec<String>) -> Self {
+        Self {
             place: Place::Process {
-                command: Command::new(program).args(args),
-                words: words.to_owned(),
+                command,
+                words: shown,
             },
             settings: Settings::default(),
-        })
+        }
+    }
+
+    /// The same target, with more headers. A header replaces another one of this name. A process has
+    /// none.
+    #[must_use]
+    pub fn with_headers(mut self, more: Vec<(String, SecretString)>) -> Self {
+        if let Place::Url { headers, .. } = &mut self.place {
+            for (name, value) in more {
+                headers.retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
+                headers.push((name, value));
+            }
+        }
+        self
+    }
+
+    /// The same target, where plain HTTP to other machines is permitted if `allow`.
+    #[must_use]
+    pub fn with_http(mut self, allow: bool) -> Self {
+        if let Place::Url { allow_http, .. } = &mut self.place {
+            *allow_http |= allow;
+        }
+        self
+    }
+
+    /// The same target, over HTTP+SSE only.
+    #[must_use]
+    pub fn sse(mut self) -> Self {
+        self.settings.transport = Transport::Sse;
+        self
     }
 
     /// The same target, with this revision.
@@ -153,8 +188,9 @@ impl Target {
     /// The target as the client takes it.
     pub(crate) fn to_client(
         &self,
-        observer: Option<Arc<dyn Observer>>,
+        watch: Option<(Arc<dyn Observer>, Arc<dyn Gate>)>,
     ) -> Result<farport_client::Target, farport_client::Error> {
+        let (observer, gate) = watch.unzip();
         let (url, headers, allow_http) = match &self.place {
             Place::Url {
                 url,
@@ -186,6 +222,7 @@ impl Target {
             options.http.timeouts.body = limit;
         }
         options.http.observer = observer;
+        options.sign_in.gate = gate;
         Ok(options.into())
     }
 

@@ -64,6 +64,8 @@ pub(crate) enum Topic {
     Back,
     /// A session was opened again.
     Session,
+    /// `farport dev` replaced the server, or could not.
+    Reload,
     /// A step of a sign-in.
     SignIn,
     /// A response of the chat's model.

@@ -1,6 +1,7 @@
 // What the page knows: the inspector's state, the server's lists, running calls and the timeline.
 
 import { ApiError, call, events, hasToken, post, rpc } from './api.js';
+import { changes } from './changes.js';
 import { takeChat } from './chat.js';
 import { parse, stringify } from './json.js';
 import { batch, computed, signal } from './ui.js';
@@ -35,6 +36,8 @@ export const saved = signal(undefined);
 export const logLevel = signal(undefined);
 /** The log level that calls request in 2026-07-28, where no request sets it for all. */
 export const callLogLevel = computed(() => (phase.value.modern && capabilities.value.logging !== undefined ? (logLevel.value ?? 'info') : undefined));
+/** The changes of followed resources: for each URI how many, and when the last one was reported. */
+export const updates = signal(new Map());
 /** The entries that the user pinned, by number. */
 export const pinned = signal(new Set());
 /** The entry of the timeline to show: `{ seq }`. */
@@ -171,6 +174,7 @@ function take(all) {
     if (entry.type !== 'message' || entry.direction !== 'in') continue;
     for (const listen of listeners) listen(entry);
     for (const name of CHANGED[entry.method] ?? []) changed.add(name);
+    if (entry.method === 'notifications/resources/updated') resourceUpdated(entry);
   }
   if (changed.size > 0) {
     setTimeout(() => {
@@ -178,6 +182,19 @@ function take(all) {
       changed.clear();
     }, 50);
   }
+}
+
+function resourceUpdated(entry) {
+  let uri;
+  try {
+    uri = JSON.parse(entry.text).params.uri;
+  } catch {
+    return;
+  }
+  if (typeof uri !== 'string') return;
+  const all = new Map(updates.value);
+  all.set(uri, { count: (all.get(uri)?.count ?? 0) + 1, at: entry.at });
+  updates.value = all;
 }
 
 /** Adds entries to a list, and replaces those that have changed. Numbers of a list have no gaps. */
@@ -194,13 +211,18 @@ function update(event) {
   const before = state.value;
   state.value = event;
   const now = event.phase.name;
+  // The user wants to see the steps.
+  if (event.hold?.waiting && !before?.hold?.waiting) view.value = 'signin';
   const fresh = before === undefined || before.connection !== event.connection || before.phase.name !== now;
   // A server that was restarted may offer something else.
   if (now === 'connected' && !fresh && event.phase.recoveries !== before.phase.recoveries) Object.keys(lists).forEach(refresh);
   if (!fresh) return;
   signInVersion.value += 1;
-  if (now === 'connected') {
+  if (now === 'connected' && event.phase.reloads > 0 && before?.phase.name === 'connected') {
+    reloaded();
+  } else if (now === 'connected') {
     notices.value = [];
+    updates.value = new Map();
     for (const name of Object.keys(lists)) {
       if (before?.target?.url !== event.target?.url) lists[name].value = empty;
       refresh(name);
@@ -210,6 +232,14 @@ function update(event) {
     // The chat shows it itself.
     if (view.value !== 'chat') view.value = 'connect';
   }
+}
+
+/** Requests the lists of a reloaded server, and says what is new. */
+async function reloaded() {
+  const before = Object.fromEntries(Object.keys(lists).map((name) => [name, lists[name].value.items]));
+  await Promise.all(Object.keys(lists).map(refresh));
+  const parts = Object.keys(lists).map((name) => changes(name, before[name], lists[name].value.items)).filter(Boolean);
+  notices.value = [...notices.value, { id: (notice += 1), text: `The server was reloaded. ${parts.length > 0 ? parts.join('; ') : 'Its lists are the same'}.` }].slice(-3);
 }
 
 /** Follows the stream of events, and opens it again when it ends. */

@@ -1,5 +1,6 @@
 //! `cargo xtask ui`: the page of `farport inspect`, as modules and in a browser.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,12 +9,13 @@ use crate::setup::{self, Node};
 use crate::steps::Outcome;
 use crate::{process, project};
 
-/// The longest the page's tests may take.
+/// The longest one of the tests in a browser may take.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Tests the page of `farport inspect`: its modules with `node --test`, and the whole page in
-/// headless Chromium, against the fixture server and a server that sends hostile text. Tests the chat
-/// with models that are played, on the command line and on the page.
+/// headless Chromium, against the fixture server, npm `server-everything`, the Python SDK, npm
+/// `oidc-provider`, and servers that break rules or send hostile text. Tests the chat with models that are
+/// played, on the command line and on the page.
 ///
 /// The browser is the one that FARPORT_CHROMIUM names, or one on the PATH, or Debian's, which is
 /// installed. Pictures of the page are written to target/screenshots/inspect.
@@ -22,6 +24,10 @@ pub(crate) struct Args {
     /// Replace the pictures of the page in docs/images.
     #[arg(long)]
     picture: bool,
+
+    /// Run only these tests in the browser
+    #[arg(long, value_name = "NAME", value_parser = BROWSER)]
+    only: Vec<String>,
 }
 
 /// Pictures for the docs: the file that the test writes, and its name in docs/images.
@@ -43,7 +49,15 @@ const PICTURES: [(&str, &str); 8] = [
 ];
 
 /// The tests in the browser.
-const BROWSER: [&str; 4] = ["browser.mjs", "apps.mjs", "extensions.mjs", "views.mjs"];
+const BROWSER: [&str; 7] = [
+    "browser.mjs",
+    "apps.mjs",
+    "extensions.mjs",
+    "views.mjs",
+    "connections.mjs",
+    "during.mjs",
+    "signing-in.mjs",
+];
 
 /// Runs the tests.
 ///
@@ -53,20 +67,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     let node = Node::ready()?;
     let tests = project::root().join("crates/farport-ui/ui/tests");
     let mut modules = node.command("node");
-    modules.arg("--test");
-    for name in [
-        "appbridge",
-        "copyas",
-        "diff",
-        "form",
-        "json",
-        "markdown",
-        "revisions",
-        "signin",
-        "text",
-    ] {
-        modules.arg(tests.join(format!("{name}.test.mjs")));
-    }
+    modules
+        .env("FARPORT_NODE_MODULES", node.folder.join("node_modules"))
+        .arg("--test")
+        .args(module_tests(&tests)?);
     process::run(&mut modules, LIMIT).context("a test of the page's modules failed")?;
     let mut build = project::cargo();
     build.args(["build", "--quiet", "--package", "farport-cli", "--package"]);
@@ -93,18 +97,24 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         return Outcome::passed("the page's modules; no Chromium, so the page was not opened");
     };
     let apps = Node::with("tests/inspector", project::target().join("inspector"))?;
-    for name in BROWSER {
+    let python = setup::python()?;
+    let chosen = |name: &&&str| args.only.is_empty() || args.only.iter().any(|one| one == *name);
+    for name in BROWSER.iter().filter(chosen) {
         let mut browser = node.command("node");
         browser
             .env("FARPORT_CHROMIUM", &chromium)
             .env("FARPORT_APPS", &apps.folder)
+            .env("FARPORT_PYTHON", &python)
+            .env(
+                "FARPORT_PYTHON_SERVER",
+                project::root().join("tests/python/server.py"),
+            )
             .arg(tests.join(name))
             .arg(programs.join("farport"))
             .arg(programs.join("farport-fixture"))
             .arg(node.folder.join("node_modules"))
             .arg(project::target().join("screenshots/inspect"));
-        process::run(&mut browser, LIMIT)
-            .with_context(|| format!("{name} failed in the browser"))?;
+        process::run(&mut browser, LIMIT).with_context(|| format!("the test {name} failed"))?;
     }
     if args.picture {
         for (from, to) in PICTURES {
@@ -114,4 +124,17 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         }
     }
     Outcome::passed("the page's modules, and the page in Chromium")
+}
+
+/// The tests of the page's modules, which need no browser.
+fn module_tests(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut tests = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            tests.push(path);
+        }
+    }
+    tests.sort();
+    Ok(tests)
 }

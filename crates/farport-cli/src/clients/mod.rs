@@ -6,6 +6,8 @@ mod file;
 mod home;
 mod line_ends;
 mod lock;
+mod read;
+mod saved;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +19,9 @@ pub(crate) use entry::Entry;
 pub(crate) use file::{Applied, Error, apply, plan};
 pub(crate) use home::Home;
 use home::System;
+#[cfg(test)]
+pub(crate) use saved::Remote;
+pub(crate) use saved::{Place, Saved};
 
 /// A client that farport can configure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

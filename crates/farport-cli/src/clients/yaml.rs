@@ -1,6 +1,8 @@
-//! Adds an entry to a YAML file or removes it, line by line, and keeps all other lines.
+//! Adds an entry to a YAML file or removes it, line by line, and keeps all other lines. Also reads entries.
 //!
 //! It only edits the form that goose writes: nested block mappings. It rejects any other YAML.
+
+use serde_json::{Map, Value};
 
 use super::Entry;
 
@@ -43,6 +45,87 @@ pub(super) fn take(text: &str, table: &str, key: &str) -> Result<Option<String>,
         *line = format!("{table}: {{}}");
     }
     Ok(Some(whole(&lines)))
+}
+
+/// Reads the entries under `table`. What goose does not write, such as an anchor, is read as text.
+pub(super) fn read(text: &str, table: &str) -> Result<Option<Value>, String> {
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let Some(found) = Table::find(&lines, table)? else {
+        return Ok(None);
+    };
+    let inside = lines.get(found.at + 1..found.end).unwrap_or_default();
+    let inside: Vec<&str> = inside
+        .iter()
+        .map(String::as_str)
+        .filter(|line| is_content(line))
+        .collect();
+    Ok((!inside.is_empty()).then(|| block(&inside)))
+}
+
+/// The value of the lines of a block: a mapping, or a list of scalars.
+fn block(lines: &[&str]) -> Value {
+    let depth = lines.iter().map(|line| indent(line)).min().unwrap_or(0);
+    if lines.iter().all(|line| line.trim_start().starts_with("- ")) {
+        let items = lines.iter().filter_map(|line| line.trim_start().get(2..));
+        return items.map(|item| scalar(uncommented(item.trim()))).collect();
+    }
+    let mut all = Map::new();
+    let mut rest = lines;
+    while let Some((line, below)) = rest.split_first() {
+        // A list may stand as deep as its key.
+        let nested = |line: &&&str| indent(line) > depth || line.trim_start().starts_with("- ");
+        let nested = below.iter().take_while(nested).count();
+        let (inner, next) = below.split_at(nested);
+        rest = next;
+        let Some(key) = key_of(line.trim_start()) else {
+            continue;
+        };
+        let value = match line.trim_start().get(key_length(line.trim_start(), &key)..) {
+            Some(text) if !uncommented(text.trim()).is_empty() => scalar(uncommented(text.trim())),
+            _ if inner.is_empty() => Value::Null,
+            _ => block(inner),
+        };
+        all.insert(key, value);
+    }
+    Value::Object(all)
+}
+
+/// The length of a key with its quotes and its colon.
+fn key_length(line: &str, key: &str) -> usize {
+    let quotes = if line.starts_with(['"', '\'']) { 2 } else { 0 };
+    let end = key.len() + quotes;
+    let colon = line.get(end..).and_then(|rest| rest.find(':'));
+    colon.map_or(line.len(), |colon| end + colon + 1)
+}
+
+/// A value without the comment after it.
+fn uncommented(value: &str) -> &str {
+    if value.starts_with('#') {
+        return "";
+    }
+    match value.starts_with(['"', '\'', '[', '{']) {
+        true => value,
+        false => value.split(" #").next().unwrap_or_default().trim_end(),
+    }
+}
+
+/// A scalar, or a value in JSON's form.
+fn scalar(text: &str) -> Value {
+    if let Some(quoted) = text.strip_prefix('\'') {
+        let end = quoted.rfind('\'').unwrap_or(quoted.len());
+        return quoted
+            .get(..end)
+            .unwrap_or(quoted)
+            .replace("''", "'")
+            .into();
+    }
+    // The first value of the text: a comment may follow.
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    match values.next() {
+        Some(Ok(value)) if text.starts_with(['"', '[', '{']) => value,
+        Some(Ok(value)) if values.byte_offset() == text.len() => value,
+        _ => text.into(),
+    }
 }
 
 /// A block mapping under a key at the top of the file.

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::listen;
 use crate::remote::args::MessageArgs;
 use crate::remote::inspect::InspectArgs;
-use crate::remote::log_to_stderr;
+use crate::remote::{log_to_stderr, saved};
 use crate::terminal::COPY;
 
 /// The file of the saved calls, in the current folder, so that a project can commit it.
@@ -64,6 +64,7 @@ pub(crate) fn serve(mut page: Page) -> Result<(), Error> {
         port: page.port,
         saved_calls: PathBuf::from(SAVED_CALLS),
         chat: page.chat,
+        servers: Arc::new(saved::for_inspector),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

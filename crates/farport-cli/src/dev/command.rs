@@ -1,10 +1,13 @@
 //! `farport dev`.
 
+use std::io;
+use std::net::TcpListener;
 use std::path::Path;
 
 use clap::ColorChoice;
 
 use super::driver::{self, Options};
+use super::inspect::InspectOptions;
 use super::{listen, worker};
 use crate::cli::DevArgs;
 use crate::error::Error;
@@ -34,12 +37,30 @@ pub(crate) fn run(args: DevArgs, color: ColorChoice) -> Result<(), Error> {
         return block_on(worker::run(project, config, tools, listen, args.release));
     }
     let project = Project::load(root, args.bin.as_deref(), Platform::Host)?;
+    let inspect = args.inspect.then(|| {
+        Ok::<_, Error>(InspectOptions {
+            url: url_of(&sockets).map_err(Error::Runtime)?,
+            open: !args.no_open,
+        })
+    });
     let options = Options {
         binary: args.bin,
         release: args.release,
         color,
+        inspect: inspect.transpose()?,
     };
     block_on(driver::run(project, sockets, options))
+}
+
+/// The URL at which a server with these sockets serves MCP.
+fn url_of(sockets: &[TcpListener]) -> io::Result<String> {
+    let first = sockets.first().ok_or(io::ErrorKind::NotFound)?;
+    let address = first.local_addr()?;
+    let (ip, port) = (address.ip(), address.port());
+    Ok(match ip.is_loopback() || ip.is_unspecified() {
+        true => format!("http://localhost:{port}/mcp"),
+        false => format!("http://{address}/mcp"),
+    })
 }
 
 /// Runs a future on the current thread, because child processes end with the thread that started them (see

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::build::{self, Profile};
+use super::inspect::{InspectOptions, Inspection};
 use super::machine::{Action, Binary, Change, Event, Id, Machine, Message};
 use super::server::{Server, Stop, Stopping};
 use super::watch::Watcher;
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) release: bool,
     /// When cargo uses color.
     pub(crate) color: ColorChoice,
+    /// Whether and how to inspect the server.
+    pub(crate) inspect: Option<InspectOptions>,
 }
 
 /// A report of a task.
@@ -57,6 +60,10 @@ pub(crate) async fn run(
     let mut signals = Signals::new()?;
     let (stopping, stop) = Stop::channel();
     let (reports, mut reported) = mpsc::unbounded_channel();
+    let inspection = match options.inspect.clone() {
+        Some(options) => Some(Inspection::start(options, &project.root).await?),
+        None => None,
+    };
     let mut driver = Driver {
         watcher: Watcher::new(&project)?,
         project: Arc::new(project),
@@ -69,6 +76,7 @@ pub(crate) async fn run(
         since: Instant::now(),
         changed: Vec::new(),
         announced: false,
+        inspection,
     };
     let (mut machine, first) = Machine::new();
     driver.act(&mut machine, vec![first]);
@@ -76,6 +84,9 @@ pub(crate) async fn run(
         .drive(&mut machine, &mut reported, &mut signals)
         .await;
 
+    if let Some(inspection) = driver.inspection.take() {
+        inspection.end().await;
+    }
     // This fails if all tasks have ended.
     let _ = stopping.send(Stopping::Graceful);
     loop {
@@ -105,6 +116,7 @@ struct Driver {
     changed: Vec<PathBuf>,
     /// Whether a server has printed its URLs.
     announced: bool,
+    inspection: Option<Inspection>,
 }
 
 impl Driver {
@@ -144,7 +156,12 @@ impl Driver {
                 Action::Print(message) => {
                     self.announced |= matches!(message, Message::Serving { .. });
                     let changed = messages::list(&self.changed, &self.project.root);
-                    messages::print(&message, &changed, self.since.elapsed());
+                    let took = self.since.elapsed();
+                    messages::print(&message, &changed, took);
+                    if let Some(inspection) = &mut self.inspection {
+                        let text = messages::text(&message, &changed, took);
+                        inspection.follow(&message, &text);
+                    }
                 }
                 Action::Build(change) => self.build(change),
                 Action::Start(id, binary) => {

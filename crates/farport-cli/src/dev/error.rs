@@ -37,6 +37,11 @@ pub(crate) enum Error {
     #[error("cannot watch the project's files")]
     Watch(#[source] notify::Error),
 
+    #[error(transparent)]
+    Store(farport_client::Error),
+    #[error("cannot start the inspector")]
+    Inspect(#[source] farport_ui::Error),
+
     #[error("cannot read `{}`", .path.display())]
     Vars {
         path: PathBuf,
@@ -54,6 +59,7 @@ impl Error {
         Some(match self {
             Self::Project(error) => return error.hint(),
             Self::Worker(error) => return error.hint(),
+            Self::Store(error) => return error.hint(),
             Self::WranglerEnded { .. } => "see wrangler's messages above".to_owned(),
             Self::Watch(error) if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) => {
                 "increase the limit `fs.inotify.max_user_watches`".to_owned()
@@ -66,6 +72,7 @@ impl Error {
             | Self::Scratch(_)
             | Self::Signals(_)
             | Self::Watch(_)
+            | Self::Inspect(_)
             | Self::Vars { .. } => return None,
         })
     }

@@ -13,7 +13,8 @@ pub(super) fn print(message: &Message, changed: &str, took: Duration) {
     say(text(message, changed, took));
 }
 
-fn text(message: &Message, changed: &str, took: Duration) -> String {
+/// The text of a message, with color.
+pub(super) fn text(message: &Message, changed: &str, took: Duration) -> String {
     let seconds = took.as_secs_f64();
     match message {
         Message::Serving { reloaded: false } => {

@@ -12,6 +12,7 @@ mod env_vars;
 mod error;
 mod guard;
 mod guarded;
+mod inspect;
 mod listen;
 mod machine;
 mod messages;

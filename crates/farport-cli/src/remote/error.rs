@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::terminal::Plain;
+
 /// Why the arguments that describe a remote server are invalid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -26,6 +28,19 @@ pub(crate) enum Error {
     AuthorizeParam { value: String },
     #[error("invalid value for {flag}: not a JSON object")]
     Json { flag: &'static str },
+    #[error("no saved server is named `{}`", Plain(.name))]
+    NotSaved {
+        name: String,
+        similar: Option<String>,
+    },
+    #[error("several servers are named `{}`", Plain(.name))]
+    Ambiguous { name: String, found: Vec<String> },
+    #[error(
+        "the configuration of `{}` does not contain the value of the header {}",
+        Plain(.name),
+        Plain(.header)
+    )]
+    MissingHeader { name: String, header: String },
     #[error("invalid arguments for `farport connect`: {0}")]
     ConnectArguments(String),
 }
@@ -43,6 +58,19 @@ impl Error {
             Self::AuthorizeParam { .. } => "write it as NAME=VALUE".to_owned(),
             Self::Json { .. } => "pass JSON, or @FILE for a file that contains it".to_owned(),
             Self::ConnectArguments(_) => "`farport connect --help` lists the options".to_owned(),
+            Self::NotSaved { similar, .. } => match similar {
+                Some(similar) => format!("did you mean {}?", Plain(similar)),
+                None => "write the server's URL, or run `farport inspect` to see the saved servers"
+                    .to_owned(),
+            },
+            Self::Ambiguous { found, .. } => {
+                format!("name one of them: {}", Plain(found.join(", ")))
+            }
+            Self::MissingHeader { .. } => {
+                "add it with --header, or run `farport inspect` without a name and enter it on the \
+                 page"
+                    .to_owned()
+            }
             Self::Read { .. } | Self::Url { .. } => return None,
         })
     }

@@ -6,7 +6,7 @@ use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
 use farport_ui::{Revision, Target};
 
-use super::{Variables, address, headers};
+use super::{Variables, address, headers, saved};
 use crate::error::Error;
 
 const NETWORK: &str = "Network";
@@ -16,14 +16,19 @@ const NETWORK: &str = "Network";
 /// farport serves a page on this machine, prints its URL and opens it. The page lists and calls the
 /// server's tools, resources and prompts, answers its questions, and records every message and HTTP
 /// exchange. farport signs in like `farport connect`, and uses the same sign-ins.
+///
+/// NAME is a server in the configuration of an MCP client, or the host of a sign-in that `farport
+/// status` lists. If several clients use a name, write CLIENT:NAME.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport inspect [OPTIONS] [URL]\n       farport inspect [OPTIONS] -- <COMMAND>..."
+    override_usage = "farport inspect [OPTIONS] [URL|NAME]\n       farport inspect [OPTIONS] -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Examples:
   farport inspect                                  Enter the URL on the page
   farport inspect http://localhost:8787/mcp
+  farport inspect github                           A server of an MCP client, by its name
+  farport inspect cursor:github                    The same, of this client
   farport inspect https://mcp.example.com/mcp --header 'Authorization: Bearer ${TOKEN}'
   farport inspect https://mcp.example.com/mcp --no-open
   farport inspect -- npx -y @modelcontextprotocol/server-everything
@@ -31,8 +36,8 @@ Examples:
 Only this machine can open the page. Its URL contains a token that changes at each start: do not
 share it. Press Ctrl-C to stop.")]
 pub(crate) struct InspectArgs {
-    /// URL of the server
-    #[arg(value_name = "URL", value_hint = ValueHint::Url)]
+    /// URL or name of the server
+    #[arg(value_name = "URL|NAME", value_hint = ValueHint::Url)]
     pub(crate) url: Option<String>,
 
     /// Port of the page; 0 picks a free one
@@ -126,7 +131,6 @@ impl InspectArgs {
             let process = Target::process(&self.command);
             return Ok(process.map(|target| target.revision(self.revision.into())));
         };
-        address::check(url, self.allow_http)?;
         let mut all = Vec::new();
         for text in &self.header {
             all.push(headers::header(text, Variables::Environment)?);
@@ -137,8 +141,15 @@ impl InspectArgs {
         let all = all
             .into_iter()
             .map(|(name, value)| (name, value.into()))
-            .collect();
-        let target = Target::new(url.clone(), all, self.allow_http);
+            .collect::<Vec<_>>();
+        let named = saved::find(url, &all)?;
+        if named.is_none() {
+            address::check(url, self.allow_http)?;
+        }
+        let target = match named {
+            Some(target) => target.with_headers(all).with_http(self.allow_http),
+            None => Target::new(url.clone(), all, self.allow_http),
+        };
         Ok(Some(target.revision(self.revision.into())))
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod headers;
 pub(crate) mod inspect;
 mod messages;
 pub(crate) mod playground;
+pub(crate) mod saved;
 mod settle;
 
 pub(crate) use error::Error;

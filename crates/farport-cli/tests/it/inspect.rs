@@ -5,7 +5,7 @@ use std::path::Path;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Running, SOON, agent, farport, run};
+use crate::support::{Running, SOON, agent, farport, run, write};
 
 #[test]
 fn the_printed_address_opens_a_page_that_is_connected_to_the_server() {
@@ -66,4 +66,66 @@ fn an_address_that_cannot_be_a_server_is_refused_before_a_page_is_served() {
         assert!(ended.stderr.contains(part), "{}", ended.stderr);
         assert_eq!(ended.stdout, "");
     }
+}
+
+#[test]
+fn a_saved_server_is_inspected_by_its_name() {
+    let mut demo = Running::start(&mut farport(Path::new("/"), ["demo", "--port", "0"]));
+    let server = format!("{}/mcp", demo.origin(SOON));
+    let home = tempfile::tempdir().unwrap();
+    let project = home.path().join("project");
+    let entry = |url: &str| json!({ "mcpServers": { "mine": { "url": url } } }).to_string();
+    write(home.path().join(".cursor/mcp.json"), &entry(&server));
+    write(
+        project.join(".mcp.json"),
+        &json!({ "mcpServers": { "asks": { "url": server, "headers": { "X-A": "${input:a}" } } } })
+            .to_string(),
+    );
+    let inspect = |name: &str| {
+        let mut command = farport(&project, ["inspect", "--no-open", name]);
+        command
+            .env("HOME", home.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .env("FARPORT_CONFIG_DIR", home.path().join("farport"));
+        command
+    };
+    for name in ["mine", "cursor:mine"] {
+        let mut running = Running::start(&mut inspect(name));
+        running.wait_for("#token=", SOON);
+        running.signal(Signal::INT);
+        assert!(running.end(SOON).0.success());
+    }
+    for (name, error, hint) in [
+        (
+            "mime",
+            "no saved server is named `mime`",
+            "did you mean mine?",
+        ),
+        (
+            "nothing",
+            "no saved server is named `nothing`",
+            "write the server's URL",
+        ),
+        (
+            "asks",
+            "does not contain the value of the header X-A",
+            "add it with --header",
+        ),
+    ] {
+        let ended = run(&mut inspect(name));
+        assert_eq!(ended.code, Some(1), "{name}");
+        assert!(ended.stderr.contains(error), "{}", ended.stderr);
+        assert!(ended.stderr.contains(hint), "{}", ended.stderr);
+    }
+    write(
+        project.join(".cursor/mcp.json"),
+        &entry("http://localhost:9/mcp"),
+    );
+    let ended = run(&mut inspect("mine"));
+    assert!(ended.stderr.contains("several servers are named `mine`"));
+    assert!(
+        ended.stderr.contains("name one of them: cursor:mine"),
+        "{}",
+        ended.stderr
+    );
 }

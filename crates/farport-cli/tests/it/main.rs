@@ -20,6 +20,7 @@ mod demo;
 mod deploy;
 mod desktop;
 mod dev;
+mod dev_inspect;
 mod doctor;
 mod documents;
 mod generated;

@@ -12,7 +12,7 @@ use super::metadata::Discovered;
 use super::pasted::{Pasted, read_pasted};
 use super::register::{Wanted, client_name};
 use super::text::printable;
-use super::{Auth, SignInError, State, register, token};
+use super::{Auth, NextStep, SignInError, State, register, token};
 use crate::Error;
 use crate::http::{shown, usable};
 use crate::observe::SignInStep;
@@ -71,6 +71,7 @@ impl Auth {
             scope: Some(&*scope).filter(|scope| !scope.is_empty()),
             name: &name,
         };
+        requests.wait_before(NextStep::Client).await;
         let client =
             register::client(&requests, server, &self.options, before.as_ref(), &wanted).await?;
         // A server that has forgotten the client may show an error page instead. Then no browser comes
@@ -101,6 +102,7 @@ impl Auth {
             parameters.push(("resource", &**resource));
         }
         let address = authorization_url(endpoint, &parameters, &self.options.authorize_params);
+        requests.wait_before(NextStep::Authorization).await;
         requests.observe(|watch| SignInStep::Authorization {
             url: watch.url(&address),
         });
@@ -157,6 +159,7 @@ impl Auth {
                 verifier: Some(verifier.expose()),
             };
             let form = grant.fields(None, resource.as_deref());
+            requests.wait_before(NextStep::Token).await;
             let granted = token::request(&requests, server, &client, form, &scopes).await;
             if let Err(Error::SignIn(SignInError::Token { code, .. })) = &granted
                 && from_user

@@ -13,10 +13,10 @@ pub(crate) use farport_oauth::client::ServerMetadata;
 use farport_oauth::client::{metadata_urls, resource_metadata_urls};
 use farport_oauth::same_issuer;
 
-use super::SignInError;
 use super::challenge::Challenge;
 use super::requests::Requests;
 use super::text::{is_ascii_word, is_scope, printable};
+use super::{NextStep, SignInError};
 use crate::Error;
 use crate::http::{Outgoing, Redirects, is_loopback, is_private, same_origin, shown, usable};
 use crate::observe::{Purpose, SignInStep, Watch};
@@ -69,7 +69,10 @@ pub(crate) async fn discover(
         server,
         allow_http,
     };
-    let Some(resource) = finder.resource(challenge).await? else {
+    requests.wait_before(NextStep::ResourceMetadata).await;
+    let resource = finder.resource(challenge).await?;
+    requests.wait_before(NextStep::ServerMetadata).await;
+    let Some(resource) = resource else {
         return finder.without_resource_metadata().await;
     };
     let issuers = &resource.authorization_servers;

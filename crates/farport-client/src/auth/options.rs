@@ -1,13 +1,14 @@
 //! How to sign in.
 
 use farport_oauth::parse_url;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::authorize::is_free_parameter;
-use super::{SignInError, StaticClient};
+use super::{Gate, SignInError, StaticClient};
 use crate::http::{shown, usable};
 
 /// Who approves a sign-in.
@@ -62,6 +63,8 @@ pub struct SignInOptions {
     /// Whether the user can paste the URL that the browser ended at. For machines whose browser
     /// is elsewhere. Default: no, because standard input is the client's.
     pub paste: bool,
+    /// Decides when each step of a sign-in starts. Default: at once.
+    pub gate: Option<Arc<dyn Gate>>,
 }
 
 impl Default for SignInOptions {
@@ -82,6 +85,7 @@ impl Default for SignInOptions {
             use_id_token: false,
             allow_http: false,
             paste: false,
+            gate: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::challenge::Challenge;
 use super::metadata::{self, Discovered};
 use super::requests::{Requests, is_transient};
 use super::state::State;
-use super::{Auth, Flow, RENEWAL, ServerMetadata, SignInError, token};
+use super::{Auth, Flow, NextStep, RENEWAL, ServerMetadata, SignInError, token};
 use crate::Error;
 use crate::http::shown;
 use crate::secret::Secret;
@@ -76,6 +76,7 @@ impl Auth {
         };
         let grant = GrantRequest::RefreshToken(refresh.expose());
         let form = grant.fields(None, record.resource.as_deref());
+        requests.wait_before(NextStep::Refresh).await;
         let outcome = token::request(&requests, server, &client, form, &tokens.scopes).await;
         match outcome {
             Ok(granted) => {

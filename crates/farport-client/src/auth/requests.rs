@@ -7,7 +7,7 @@ use http::StatusCode;
 use tokio::time::Instant;
 use url::Url;
 
-use super::SignInError;
+use super::{Gate, NextStep, SignInError};
 use crate::Error;
 use crate::backoff::Backoff;
 use crate::http::{Http, Outgoing, Reach, shown};
@@ -30,6 +30,7 @@ pub(crate) struct Requests<'a> {
     http: &'a Http,
     reach: Reach,
     retries: u32,
+    gate: Option<&'a dyn Gate>,
 }
 
 /// A whole response.
@@ -47,6 +48,19 @@ impl<'a> Requests<'a> {
             http,
             reach,
             retries: RETRIES,
+            gate: None,
+        }
+    }
+
+    /// The same, with a gate before each step.
+    pub(super) fn gated(self, gate: Option<&'a dyn Gate>) -> Self {
+        Self { gate, ..self }
+    }
+
+    /// Waits until the next step may start.
+    pub(super) async fn wait_before(&self, next: NextStep) {
+        if let Some(gate) = self.gate {
+            gate.wait(next).await;
         }
     }
 

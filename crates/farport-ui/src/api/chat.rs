@@ -10,7 +10,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{AppState, Failure, SecretValue, parse};
+use super::connect::SecretValue;
+use super::{AppState, Failure, parse};
 use crate::chat::Dialect;
 use crate::chat::page::Act;
 

@@ -133,3 +133,37 @@ pub(super) async fn sign_out(Shared(state): AppState, body: Bytes) -> Result<Res
     };
     Ok(Json(json!({ "outcome": outcome })).into_response())
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hold {
+    on: bool,
+}
+
+/// Holds sign-ins before each step, or no longer does.
+pub(super) async fn hold(Shared(state): AppState, body: Bytes) -> Result<StatusCode, Failure> {
+    let wanted: Hold = parse(&body)?;
+    state.holds().switch(wanted.on);
+    state.changed();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Continue {
+    /// The number of the step that waits.
+    number: u64,
+}
+
+/// Continues a sign-in that is held.
+pub(super) async fn continue_step(
+    Shared(state): AppState,
+    body: Bytes,
+) -> Result<StatusCode, Failure> {
+    let wanted: Continue = parse(&body)?;
+    if !state.holds().release(wanted.number) {
+        let message = "this step does not wait any more".to_owned();
+        return Err(Failure(StatusCode::NOT_FOUND, message));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use farport_client::{Connection, ConnectionOptions, Era, Error};
-use serde::Deserialize;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{BESIDE, Phase, State, lock};
 use crate::exchange::milliseconds;
+use crate::hold::HoldGate;
 use crate::live::Live;
 use crate::mask::Mask;
 use crate::person::person;
@@ -22,6 +23,17 @@ const PROBE_AT_MOST: Duration = Duration::from_secs(10);
 
 /// How long the calls of a process that ended may take to fail.
 const AFTER_CALLS: Duration = Duration::from_millis(100);
+/// How long the requests that run may take to finish at a server that was replaced.
+const FINISH: Duration = Duration::from_secs(10);
+
+/// A connection that is being opened.
+struct Opening {
+    /// The number of the connection before.
+    before: u64,
+    /// The number of the new connection.
+    generation: u64,
+    since: Instant,
+}
 
 impl State {
     /// Connects to `target`, after closing the current connection.
@@ -35,6 +47,56 @@ impl State {
         } else {
             opening.abort();
         }
+    }
+
+    /// Connects again, because the server was replaced. The current connection stays until the new one
+    /// is open.
+    pub(crate) fn reload(self: &Arc<Self>) {
+        let (target, before) = {
+            let inner = lock(&self.inner);
+            let connected = matches!(inner.phase, Phase::Connected { .. });
+            let Some(target) = inner.target.clone() else {
+                return;
+            };
+            (target, connected.then_some(inner.generation))
+        };
+        let Some(before) = before else {
+            self.connect(target);
+            return;
+        };
+        let state = Arc::clone(self);
+        let opening = tokio::spawn(async move { state.replace(target, before).await });
+        let earlier = lock(&self.inner).opening.replace(opening.abort_handle());
+        if let Some(earlier) = earlier {
+            earlier.abort();
+        }
+    }
+
+    async fn replace(self: Arc<Self>, target: Target, before: u64) {
+        let opening = Opening {
+            before,
+            generation: before + 1,
+            since: Instant::now(),
+        };
+        let recorder = self.recorder_of(opening.generation);
+        match self.connection(&target, &recorder).await {
+            Ok(connection) => {
+                if let Ok((live, _)) = self.live() {
+                    let _ = timeout(FINISH, live.idle()).await;
+                }
+                self.opened(connection, &opening);
+            }
+            Err(error) => self.failed(before, &error, recorder.failed_step()),
+        }
+    }
+
+    /// Shows a message on the page and in the timeline.
+    pub(crate) fn report(&self, text: &str) {
+        let generation = lock(&self.inner).generation;
+        self.notice(text);
+        let text = text.to_owned();
+        let topic = Topic::Reload;
+        self.note(generation, Note { topic, text });
     }
 
     /// Ends the connection.
@@ -72,20 +134,31 @@ impl State {
     }
 
     async fn open(self: Arc<Self>, target: Target, generation: u64) {
-        let recorder = Arc::new(Recorder::new(Arc::downgrade(&self), generation));
-        let since = Instant::now();
-        let opened = async {
-            let client = target.to_client(Some(Arc::clone(&recorder) as _))?;
-            let mut options = self.options(&target);
-            // Only the page follows tasks and shows views.
-            options.capabilities = capabilities();
-            Connection::open(client, options).await
+        let opening = Opening {
+            before: generation,
+            generation,
+            since: Instant::now(),
         };
-        // Boxed: the future of a sign-in is large.
-        match Box::pin(opened).await {
-            Ok(connection) => self.opened(connection, generation, since),
+        let recorder = self.recorder_of(generation);
+        match self.connection(&target, &recorder).await {
+            Ok(connection) => self.opened(connection, &opening),
             Err(error) => self.failed(generation, &error, recorder.failed_step()),
         }
+    }
+
+    /// Opens a connection.
+    async fn connection(
+        self: &Arc<Self>,
+        target: &Target,
+        recorder: &Arc<Recorder>,
+    ) -> Result<Connection, Error> {
+        let gate = Arc::new(HoldGate(Arc::downgrade(self)));
+        let client = target.to_client(Some((Arc::clone(recorder) as _, gate as _)))?;
+        let mut options = self.options(target);
+        // Only the page follows tasks and shows views.
+        options.capabilities = capabilities();
+        // Boxed: the future of a sign-in is large.
+        Box::pin(Connection::open(client, options)).await
     }
 
     /// How a connection presents itself to a server.
@@ -104,39 +177,57 @@ impl State {
         options
     }
 
-    fn opened(self: &Arc<Self>, connection: Connection, generation: u64, since: Instant) {
+    fn opened(self: &Arc<Self>, connection: Connection, opening: &Opening) {
+        let generation = opening.generation;
         let modern = connection.era() == Era::Modern;
         let revision = connection.protocol_version().to_owned();
         let live = Arc::new(Live::new(connection));
-        let phase = Phase::Connected {
-            server: live.connection.server().to_owned(),
-            revision: revision.clone(),
-            modern,
-            reachable: true,
-            recoveries: 0,
-            ms: milliseconds(since.elapsed()),
-        };
-        {
+        let (before, questions) = {
             let mut inner = lock(&self.inner);
-            if inner.generation != generation {
+            if inner.generation != opening.before {
                 drop(inner);
                 live.close();
                 return;
             }
+            let reloads = match inner.phase {
+                Phase::Connected { reloads, .. } => reloads + 1,
+                _ => 0,
+            };
             inner.opening = None;
-            inner.live = Some(Arc::clone(&live));
-            inner.phase = phase;
+            inner.generation = generation;
+            inner.probing = false;
+            inner.phase = Phase::Connected {
+                server: live.connection.server().to_owned(),
+                revision: revision.clone(),
+                modern,
+                reachable: true,
+                recoveries: 0,
+                reloads,
+                ms: milliseconds(opening.since.elapsed()),
+            };
+            let before = inner.live.replace(Arc::clone(&live));
+            let questions = inner.questions.take_all();
             self.publish(&inner);
-        }
-        self.note(
-            generation,
-            Note {
-                topic: Topic::Connected,
-                text: format!("Connected with revision {revision}"),
-            },
-        );
+            (before, questions)
+        };
+        drop(questions);
+        let (topic, text) = match &before {
+            None => (Topic::Connected, "Connected"),
+            Some(_) => (Topic::Reload, "The server was reloaded. Connected again"),
+        };
+        let text = format!("{text} with revision {revision}");
+        self.note(generation, Note { topic, text });
         self.chat().tools_changed();
         self.watch(&live, generation, modern);
+        let Some(before) = before else { return };
+        let followed = before.subscriptions.all();
+        before.close();
+        let (state, adopting) = (Arc::clone(self), Arc::clone(&live));
+        live.own(&tokio::spawn(async move {
+            let connection = &adopting.connection;
+            adopting.subscriptions.adopt(connection, followed).await;
+            state.changed();
+        }));
     }
 
     /// Handles what a connection receives outside of calls.
@@ -146,11 +237,12 @@ impl State {
         live.own(&tokio::spawn(async move {
             state.follow(&watched, generation).await;
         }));
-        if modern && offers_changes(live.connection.server().get()) {
+        if modern {
             let state = Arc::clone(self);
             let listening = Arc::clone(live);
             live.own(&tokio::spawn(async move {
-                state.listen(&listening, generation).await;
+                let subscriptions = &listening.subscriptions;
+                subscriptions.listen(&state, &listening, generation).await;
             }));
         }
     }
@@ -158,21 +250,6 @@ impl State {
     /// Handles what a connection that is not the inspector's own receives outside of calls.
     pub(crate) fn watch_beside(self: &Arc<Self>, live: &Arc<Live>, modern: bool) {
         self.watch(live, BESIDE, modern);
-    }
-
-    /// Subscribes to changes of the lists, which the page sees in the timeline.
-    async fn listen(&self, live: &Arc<Live>, generation: u64) {
-        let params = json!({ "notifications": {
-            "toolsListChanged": true,
-            "resourcesListChanged": true,
-            "promptsListChanged": true,
-        } });
-        let Ok(mut call) = live.connection.request("subscriptions/listen", &params) else {
-            return;
-        };
-        while let Some(message) = call.next().await {
-            self.incoming(live, generation, message).await;
-        }
     }
 
     /// Handles what the server sends on its own, until the connection ends.
@@ -251,6 +328,12 @@ impl State {
             }
             if changed {
                 self.publish(&inner);
+            }
+            if changed
+                && now
+                && let Some(live) = &inner.live
+            {
+                live.subscriptions.reopen();
             }
             changed
         };
@@ -357,53 +440,4 @@ async fn ping(connection: &Connection) -> Result<(), Error> {
         .response()
         .await
         .map(drop)
-}
-
-/// Whether the server notifies of changed lists.
-fn offers_changes(server: &str) -> bool {
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Server {
-        capabilities: Capabilities,
-    }
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Capabilities {
-        tools: Option<Changes>,
-        resources: Option<Changes>,
-        prompts: Option<Changes>,
-    }
-    #[derive(Deserialize, Default)]
-    #[serde(default, rename_all = "camelCase")]
-    struct Changes {
-        list_changed: bool,
-    }
-    let server: Server = serde_json::from_str(server).unwrap_or_default();
-    let Capabilities {
-        tools,
-        resources,
-        prompts,
-    } = server.capabilities;
-    [tools, resources, prompts]
-        .into_iter()
-        .flatten()
-        .any(|one| one.list_changed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::offers_changes;
-
-    #[test]
-    fn only_a_declared_change_is_subscribed_to() {
-        let tools = r#"{"capabilities":{"tools":{"listChanged":true}}}"#;
-        assert!(offers_changes(tools));
-        for server in [
-            "{}",
-            "[]",
-            r#"{"capabilities":{"tools":{},"prompts":{"listChanged":false}}}"#,
-        ] {
-            assert!(!offers_changes(server), "{server}");
-        }
-    }
 }

@@ -15,6 +15,11 @@ impl State {
     /// A recorder for requests outside the connection.
     pub(crate) fn recorder(self: &Arc<Self>) -> Arc<Recorder> {
         let generation = lock(&self.inner).generation;
+        self.recorder_of(generation)
+    }
+
+    /// A recorder for the connection with this number.
+    pub(crate) fn recorder_of(self: &Arc<Self>, generation: u64) -> Arc<Recorder> {
         Arc::new(Recorder::new(Arc::downgrade(self), generation))
     }
 

@@ -1,6 +1,6 @@
 //! An inspector, an MCP server for it, and HTTP requests with exactly the headers a test wants.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -8,7 +8,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use farport_client::{CancellationToken, NoBrowser, Store};
 use farport_ui::chat::ChatStart;
-use farport_ui::{Inspector, Settings, Target};
+use farport_ui::{Handle, Inspector, SavedServer, Settings, Target};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +21,7 @@ pub(crate) struct Page {
     pub(crate) host: String,
     pub(crate) token: String,
     pub(crate) folder: tempfile::TempDir,
+    pub(crate) handle: Handle,
     stop: CancellationToken,
 }
 
@@ -89,17 +90,19 @@ impl Page {
             port: 0,
             saved_calls: folder.path().join("project/.farport/calls.json"),
             chat: ChatStart::default(),
+            servers: Arc::new(saved_servers),
         };
         let inspector = Inspector::bind(settings).await.unwrap();
         let (origin, token) = inspector.url().split_once("/#token=").unwrap();
         let host = origin.strip_prefix("http://").unwrap().to_owned();
         let token = token.to_owned();
-        let stop = CancellationToken::new();
+        let (stop, handle) = (CancellationToken::new(), inspector.handle());
         tokio::spawn(inspector.serve(stop.clone()));
         Self {
             host,
             token,
             folder,
+            handle,
             stop,
         }
     }
@@ -216,6 +219,28 @@ impl Events {
             .await
     }
 }
+
+/// Servers from configurations: a remote one with a secret header, and a process.
+fn saved_servers() -> Vec<SavedServer> {
+    let server = |id: &str, target, missing: &[&str]| SavedServer {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        client: "Cursor".to_owned(),
+        file: "/home/me/.cursor/mcp.json".into(),
+        target,
+        missing: missing.iter().map(|&name| name.to_owned()).collect(),
+    };
+    let words = ["sh".to_owned(), "-c".to_owned(), "exit 1".to_owned()];
+    let url = SAVED.get().map_or("http://127.0.0.1:9/mcp", String::as_str);
+    vec![
+        server("remote", target(url), &[]),
+        server("asks", target("http://127.0.0.1:9/mcp"), &["X-Other"]),
+        server("process", Target::process(&words).unwrap(), &[]),
+    ]
+}
+
+/// The URL of the saved server.
+pub(crate) static SAVED: OnceLock<String> = OnceLock::new();
 
 /// A target with a secret header.
 pub(crate) fn target(url: &str) -> Target {

@@ -60,7 +60,7 @@ const Top = component(() => () => {
   const [tone, label] = stream.value === 'lost' ? ['bad', 'farport inspect is not running'] : now.name === 'connected' && !now.reachable ? ['busy', 'The server does not answer; waiting for it'] : STATUS[now.name];
   const url = state.value?.target?.url;
   const again = (now.name === 'failed' || (now.name === 'connected' && !now.reachable)) && state.value?.target && !state.value.target.process;
-  return html`<header class="top">
+  return html`<header class="top" data-connection=${state.value?.connection}>
     <div class="mark"><svg viewBox="0 0 20 20" width="22" height="22" aria-hidden="true"><rect width="20" height="20" rx="6" class="mark-back" /><path class="mark-front" d="M8 15V9m0 0V8a2.500 2.500 0 0 1 3.800-2.100M6 9.500h5" /></svg><span>farport inspect</span></div>
     <button type="button" class="address" onClick=${() => go('connect')} title=${label}>
       <i class=${`dot ${tone}`}></i><span class="visually-hidden">${label}: </span><span class="address-text">${url ?? 'Connect to a server'}</span>

@@ -1,10 +1,11 @@
-// Connect: the address of a server, extra headers, stored sign-ins, and why a connection failed.
+// Connect: the address of a server, extra headers, saved servers, and why a connection failed.
 
-import { call } from '../api.js';
 import { connect, connected, disconnect, go, phase, serverInfo, state } from '../store.js';
 import { component, freshId, html, link, signal } from '../ui.js';
 import { icon } from '../icons.js';
 import { FetchedExchange } from './exchange.js';
+import { Held, HoldSwitch, waiting } from './hold.js';
+import { SavedServers, SignIns } from './saved.js';
 
 const REVISIONS = [['auto', 'Newest that the server supports'], ['2026-07-28', '2026-07-28'], ['2025-11-25', '2025-11-25'], ['2025-06-18', '2025-06-18'], ['2025-03-26', '2025-03-26'], ['2024-11-05', '2024-11-05']];
 const TRANSPORTS = [['auto', 'Streamable HTTP, then HTTP+SSE'], ['http', 'Streamable HTTP'], ['sse', 'HTTP+SSE']];
@@ -17,9 +18,8 @@ export const Connect = component(() => {
   const insecure = signal(false);
   const settings = signal({ revision: 'auto', transport: 'auto', timeout: 0 });
   const error = signal(undefined);
-  const saved = signal(undefined);
+  const from = signal(undefined);
   const ids = { url: freshId(), http: freshId(), revision: freshId(), transport: freshId(), timeout: freshId() };
-  call('sign-ins').then((all) => { saved.value = all; }, (failure) => { saved.value = []; error.value = failure.message; });
 
   const adopt = () => {
     const target = state.value?.target;
@@ -35,6 +35,7 @@ export const Connect = component(() => {
   const start = async (target) => {
     error.value = undefined;
     touched.value = false;
+    from.value = undefined;
     try {
       await connect(target);
     } catch (failure) {
@@ -48,21 +49,23 @@ export const Connect = component(() => {
       url: url.value.trim(),
       allow_http: insecure.value,
       settings: settings.value,
+      ...(from.value !== undefined && { server: from.value }),
       headers: all.map((one) => (one.stored && one.value === '' ? { name: one.name } : { name: one.name.trim(), value: one.value })),
     });
+  };
+  // A server whose headers the user has to enter.
+  const fill = (one) => {
+    touched.value = true;
+    from.value = one.id;
+    url.value = one.url;
+    insecure.value = one.allow_http;
+    settings.value = one.settings;
+    headers.value = [...one.headers.map((name) => ({ name, value: '', stored: true })), ...one.missing.map((name) => ({ name, value: '' }))];
+    queueMicrotask(() => document.querySelector('.header-row:last-of-type input[type=password]')?.focus());
   };
   const set = (change) => {
     touched.value = true;
     settings.value = { ...settings.value, ...change };
-  };
-  const signOut = async (key) => {
-    error.value = undefined;
-    try {
-      await call('sign-out', { key });
-      saved.value = await call('sign-ins');
-    } catch (failure) {
-      error.value = failure.message;
-    }
   };
   const header = (at, change) => {
     touched.value = true;
@@ -80,7 +83,7 @@ export const Connect = component(() => {
         <label class="field-label" for=${ids.url}>Server URL</label>
         <div class="row">
           <input id=${ids.url} class="input grow" type="text" inputmode="url" spellcheck=${false} autocomplete="off" placeholder="http://localhost:8787/mcp" required
-            value=${url.value} onInput=${(event) => { touched.value = true; url.value = event.target.value; }} />
+            value=${url.value} onInput=${(event) => { touched.value = true; from.value = undefined; url.value = event.target.value; }} />
           <button class="button primary" type="submit" data-send disabled=${now.name === 'connecting'}>${connected.value ? 'Reconnect' : 'Connect'}</button>
         </div>
         ${needsHttp && html`<label class="check" for=${ids.http}><input id=${ids.http} type="checkbox" checked=${insecure.value} onChange=${(event) => { touched.value = true; insecure.value = event.target.checked; }} /> Send everything unencrypted over http</label>`}
@@ -92,36 +95,27 @@ export const Connect = component(() => {
           </div>`)}
           <button type="button" class="button ghost small" onClick=${() => { touched.value = true; headers.value = [...headers.value, { name: '', value: '' }]; }}>${icon('plus')} Add a header</button>
         </div>
-        <details class="options" open=${settings.value.revision !== 'auto' || settings.value.transport !== 'auto' || settings.value.timeout > 0}><summary>Revision, transport, time limit</summary>
+        <details class="options" open=${state.value?.hold?.on || settings.value.revision !== 'auto' || settings.value.transport !== 'auto' || settings.value.timeout > 0}><summary>Revision, transport, time limit, sign-in</summary>
           <div class="option-grid">
             <label class="field-label" for=${ids.revision}>Revision</label><select id=${ids.revision} class="input" onChange=${(event) => set({ revision: event.target.value })}>${REVISIONS.map(([value, label]) => html`<option value=${value} selected=${settings.value.revision === value}>${label}</option>`)}</select>
             <label class="field-label" for=${ids.transport}>Transport</label><select id=${ids.transport} class="input" onChange=${(event) => set({ transport: event.target.value })}>${TRANSPORTS.map(([value, label]) => html`<option value=${value} selected=${settings.value.transport === value}>${label}</option>`)}</select>
             <label class="field-label" for=${ids.timeout}>Time limit</label><div class="row"><input id=${ids.timeout} class="input" type="number" min="0" max="86400" placeholder="300" value=${settings.value.timeout || ''} onInput=${(event) => set({ timeout: Math.max(0, Math.min(86400, Math.floor(Number(event.target.value) || 0))) })} /><span class="muted small-text">seconds without a response; progress starts it again</span></div>
-          </div></details>
+          </div><${HoldSwitch} /></details>
         ${error.value && html`<p class="problem" role="alert">${icon('warn')} ${error.value}</p>`}
       </form>
       <${Outcome} now=${now} />
+      <h2 class="section">Configured servers</h2>
+      <${SavedServers} start=${start} fill=${fill} />
       <h2 class="section">Sign-ins</h2>
-      ${saved.value === undefined ? html`<div class="skeleton-list"><i></i></div>` : saved.value.length === 0
-        ? html`<p class="muted">No sign-ins are stored. When a server requires one, farport opens its sign-in page and stores the result for <code>farport connect</code>, too.</p>`
-        : html`<div class="card list-card">${saved.value.map((one) => html`<div class="list-row" key=${one.key}>
-            <div class="grow"><code class="strong">${one.url}</code><p class="muted small-text">${describe(one)}</p></div>
-            <button type="button" class="button ghost small" onClick=${() => signOut(one.key)}>Sign out</button>
-            <button type="button" class="button small" disabled=${one.headers.length > 0} title=${one.headers.length > 0 ? `Enter the URL and its headers above: ${one.headers.join(', ')}` : ''} onClick=${() => start({ url: one.url, sign_in: one.key, headers: [] })}>Connect</button>
-          </div>`)}</div>`}
+      <${SignIns} start=${start} />
     </div>`;
   };
 });
 
-function describe(one) {
-  if (!one.signed_in) return 'Registered, not signed in';
-  const scopes = one.scopes.length > 0 ? ` · ${one.scopes.join(' ')}` : '';
-  const expired = one.expires_at !== null && one.expires_at * 1000 < Date.now();
-  const token = expired ? (one.renews ? 'token expired, farport renews it' : 'token expired') : 'signed in';
-  return `${token.charAt(0).toUpperCase()}${token.slice(1)}${one.issuer ? ` at ${one.issuer}` : ''}${scopes}`;
-}
+const times = (number) => (number === 1 ? 'once' : `${number} times`);
 
 function Outcome({ now }) {
+  if (now.name === 'connecting' && waiting()) return html`<${Held} />`;
   if (now.name === 'connecting') {
     const page = link(now.sign_in);
     return html`<div class="card pad status-card" role="status"><i class="spinner"></i><div class="grow">
@@ -140,7 +134,7 @@ function Outcome({ now }) {
   if (now.name === 'connected') {
     return html`<div class="card pad status-card" role="status"><i class=${`dot ${now.reachable ? 'ok' : 'bad'}`}></i><div class="grow">
       <strong>${now.reachable ? `Connected to ${serverInfo.value.title ?? serverInfo.value.name ?? 'the server'}` : 'The server does not answer'}</strong>
-      <p class="muted">${now.reachable ? `Revision ${now.revision}${now.recoveries > 0 ? ` · recovered ${now.recoveries === 1 ? 'once' : `${now.recoveries} times`}` : ''}` : 'Start the server again. farport waits for it, opens a new session where the server needs one, and requests its lists again.'}</p></div>
+      <p class="muted">${now.reachable ? `Revision ${now.revision}${now.reloads > 0 ? ` · reloaded ${times(now.reloads)}` : ''}${now.recoveries > 0 ? ` · recovered ${times(now.recoveries)}` : ''}` : 'Start the server again. farport waits for it, opens a new session where the server needs one, and requests its lists again.'}</p></div>
       <button type="button" class="button small" onClick=${() => disconnect()}>Disconnect</button></div>`;
   }
   return null;

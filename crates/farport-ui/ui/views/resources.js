@@ -1,6 +1,7 @@
 // Resources and templates: a list, and the contents of the chosen one.
 
-import { ask, capabilities, chosen, connected, go, lists, refresh } from '../store.js';
+import { call } from '../api.js';
+import { ask, capabilities, chosen, connected, go, lists, refresh, state as inspector, updates } from '../store.js';
 import { variables, expand } from '../template.js';
 import { batch, classes, component, effect, freshId, html, signal, size } from '../ui.js';
 import { isAppMime, isViewUri } from '../appbridge.js';
@@ -23,7 +24,7 @@ export const Resources = component(() => {
     const templates = lists.templates.value.items ?? [];
     const now = chosen.value.resources;
     const item = (one, uri, pick) => html`<button type="button" key=${uri} class=${classes('list-item', now && (now.uri ?? now.template) === uri && 'on')} onClick=${() => go('resources', pick)}>
-      <strong>${one.title ?? one.name}</strong><code class="uri">${uri}</code>${one.description && html`<p>${one.description}</p>`}</button>`;
+      <strong>${one.title ?? one.name}${inspector.value?.subscriptions?.includes(uri) && html` <span class="chip accent">subscribed</span>`}</strong><code class="uri">${uri}</code>${one.description && html`<p>${one.description}</p>`}</button>`;
     const template = now?.template !== undefined ? templates.find((one) => one.uriTemplate === now.template) : undefined;
     const known = now?.uri !== undefined ? resources.find((one) => one.uri === now.uri) : undefined;
     return html`<div class=${classes('split', now && 'has-detail')}>
@@ -59,6 +60,42 @@ function reader() {
   return { state, read };
 }
 
+/** Follows the changes of a resource, if the server reports them. */
+const Subscribe = component(() => {
+  const error = signal(undefined);
+  const busy = signal(false);
+  return ({ uri }) => {
+    if (capabilities.value.resources?.subscribe !== true) return null;
+    const on = inspector.value?.subscriptions?.includes(uri) ?? false;
+    const toggle = async () => {
+      busy.value = true;
+      error.value = undefined;
+      try {
+        await call('subscribe', { uri, on: !on });
+      } catch (failure) {
+        error.value = failure.message;
+      }
+      busy.value = false;
+    };
+    const update = updates.value.get(uri);
+    return html`<button type="button" class="button" aria-pressed=${on} disabled=${busy.value} onClick=${toggle}>${on ? 'Unsubscribe' : 'Subscribe'}</button>
+      ${on && html`<span class="chip accent" role="status">${update ? `updated ${update.count === 1 ? 'once' : `${update.count} times`}, last at ${new Date(update.at).toLocaleTimeString()}` : 'subscribed'}</span>`}
+      ${error.value && html`<span class="warn-text small-text" role="alert">${icon('warn')} ${error.value}</span>`}`;
+  };
+});
+
+/** Reads a resource again when the server reports a change of it. */
+function rereads(uri, read, onCleanup) {
+  let seen = updates.peek().get(uri())?.count ?? 0;
+  onCleanup(effect(() => {
+    const count = updates.value.get(uri())?.count ?? 0;
+    if (count !== seen) {
+      seen = count;
+      queueMicrotask(() => read(uri()));
+    }
+  }));
+}
+
 function Read({ state }) {
   if (state.error) return html`<p class="problem" role="alert">${icon('warn')} ${state.error}</p>`;
   if (state.contents === undefined) return null;
@@ -68,22 +105,24 @@ function Read({ state }) {
 
 const Back = () => html`<button type="button" class="button ghost small back" onClick=${() => go('resources', null)}>${icon('back')} All resources</button>`;
 
-const Resource = component(({ uri }) => {
+const Resource = component(({ uri }, { onCleanup }) => {
   const { state, read } = reader();
   const shown = signal(0);
   read(uri);
+  rereads(() => uri, read, onCleanup);
   return ({ uri: now, resource }) => html`<div class="tool-page"><${Back} />
     <h1>${resource?.title ?? resource?.name ?? 'Resource'}</h1><p><code class="uri">${now}</code></p>
     ${resource?.description && html`<p class="description">${resource.description}</p>`}
     <div class="badges">${resource?.mimeType && html`<span class="chip">${resource.mimeType}</span>`}${typeof resource?.size === 'number' && html`<span class="chip">${size(resource.size)}</span>`}</div>
-    <div class="row actions"><button type="button" class="button primary" data-send disabled=${state.value.busy} onClick=${() => read(now)}>Read again <kbd>Ctrl ↵</kbd></button>
+    <div class="row actions"><button type="button" class="button primary" data-send disabled=${state.value.busy} onClick=${() => read(now)}>Read again <kbd>Ctrl ↵</kbd></button><${Subscribe} key=${now} uri=${now} />
       ${isViewUri(now) && isAppMime(resource?.mimeType ?? state.value.contents?.[0]?.mimeType) && html`<button type="button" class="button" onClick=${() => { shown.value += 1; }}>${icon('app')} Show the app</button>`}</div>
     ${shown.value > 0 && html`<${AppFrame} key=${shown.value} uri=${now} />`}
     <${Read} state=${state.value} /></div>`;
 });
 
-const Template = component(({ template }) => {
+const Template = component(({ template }, { onCleanup }) => {
   const { state, read } = reader();
+  rereads(() => state.peek().uri, read, onCleanup);
   if (!typed.has(template.uriTemplate)) typed.set(template.uriTemplate, signal({}));
   const values = typed.get(template.uriTemplate);
   return ({ template: now }) => {
@@ -99,7 +138,7 @@ const Template = component(({ template }) => {
       <section class="card" aria-label="Variables"><div class="card-body fields">
         ${names.map((name) => html`<${Argument} key=${name} name=${name} value=${values.value[name] ?? ''} onInput=${(value) => set(name, value)} reference=${{ type: 'ref/resource', uri: now.uriTemplate }} others=${values.value} />`)}
         <p class="small-text muted">Reads <code>${uri}</code></p></div></section>
-      <div class="row actions"><button type="button" class="button primary" data-send disabled=${state.value.busy} onClick=${() => read(uri)}>Read <kbd>Ctrl ↵</kbd></button></div>
+      <div class="row actions"><button type="button" class="button primary" data-send disabled=${state.value.busy} onClick=${() => read(uri)}>Read <kbd>Ctrl ↵</kbd></button>${state.value.uri && html`<${Subscribe} key=${state.value.uri} uri=${state.value.uri} />`}</div>
       <${Read} state=${state.value} /></div>`;
   };
 });

@@ -6,6 +6,7 @@ import { STEPS, outcome, signIns, verdicts } from '../signin.js';
 import { classes, component, effect, html, link, signal } from '../ui.js';
 import { icon } from '../icons.js';
 import { Exchange, statusText, statusTone } from './exchange.js';
+import { Held, HoldSwitch } from './hold.js';
 import { Code } from './tree.js';
 import { Empty } from './list.js';
 
@@ -100,7 +101,9 @@ export const SignIn = component((_, { onCleanup }) => {
     return html`<div class="page narrow-page"><h1>Sign-in</h1>
       <p class="lead">${signIn ? 'Each step with its exchanges, and what the specifications say about it.' : summary?.signed_in ? 'farport uses a stored sign-in. Refresh the token, or sign out and connect again, to see the steps.' : 'This server required no sign-in so far.'}</p>
       ${error.value && html`<p class="problem" role="alert">${icon('warn')} ${error.value}</p>`}
-      ${page && html`<div class="card pad status-card" role="status"><i class="spinner"></i><div class="grow"><strong>Waiting for you</strong><p class="muted">Finish the sign-in in the browser.</p><a class="button primary" href=${page} target="_blank" rel="noopener noreferrer">${icon('link')} Open the sign-in page</a></div></div>`}
+      <${HoldSwitch} />
+      <${Held} />
+      ${page && !state.value.hold?.waiting && html`<div class="card pad status-card" role="status"><i class="spinner"></i><div class="grow"><strong>Waiting for you</strong><p class="muted">Finish the sign-in in the browser.</p><a class="button primary" href=${page} target="_blank" rel="noopener noreferrer">${icon('link')} Open the sign-in page</a></div></div>`}
       ${(summary || signIn) && html`<section class="card pad sign-in-facts" aria-label="Current sign-in"><dl class="facts">
         ${summary?.issuer && html`<dt>Signed in at</dt><dd><code>${summary.issuer}</code></dd>`}
         ${signIn?.requested && html`<dt>Scopes requested</dt><dd><${Scopes} list=${signIn.requested} missing=${missing} /></dd>`}

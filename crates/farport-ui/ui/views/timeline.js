@@ -53,8 +53,8 @@ function save(name, text, type) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-const TONE = { connected: 'ok', back: 'ok', lost: 'bad', session: 'warn', sign_in: 'key', stderr: '', model: 'key' };
-const SYMBOL = { connected: 'connect', back: 'connect', lost: 'warn', session: 'refresh', sign_in: 'key', stderr: 'right', model: 'chat' };
+const TONE = { connected: 'ok', back: 'ok', lost: 'bad', session: 'warn', reload: 'ok', sign_in: 'key', stderr: '', model: 'key' };
+const SYMBOL = { connected: 'connect', back: 'connect', lost: 'warn', session: 'refresh', reload: 'refresh', sign_in: 'key', stderr: 'right', model: 'chat' };
 
 function Row({ one, at, on, onOpen }) {
   const place = (element) => { if (element) element.style.top = `${at * ROW}px`; };

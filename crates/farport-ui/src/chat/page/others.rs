@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 
 use super::server::name_of;
 use super::{MOST_SERVERS, PageChat};
+use crate::hold::HoldGate;
 use crate::live::Live;
 use crate::recorder::Recorder;
 use crate::state::{BESIDE, State, lock};
@@ -117,8 +118,9 @@ impl PageChat {
 
 async fn open(state: Arc<State>, other: Arc<Other>) {
     let recorder = Arc::new(Recorder::new(Arc::downgrade(&state), BESIDE));
+    let gate = Arc::new(HoldGate(Arc::downgrade(&state)));
     let opened = async {
-        let client = other.target.to_client(Some(recorder as _))?;
+        let client = other.target.to_client(Some((recorder as _, gate as _)))?;
         Connection::open(client, state.options(&other.target)).await
     };
     // Boxed: the future of a sign-in is large.
