@@ -190,11 +190,11 @@ async fn show_entry(Shared(state): AppState, body: Bytes) -> Result<Response, Fa
 }
 
 async fn run_doctor(Shared(state): AppState) -> Result<Response, Failure> {
-    Ok(Json(state.doctor().await?).into_response())
+    Ok(Json(crate::doctor::doctor(&state).await?).into_response())
 }
 
 async fn compare_revisions(Shared(state): AppState) -> Result<Response, Failure> {
-    Ok(Json(state.revisions().await?).into_response())
+    Ok(Json(crate::revisions::revisions(&state).await?).into_response())
 }
 
 async fn clear_timeline(Shared(state): AppState) -> StatusCode {

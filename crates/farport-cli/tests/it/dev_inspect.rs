@@ -86,7 +86,7 @@ struct Inspector {
 }
 
 impl Inspector {
-    /// The name of the server's first tool, and how often the page saw a reload.
+    /// The name of the server's first tool; null while the inspector is not connected.
     fn first_tool(&self, id: u64) -> Value {
         let body = json!({ "id": id, "method": "tools/list", "params": {} });
         let answer = agent()
@@ -98,7 +98,8 @@ impl Inspector {
             .send(body.to_string())
             .unwrap();
         let answer = answer.into_body().read_to_string().unwrap();
-        serde_json::from_str::<Value>(&answer).unwrap()["result"]["tools"][0]["name"].take()
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        answer["result"]["tools"][0]["name"].clone()
     }
 
     fn timeline(&self) -> String {

@@ -131,7 +131,7 @@ async fn a_cancelled_call_is_cancelled_at_the_process() {
     let call = client.begin("tools/call", params).await;
     let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": call}});
     client.write(&cancel.to_string()).await;
-    let told = tokio::time::timeout(SOON, client.next()).await.unwrap();
-    assert_eq!(told["params"]["data"], "cancelled", "{told}");
+    let notice = tokio::time::timeout(SOON, client.next()).await.unwrap();
+    assert_eq!(notice["params"]["data"], "cancelled", "{notice}");
     client.leave().await;
 }
