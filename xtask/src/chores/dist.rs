@@ -1,7 +1,7 @@
 //! `cargo xtask dist`: what a release ships, in target/dist.
 //!
 //! [`build`] compiles one program for each [`target`]. From the programs, each further module makes one form
-//! of package. All are reproducible: files are sorted, and their times are that of the commit.
+//! of package. Files are sorted, and their times are that of the commit.
 
 mod archive;
 mod build;

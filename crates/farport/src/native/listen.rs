@@ -37,8 +37,8 @@ impl Listeners {
     /// Listens on `host` and `port`; port 0 picks a free one.
     ///
     /// # Errors
-    /// [`Problem::PortInUse`](super::host::Problem::PortInUse), or
-    /// [`Problem::Listen`](super::host::Problem::Listen) with any other error of the system.
+    /// [`Problem::PortInUse`], or
+    /// [`Problem::Listen`] with any other error of the system.
     pub async fn bind(host: &str, port: u16) -> Result<Self, Error> {
         if host != "localhost" {
             let socket = TcpListener::bind((host, port)).await;
