@@ -6,7 +6,7 @@ use anyhow::Result;
 
 mod slowest;
 
-use super::{clients, conformance, fuzz, models, schemas, ui, wasm, worker};
+use super::{clients, conformance, dist, fuzz, models, schemas, ui, wasm, worker};
 use crate::process::{self, TESTS};
 use crate::project;
 use crate::steps::{Outcome, Steps};
@@ -69,6 +69,12 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     if all {
         steps.step("real model", "cargo xtask models", || {
             models::run(&models::Args::default())
+        });
+        steps.step("packages", "cargo xtask dist --trial", || {
+            dist::run(&dist::Args {
+                trial: true,
+                ..Default::default()
+            })
         });
     }
     steps.step("schemas", "cargo xtask schemas", || {
