@@ -43,7 +43,17 @@ pub(crate) struct Args {
     test: bool,
     /// Make and test the packages of this platform, with a program that is not optimized
     #[arg(long, conflicts_with_all = ["targets", "profile", "build", "pack"])]
-    pub(crate) trial: bool,
+    trial: bool,
+}
+
+impl Args {
+    /// Makes and tests the packages of this platform.
+    pub(crate) fn trial() -> Self {
+        Self {
+            trial: true,
+            ..Self::default()
+        }
+    }
 }
 
 /// Builds, packs and tests.

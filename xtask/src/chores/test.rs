@@ -71,10 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             models::run(&models::Args::default())
         });
         steps.step("packages", "cargo xtask dist --trial", || {
-            dist::run(&dist::Args {
-                trial: true,
-                ..Default::default()
-            })
+            dist::run(&dist::Args::trial())
         });
     }
     steps.step("schemas", "cargo xtask schemas", || {

@@ -7,8 +7,8 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), farport::testing::CallError> {
 //! let client = farport::testing::Client::new(farport::Server::new(|_| Greeter));
-//! let tools = client.request("tools/list", serde_json::json!({})).await?;
-//! assert_eq!(tools["tools"], serde_json::json!([]));
+//! let server = client.request("server/discover", serde_json::json!({})).await?;
+//! assert!(server["supportedVersions"].is_array());
 //! # Ok(())
 //! # }
 //! ```
