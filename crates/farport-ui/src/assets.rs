@@ -46,6 +46,7 @@ files! {
     "/views/tasks.js" => "views/tasks.js", SCRIPT;
     "/views/skills.js" => "views/skills.js", SCRIPT;
     "/views/apps.js" => "views/apps.js", SCRIPT;
+    "/arrivals.js" => "arrivals.js", SCRIPT;
     "/changes.js" => "changes.js", SCRIPT;
     "/views/app.js" => "views/app.js", SCRIPT;
     "/views/connect.js" => "views/connect.js", SCRIPT;

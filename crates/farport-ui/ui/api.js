@@ -72,11 +72,16 @@ export async function events(take, signal) {
   const response = await post('events', '{}', signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let pending = '';
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const lines = (pending + value).split('\n');
-    pending = lines.pop();
-    take(lines.filter((line) => line !== '').map((line) => JSON.parse(line)));
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const lines = (pending + value).split('\n');
+      pending = lines.pop();
+      take(lines.filter((line) => line !== '').map((line) => JSON.parse(line)));
+    }
+  } finally {
+    // An open response would keep one of the six connections that a browser has to a server.
+    reader.cancel().catch(() => {});
   }
 }

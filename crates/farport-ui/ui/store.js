@@ -1,6 +1,7 @@
 // What the page knows: the inspector's state, the server's lists, running calls and the timeline.
 
 import { ApiError, call, events, hasToken, post, rpc } from './api.js';
+import { arrivals } from './arrivals.js';
 import { changes } from './changes.js';
 import { takeChat } from './chat.js';
 import { parse, stringify } from './json.js';
@@ -128,7 +129,9 @@ export const reconnect = () => {
 
 export const disconnect = () => call('disconnect');
 
+// Without inherited members: a server may name its notification "constructor".
 const CHANGED = {
+  __proto__: null,
   'notifications/tools/list_changed': ['tools'],
   'notifications/resources/list_changed': ['resources', 'templates'],
   'notifications/prompts/list_changed': ['prompts'],
@@ -143,9 +146,11 @@ export function onMessage(listen) {
 
 let notice = 0;
 const changed = new Set();
+const isNew = arrivals();
 
 function take(all) {
   const entries = [];
+  const arrived = all.filter((event) => isNew(event) && event.type === 'message' && event.direction === 'in');
   let cleared = false;
   batch(() => {
     for (const event of all) {
@@ -169,9 +174,7 @@ function take(all) {
     } else if (entries.length > 0) timeline.value = merge(timeline.value.slice(), entries);
     stream.value = 'ok';
   });
-  if (cleared) return;
-  for (const entry of entries) {
-    if (entry.type !== 'message' || entry.direction !== 'in') continue;
+  for (const entry of arrived) {
     for (const listen of listeners) listen(entry);
     for (const name of CHANGED[entry.method] ?? []) changed.add(name);
     if (entry.method === 'notifications/resources/updated') resourceUpdated(entry);
@@ -249,7 +252,12 @@ export async function follow() {
     try {
       await events((all) => {
         wait = 250;
-        take(all);
+        try {
+          take(all);
+        } catch (error) {
+          // A defect of the page. The stream continues: opened again, it would carry the same.
+          reportError(error);
+        }
       });
       // The page was too slow for the stream. A new one starts with the current state.
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -18,7 +18,9 @@ export const accepts = (schema, value, root = schema) => value !== undefined && 
 
 const isInteger = (value) => (value instanceof Exact ? /^-?\d+(\.0*)?$/.test(value.text) || Number.isInteger(Number(value)) : Number.isInteger(value));
 
+// Without inherited members: a schema's type may be "constructor".
 const TYPES = {
+  __proto__: null,
   object: isObject,
   array: Array.isArray,
   string: (value) => typeof value === 'string',

@@ -140,6 +140,13 @@ test('violations name the place and say what is allowed', () => {
   ]);
 });
 
+test('a type with the name of an inherited member is unknown, and unknown types accept every value', () => {
+  for (const type of ['__proto__', 'constructor', 'hasOwnProperty']) {
+    assert.deepEqual(validate({ type }, 'x'), []);
+    assert.deepEqual(validate({ anyOf: [{ type, const: 1 }, { type: 'null' }] }, 'x').map((one) => one.message), ['matches none of the options']);
+  }
+});
+
 test('a schema that refers to itself in a circle ends', () => {
   const schema = { $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } } };
   describe(schema);

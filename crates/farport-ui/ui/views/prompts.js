@@ -3,6 +3,7 @@
 import { ask, capabilities, chosen, connected, go, lists, refresh } from '../store.js';
 import { classes, component, html, signal } from '../ui.js';
 import { icon } from '../icons.js';
+import { get as member } from '../schema.js';
 import { Empty, ListFrame, NotConnected, Search } from './list.js';
 import { Argument } from './resources.js';
 import { Block } from './result.js';
@@ -42,12 +43,12 @@ const Prompt = component(() => {
   };
   return ({ prompt }) => {
     const names = prompt.arguments ?? [];
-    const missing = names.filter((one) => one.required && values.value[one.name] === undefined);
+    const missing = names.filter((one) => one.required && member(values.value, [one.name]) === undefined);
     const { result, error, busy, ms } = state.value;
     const messages = Array.isArray(result?.messages) ? result.messages : [];
     return html`<div class="tool-page"><button type="button" class="button ghost small back" onClick=${() => go('prompts', null)}>${icon('back')} All prompts</button>
       <h1><code>${prompt.name}</code></h1>${prompt.title && html`<p class="subtitle">${prompt.title}</p>`}${prompt.description && html`<p class="description">${prompt.description}</p>`}
-      <section class="card" aria-label="Arguments"><div class="card-body fields">${names.length === 0 ? html`<p class="muted">This prompt takes no arguments.</p>` : names.map((one) => html`<${Argument} key=${one.name} name=${one.name} required=${one.required} description=${one.description} value=${values.value[one.name] ?? ''} others=${values.value} reference=${{ type: 'ref/prompt', name: prompt.name }}
+      <section class="card" aria-label="Arguments"><div class="card-body fields">${names.length === 0 ? html`<p class="muted">This prompt takes no arguments.</p>` : names.map((one) => html`<${Argument} key=${one.name} name=${one.name} required=${one.required} description=${one.description} value=${member(values.value, [one.name]) ?? ''} others=${values.value} reference=${{ type: 'ref/prompt', name: prompt.name }}
         onInput=${(text) => { const { [one.name]: _, ...rest } = values.value; values.value = text === '' ? rest : { ...rest, [one.name]: text }; }} />`)}</div></section>
       <div class="row actions"><button type="button" class="button primary" data-send disabled=${busy} onClick=${() => get(prompt)}>${missing.length > 0 ? 'Get anyway' : 'Get the prompt'} <kbd>Ctrl ↵</kbd></button>
         ${missing.length > 0 && html`<span class="warn-text small-text">${icon('warn')} ${missing.map((one) => one.name).join(', ')} ${missing.length === 1 ? 'is' : 'are'} required.</span>`}</div>

@@ -2,6 +2,7 @@
 
 import { call } from '../api.js';
 import { ask, capabilities, chosen, connected, go, lists, refresh, state as inspector, updates } from '../store.js';
+import { get as member } from '../schema.js';
 import { variables, expand } from '../template.js';
 import { batch, classes, component, effect, freshId, html, signal, size } from '../ui.js';
 import { isAppMime, isViewUri } from '../appbridge.js';
@@ -136,7 +137,7 @@ const Template = component(({ template }, { onCleanup }) => {
       <h1>${now.title ?? now.name}</h1><p><code class="uri">${now.uriTemplate}</code></p>
       ${now.description && html`<p class="description">${now.description}</p>`}
       <section class="card" aria-label="Variables"><div class="card-body fields">
-        ${names.map((name) => html`<${Argument} key=${name} name=${name} value=${values.value[name] ?? ''} onInput=${(value) => set(name, value)} reference=${{ type: 'ref/resource', uri: now.uriTemplate }} others=${values.value} />`)}
+        ${names.map((name) => html`<${Argument} key=${name} name=${name} value=${member(values.value, [name]) ?? ''} onInput=${(value) => set(name, value)} reference=${{ type: 'ref/resource', uri: now.uriTemplate }} others=${values.value} />`)}
         <p class="small-text muted">Reads <code>${uri}</code></p></div></section>
       <div class="row actions"><button type="button" class="button primary" data-send disabled=${state.value.busy} onClick=${() => read(uri)}>Read <kbd>Ctrl ↵</kbd></button>${state.value.uri && html`<${Subscribe} key=${state.value.uri} uri=${state.value.uri} />`}</div>
       <${Read} state=${state.value} /></div>`;

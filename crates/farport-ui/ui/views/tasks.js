@@ -9,7 +9,8 @@ import { Empty, ListFrame, NotConnected, Search } from './list.js';
 import { Question } from './questions.js';
 import { CallResult } from './result.js';
 
-const TONES = { working: ['busy', 'working'], input_required: ['warn', 'needs your input'], completed: ['ok', 'completed'], failed: ['bad', 'failed'], cancelled: ['', 'cancelled'] };
+// Without inherited members: a server may send any status.
+const TONES = { __proto__: null, working: ['busy', 'working'], input_required: ['warn', 'needs your input'], completed: ['ok', 'completed'], failed: ['bad', 'failed'], cancelled: ['', 'cancelled'] };
 
 /** Whether the server has tasks of calls, in either form. */
 export const offersTasks = () => capabilities.value.tasks !== undefined;

@@ -106,7 +106,8 @@ const Tool = component(({ tool: first }, { onCleanup }) => {
     elapsed.value = 0;
     clearInterval(timer);
     timer = setInterval(() => { elapsed.value = performance.now() - run.peek().since; }, 100);
-    const stop = onMessage((entry) => follow(entry, run));
+    session.last = run;
+    const answered = follow(run);
     const uri = viewOf(tool);
     const app = { id, uri, input: session.form.value.peek() ?? {} };
     session.app.value = uri === undefined ? undefined : app;
@@ -114,17 +115,17 @@ const Tool = component(({ tool: first }, { onCleanup }) => {
       const answer = await rpc(id, 'tools/call', paramsOf(tool, session));
       if (session.answer.value && !session.answer.value.cancelled && session.answer.value.failed === undefined) session.before.value = session.answer.value;
       session.answer.value = answer;
+      answered(answer);
       const task = taskOf(answer.result);
       session.task.value = task && followTask(task, tool.name);
       if (uri !== undefined) session.app.value = { ...app, answer };
     } catch (error) {
       session.failure.value = error.message;
+      answered({ failed: error.message });
       if (uri !== undefined) session.app.value = { ...app, answer: { failed: error.message } };
     } finally {
-      stop();
       clearInterval(timer);
       session.running.value = undefined;
-      session.lastRun = run.peek();
       session.id.value = nextId();
     }
   }
@@ -136,7 +137,7 @@ const Tool = component(({ tool: first }, { onCleanup }) => {
     const problems = form.problems.value;
     const broken = form.json.value?.message !== undefined;
     const params = paramsOf(tool, session);
-    const logs = run ? run.value.logs : (session.lastRun?.logs ?? []);
+    const logs = session.last?.value.logs ?? [];
     return html`<div class="tool-page">
       <button type="button" class="button ghost small back" onClick=${() => go('tools', null)}>${icon('back')} All tools</button>
       <h1><code>${tool.name}</code></h1>
@@ -178,8 +179,25 @@ const Tool = component(({ tool: first }, { onCleanup }) => {
 
 const MOST_LOGS = 500;
 
-/** Takes the progress and the logs that arrive during a call. */
-function follow(entry, run) {
+/**
+ * Takes the progress and the logs of a call. Returns a function for its answer, which may overtake them: they
+ * have all arrived when the response has arrived in the timeline too.
+ */
+function follow(run) {
+  let [answered, responded] = [false, false];
+  const stop = onMessage((entry) => {
+    take(entry, run);
+    responded ||= (entry.kind === 'result' || entry.kind === 'error') && entry.method === 'tools/call';
+    if (answered && responded) stop();
+  });
+  return (answer) => {
+    answered = true;
+    // Without a response, none will arrive.
+    if (responded || (answer.result ?? answer.error) === undefined) stop();
+  };
+}
+
+function take(entry, run) {
   if (entry.kind !== 'notification' || entry.text === null) return;
   let params;
   try {
