@@ -49,7 +49,7 @@ const PICTURES: [(&str, &str); 8] = [
 ];
 
 /// The tests in the browser.
-const BROWSER: [&str; 7] = [
+const BROWSER: [&str; 8] = [
     "browser.mjs",
     "apps.mjs",
     "extensions.mjs",
@@ -57,6 +57,7 @@ const BROWSER: [&str; 7] = [
     "connections.mjs",
     "during.mjs",
     "signing-in.mjs",
+    "hostile.mjs",
 ];
 
 /// Runs the tests.

@@ -256,7 +256,7 @@ export async function run(steps) {
   } catch (error) {
     console.error(`${now} failed`);
     for (const { page, complaints } of opened) {
-      if (complaints.length > 0) console.error(complaints);
+      if (complaints.length > 0) console.error(complaints.join('\n'));
       const looks = async () => {
         await page.bringToFront();
         console.error((await page.evaluate(() => document.body.innerText)).slice(0, 3000));
