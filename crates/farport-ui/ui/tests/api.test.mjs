@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 globalThis.sessionStorage = { getItem: () => 'token' };
-const { events } = await import('../api.js');
+const { events, rpc } = await import('../api.js');
+const { stringify } = await import('../json.js');
 
 /** Answers the next requests with this stream of text. */
 function answer(source) {
@@ -27,4 +28,11 @@ test('a stream whose reader fails is closed', async () => {
     await assert.rejects(events(take));
     await end;
   }
+});
+
+test('numbers of a result stay as the server spelled them, and times are numbers', async () => {
+  globalThis.fetch = async () => new Response('{"result":{"price":1.0},"ms":12.0,"bytes":13}');
+  const answer = await rpc(1, 'tools/call', '{}');
+  assert.equal(stringify(answer.result), '{"price":1.0}');
+  assert.deepEqual([answer.ms, answer.bytes], [12, 13]);
 });
