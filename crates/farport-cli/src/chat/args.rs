@@ -15,15 +15,19 @@ const OUTPUT: &str = "Output";
 /// The model receives the question and the tools of every server. farport runs the calls that the model
 /// requests, after you permit them, until the model answers. Standard output carries the answer and
 /// nothing else, so scripts and CI can test a server's tools with a model.
+///
+/// NAME is a server in the configuration of an MCP client, or the host of a sign-in that `farport
+/// status` lists. If several clients use a name, write CLIENT:NAME.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport chat [OPTIONS] <URL>... <QUESTION>\n       farport chat [OPTIONS] <QUESTION> -- <COMMAND>..."
+    override_usage = "farport chat [OPTIONS] <URL|NAME>... <QUESTION>\n       farport chat [OPTIONS] <QUESTION> -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Examples:
   farport chat http://localhost:8787/mcp --model gpt-5 'add 23 and 19'
   farport chat http://localhost:8787/mcp --model ollama:qwen3:8b --allow add 'add 23 and 19'
   farport chat https://a.example/mcp https://b.example/mcp --yes 'compare both reports'
+  farport chat github --yes 'which issues are open?'
   farport chat http://localhost:8787/mcp --base-url http://127.0.0.1:8080/v1 'add 23 and 19'
   echo 'add 23 and 19' | farport chat http://localhost:8787/mcp --model gpt-5 --yes --json
 
@@ -43,8 +47,8 @@ Exit codes:
   8  there is no complete answer: the step limit was reached, the answer was cut, or a call needed
      your permission and nothing could ask you")]
 pub(crate) struct ChatArgs {
-    /// URLs of the servers, and the question; without one, standard input is the question
-    #[arg(value_name = "URL... QUESTION", value_hint = ValueHint::Url)]
+    /// URLs or names of the servers, and the question; `-` reads it from standard input
+    #[arg(value_name = "URL|NAME... QUESTION", value_hint = ValueHint::Url)]
     pub(crate) words: Vec<String>,
 
     /// Model to ask, as NAME or PROVIDER:NAME [default: the provider's only model]

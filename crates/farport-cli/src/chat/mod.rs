@@ -19,6 +19,8 @@ use tokio::sync::mpsc;
 use crate::error::Error as Command;
 use crate::mcp::answers::Answers;
 use crate::mcp::{self, open, session};
+use crate::remote;
+use crate::terminal::Plain;
 use args::ChatArgs;
 pub(crate) use error::Error;
 use screen::Screen;
@@ -47,25 +49,28 @@ impl Host for Terminal {
 /// When a server or the model cannot be used, or there is no complete answer.
 pub(crate) fn run(mut args: ChatArgs) -> Result<(), Command> {
     let words = std::mem::take(&mut args.words);
-    let (urls, question) = split(words, !args.connection.command.is_empty())?;
-    let question = match question {
-        Some(question) => question,
-        None => read_question()?,
-    };
+    let (servers, question) = split(words, !args.connection.command.is_empty())?;
     let connection = &args.connection;
     let single = !connection.header.is_empty()
         || connection.header_file.is_some()
         || connection.trace.is_some();
-    if urls.len() > 1 && single {
+    if servers.len() > 1 && single {
         return Err(Error::Usage("headers and --trace are for a single server".to_owned()).into());
     }
     let mut targets = Vec::new();
-    for url in &urls {
-        targets.push(open::invocation(vec![url.clone()], &args.connection)?.target);
+    for server in &servers {
+        let invocation = open::invocation(vec![server.clone()], &args.connection);
+        let is_only = servers.len() == 1 && question.is_none();
+        let invocation = invocation.map_err(|error| explain(error, server, is_only));
+        targets.push(invocation?.target);
     }
-    if urls.is_empty() {
+    if servers.is_empty() {
         targets.push(open::invocation(Vec::new(), &args.connection)?.target);
     }
+    let question = match question {
+        Some(question) => question,
+        None => read_question()?,
+    };
     crate::remote::log_to_stderr(&args.connection.messages)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -98,27 +103,46 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<(), Command> {
     result
 }
 
-/// The URLs and the question among the words.
+/// The URLs or names of servers, and the question, among the words. The last word that is no URL is the
+/// question, unless it is the only word.
 fn split(words: Vec<String>, has_command: bool) -> Result<(Vec<String>, Option<String>), Error> {
     let is_url = |word: &String| word.starts_with("http://") || word.starts_with("https://");
-    let (urls, mut rest): (Vec<_>, Vec<_>) = words.into_iter().partition(is_url);
-    if rest.len() > 1 {
-        return Err(Error::Usage(
-            "more than one question given: write it in quotation marks, and URLs with http:// or https://"
-                .to_owned(),
-        ));
-    }
-    if has_command && !urls.is_empty() {
+    let mut servers = words;
+    let question = match servers.iter().rposition(|word| !is_url(word)) {
+        Some(at) if has_command || servers.len() > 1 => Some(servers.remove(at)),
+        _ => None,
+    };
+    if has_command && !servers.is_empty() {
         return Err(Error::Usage(
             "a chat has either the servers at URLs, or the one of a command".to_owned(),
         ));
     }
-    if urls.is_empty() && !has_command {
-        return Err(Error::Usage(
-            "no server given: name its URL, or its command after `--`".to_owned(),
-        ));
+    if servers.is_empty() && !has_command {
+        return Err(Error::Usage(NO_SERVER.to_owned()));
     }
-    Ok((urls, rest.pop().filter(|word| word != "-")))
+    Ok((servers, question.filter(|word| word != "-")))
+}
+
+const NO_SERVER: &str = "no server given: write its URL or name, or its command after `--`";
+
+/// Explains why a word is no server: it may be a part of the question.
+fn explain(error: Command, word: &str, is_only: bool) -> Command {
+    let unknown = match &error {
+        Command::Mcp(mcp::Error::Remote(remote::Error::NotSaved { .. })) => true,
+        Command::Mcp(mcp::Error::Client(_)) => word.contains(char::is_whitespace),
+        _ => false,
+    };
+    if !unknown {
+        return error;
+    }
+    if is_only {
+        return Error::Usage(NO_SERVER.to_owned()).into();
+    }
+    let word = Plain(word);
+    Error::Usage(format!(
+        "no saved server is named `{word}`: write the question in quotation marks"
+    ))
+    .into()
 }
 
 fn read_question() -> Result<String, Error> {
@@ -217,7 +241,7 @@ mod tests {
     use super::split;
 
     #[test]
-    fn urls_and_the_question_are_separated() {
+    fn servers_and_the_question_are_separated() {
         let words = |words: &[&str]| {
             words
                 .iter()
@@ -232,8 +256,14 @@ mod tests {
             split(words(&["add"]), true).unwrap().1.as_deref(),
             Some("add")
         );
-        assert!(split(words(&["add"]), false).is_err());
+        let (names, question) = split(words(&["mine", "http://a/mcp", "add"]), false).unwrap();
+        assert_eq!(names, ["mine", "http://a/mcp"]);
+        assert_eq!(question.as_deref(), Some("add"));
+        assert_eq!(
+            split(words(&["mine"]), false).unwrap(),
+            (words(&["mine"]), None)
+        );
+        assert!(split(words(&[]), false).is_err());
         assert!(split(words(&["http://a/mcp", "add"]), true).is_err());
-        assert!(split(words(&["http://a/mcp", "add", "two"]), false).is_err());
     }
 }

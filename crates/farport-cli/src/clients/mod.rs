@@ -19,9 +19,7 @@ pub(crate) use entry::Entry;
 pub(crate) use file::{Applied, Error, apply, plan};
 pub(crate) use home::Home;
 use home::System;
-#[cfg(test)]
-pub(crate) use saved::Remote;
-pub(crate) use saved::{Place, Saved};
+pub(crate) use saved::{Place, Program, Remote, Saved};
 
 /// A client that farport can configure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

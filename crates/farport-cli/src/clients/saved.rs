@@ -133,11 +133,8 @@ fn place(entry: &Value, lookup: Lookup<'_>) -> Option<Place> {
         .find_map(text);
     if let Some(url) = url.and_then(|url| expand(url, lookup)) {
         let kind = text("type").or(text("transport")).unwrap_or_default();
-        let mut remote = Remote {
-            url,
-            sse: kind == "sse",
-            ..Remote::default()
-        };
+        let mut remote = Remote::at(url);
+        remote.sse = kind == "sse";
         for name in ["headers", "http_headers"] {
             for (name, value) in strings(&entry[name]) {
                 remote.header(name, expand(value, lookup));
@@ -195,10 +192,7 @@ fn bridged(words: &[String], lookup: Lookup<'_>) -> Option<Remote> {
     };
     let (url, rest) = rest.split_first()?;
     parse_url(url).ok().filter(|url| url.has_host())?;
-    let mut remote = Remote {
-        url: url.clone(),
-        ..Remote::default()
-    };
+    let mut remote = Remote::at(url.clone());
     let mut rest = rest.iter();
     while let Some(word) = rest.next() {
         let header = match word.as_str() {
@@ -220,6 +214,14 @@ fn bridged(words: &[String], lookup: Lookup<'_>) -> Option<Remote> {
 }
 
 impl Remote {
+    /// The server at `url`, without headers.
+    pub(crate) fn at(url: String) -> Self {
+        Self {
+            url,
+            ..Self::default()
+        }
+    }
+
     fn header(&mut self, name: &str, value: Option<String>) {
         match value {
             Some(value) => self.headers.push((name.to_owned(), value.into())),

@@ -101,19 +101,23 @@ pub(crate) enum EraArg {
 ///
 /// Prints one line for each tool: its arguments with their types, optional ones in brackets. With a
 /// tool's name, prints everything about that tool.
+///
+/// NAME is a server in the configuration of an MCP client, or the host of a sign-in that `farport
+/// status` lists. If several clients use a name, write CLIENT:NAME.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport tools [OPTIONS] <URL> [TOOL]\n       farport tools [OPTIONS] [TOOL] -- <COMMAND>..."
+    override_usage = "farport tools [OPTIONS] <URL|NAME> [TOOL]\n       farport tools [OPTIONS] [TOOL] -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Examples:
   farport tools http://localhost:8787/mcp
   farport tools http://localhost:8787/mcp add
+  farport tools github                           A server of an MCP client, by its name
   farport tools https://mcp.example.com/mcp --json | jq -r '.[].name'
   farport tools -- npx -y @modelcontextprotocol/server-everything")]
 pub(crate) struct ToolsArgs {
-    /// URL of the server, and the tool to describe
-    #[arg(value_name = "URL [TOOL]", value_hint = ValueHint::Url, num_args = 0..=2)]
+    /// URL or name of the server, and the tool to describe
+    #[arg(value_name = "URL|NAME [TOOL]", value_hint = ValueHint::Url, num_args = 0..=2)]
     #[arg(add = ArgValueCompleter::new(super::complete::tools))]
     pub(crate) words: Vec<String>,
 
@@ -135,7 +139,7 @@ pub(crate) struct ToolsArgs {
 /// an error for an integer. Standard output carries the result and nothing else.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport call [OPTIONS] <URL> <TOOL> [NAME=VALUE]...\n       farport call [OPTIONS] <TOOL> [NAME=VALUE]... -- <COMMAND>..."
+    override_usage = "farport call [OPTIONS] <URL|NAME> <TOOL> [NAME=VALUE]...\n       farport call [OPTIONS] <TOOL> [NAME=VALUE]... -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Arguments of the tool:
@@ -161,8 +165,8 @@ Exit codes:
   5  the tool failed, or the server has no such tool
   6  the server violated the protocol")]
 pub(crate) struct CallArgs {
-    /// URL of the server, name of the tool, and its arguments
-    #[arg(value_name = "URL TOOL [NAME=VALUE]", value_hint = ValueHint::Url)]
+    /// URL or name of the server, name of the tool, and its arguments
+    #[arg(value_name = "URL|NAME TOOL [NAME=VALUE]", value_hint = ValueHint::Url)]
     #[arg(add = ArgValueCompleter::new(super::complete::call))]
     pub(crate) words: Vec<String>,
 
@@ -208,7 +212,7 @@ pub(crate) struct CallArgs {
 /// List the resources and resource templates of a server
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport resources [OPTIONS] <URL>\n       farport resources [OPTIONS] -- <COMMAND>..."
+    override_usage = "farport resources [OPTIONS] <URL|NAME>\n       farport resources [OPTIONS] -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Examples:
@@ -222,15 +226,15 @@ pub(crate) struct ResourcesArgs {
 /// Read a resource and print its content
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport read [OPTIONS] <URL> <URI>\n       farport read [OPTIONS] <URI> -- <COMMAND>..."
+    override_usage = "farport read [OPTIONS] <URL|NAME> <URI>\n       farport read [OPTIONS] <URI> -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Examples:
   farport read http://localhost:8787/mcp file:///notes.txt
   farport read https://mcp.example.com/mcp img://logo --output logo.png")]
 pub(crate) struct ReadArgs {
-    /// URL of the server, and URI of the resource
-    #[arg(value_name = "URL URI", num_args = 0..=2)]
+    /// URL or name of the server, and URI of the resource
+    #[arg(value_name = "URL|NAME URI", num_args = 0..=2)]
     pub(crate) words: Vec<String>,
 
     /// Print the whole result as one line of JSON
@@ -249,7 +253,7 @@ pub(crate) struct ReadArgs {
 /// List the prompts of a server
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport prompts [OPTIONS] <URL>\n       farport prompts [OPTIONS] -- <COMMAND>..."
+    override_usage = "farport prompts [OPTIONS] <URL|NAME>\n       farport prompts [OPTIONS] -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Examples:
@@ -263,15 +267,15 @@ pub(crate) struct PromptsArgs {
 /// Get a prompt and print its messages
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport prompt [OPTIONS] <URL> <PROMPT> [NAME=TEXT]...\n       farport prompt [OPTIONS] <PROMPT> [NAME=TEXT]... -- <COMMAND>..."
+    override_usage = "farport prompt [OPTIONS] <URL|NAME> <PROMPT> [NAME=TEXT]...\n       farport prompt [OPTIONS] <PROMPT> [NAME=TEXT]... -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Examples:
   farport prompt http://localhost:8787/mcp review language=rust
   farport prompt https://mcp.example.com/mcp review code=@src/main.rs --json")]
 pub(crate) struct PromptArgs {
-    /// URL of the server, name of the prompt, and its arguments
-    #[arg(value_name = "URL PROMPT [NAME=TEXT]")]
+    /// URL or name of the server, name of the prompt, and its arguments
+    #[arg(value_name = "URL|NAME PROMPT [NAME=TEXT]")]
     pub(crate) words: Vec<String>,
 
     /// Print the whole result as one line of JSON
@@ -285,7 +289,7 @@ pub(crate) struct PromptArgs {
 /// Send any request and print its result
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport rpc [OPTIONS] <URL> <METHOD> [PARAMS]\n       farport rpc [OPTIONS] <METHOD> [PARAMS] -- <COMMAND>..."
+    override_usage = "farport rpc [OPTIONS] <URL|NAME> <METHOD> [PARAMS]\n       farport rpc [OPTIONS] <METHOD> [PARAMS] -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Examples:
@@ -294,8 +298,8 @@ Examples:
   farport rpc http://localhost:8787/mcp resources/read '{\"uri\": \"file:///notes.txt\"}'
   farport rpc http://localhost:8787/mcp tools/call @params.json")]
 pub(crate) struct RpcArgs {
-    /// URL of the server, method, and parameters as a JSON object, @FILE or - for standard input
-    #[arg(value_name = "URL METHOD [PARAMS]", num_args = 0..=3)]
+    /// URL or name of the server, method, and parameters as a JSON object, @FILE or - for standard input
+    #[arg(value_name = "URL|NAME METHOD [PARAMS]", num_args = 0..=3)]
     pub(crate) words: Vec<String>,
 
     #[command(flatten)]
@@ -305,8 +309,8 @@ pub(crate) struct RpcArgs {
 /// A list, and how it is printed.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// URL of the server
-    #[arg(value_name = "URL", value_hint = ValueHint::Url, num_args = 0..=1)]
+    /// URL or name of the server
+    #[arg(value_name = "URL|NAME", value_hint = ValueHint::Url, num_args = 0..=1)]
     pub(crate) words: Vec<String>,
 
     /// Print the list as JSON

@@ -16,7 +16,7 @@ const OUTPUT: &str = "Output";
 /// it offers. Prints a finding for each rule that the server breaks: the rule and where the specification has
 /// it, what farport saw, and what to do. farport calls no tool, unless --calls permits it.
 #[derive(Debug, Args)]
-#[command(override_usage = "farport doctor [OPTIONS] <URL>")]
+#[command(override_usage = "farport doctor [OPTIONS] <URL|NAME>")]
 #[command(after_help = "\
 Examples:
   farport doctor http://localhost:8787/mcp
@@ -41,7 +41,7 @@ pub(crate) struct DoctorArgs {
 /// Checks the same rules as `farport doctor`, in every revision that the server offers, and writes reports
 /// that CI services read.
 #[derive(Debug, Args)]
-#[command(override_usage = "farport test [OPTIONS] <URL>")]
+#[command(override_usage = "farport test [OPTIONS] <URL|NAME>")]
 #[command(after_help = "\
 Examples:
   farport test http://localhost:8787/mcp --junit report.xml
@@ -73,8 +73,8 @@ pub(crate) struct TestArgs {
 /// What is checked, and how.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// URL of the server
-    #[arg(value_name = "URL", value_hint = ValueHint::Url, num_args = 0..=1)]
+    /// URL or name of the server
+    #[arg(value_name = "URL|NAME", value_hint = ValueHint::Url, num_args = 0..=1)]
     pub(crate) words: Vec<String>,
 
     /// Check these rules or areas only, separated by commas

@@ -4,24 +4,27 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use farport_client::{
-    Browser, Command, Connection, ConnectionOptions, EraChoice, Flow, Options, Store, Target, User,
+    Browser, Command, Connection, ConnectionOptions, EraChoice, Flow, Options, Store, Target,
+    TransportOrder, User,
 };
+use secrecy::ExposeSecret;
 
 use super::Error;
 use super::answers::Answers;
 use super::args::{ConnectionArgs, EraArg};
 use super::trace::Trace;
+use crate::clients::{Place, Remote};
 use crate::remote::inspect::RevisionArg;
-use crate::remote::{MessageWriter, Variables, headers};
+use crate::remote::{MessageWriter, Variables, address, headers, saved};
 
 /// The server of a command, and the other words on its command line.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     /// The server.
     pub(crate) target: Target,
-    /// The URL, as the user wrote it.
+    /// The URL or name, as the user wrote it. `None` for a command after `--`.
     pub(crate) url: Option<String>,
-    /// The words after the URL.
+    /// The words after the URL or name.
     pub(crate) words: std::vec::IntoIter<String>,
 }
 
@@ -37,22 +40,17 @@ impl Invocation {
 }
 
 /// Splits the words of a command into its server and the rest. Without a command after `--`, the first
-/// word is the server's URL.
+/// word is the server's URL, or the name of a saved server.
 ///
 /// # Errors
-/// When there is no URL, or the URL or a header cannot be used.
+/// When there is no server, no server has this name, or the URL or a header cannot be used.
 pub(crate) fn invocation(
     words: Vec<String>,
     args: &ConnectionArgs,
 ) -> Result<Invocation, crate::error::Error> {
     if let Some((program, rest)) = args.command.split_first() {
-        let mut command = Command::new(program).args(rest);
-        if let Some(path) = &args.trace {
-            command = command.observer(Trace::create(path).map_err(Error::File)?);
-        }
-        let target = command.into();
         return Ok(Invocation {
-            target,
+            target: process(Command::new(program).args(rest), args)?,
             url: None,
             words: words.into_iter(),
         });
@@ -60,23 +58,76 @@ pub(crate) fn invocation(
     let mut words = words.into_iter();
     let Some(url) = words.next() else {
         return Err(Error::Usage(
-            "no server given: name its URL, or its command after `--`".to_owned(),
+            "no server given: write its URL or name, or its command after `--`".to_owned(),
         )
         .into());
     };
-    crate::remote::address::check(&url, args.allow_http).map_err(|error| match error {
+    let given = given(args)?;
+    let names: Vec<&str> = given.iter().map(|(name, _)| name.as_str()).collect();
+    let place = saved::place(&url, &names, args.allow_http).map_err(of_request)?;
+    let target = match place {
+        Some(Place::Program(program)) => process(saved::command(&program), args)?,
+        Some(Place::Remote(remote)) => http(&remote, given, args)?,
+        None => http(&Remote::at(url.clone()), given, args)?,
+    };
+    Ok(Invocation {
+        target,
+        url: Some(url),
+        words,
+    })
+}
+
+/// The headers on the command line.
+fn given(args: &ConnectionArgs) -> Result<Vec<(String, String)>, Error> {
+    let mut given = Vec::new();
+    for text in &args.header {
+        given.push(headers::header(text, Variables::Environment)?);
+    }
+    if let Some(path) = &args.header_file {
+        given.extend(headers::file(path, Variables::Environment)?);
+    }
+    Ok(given)
+}
+
+/// The error of a request, with its exit code.
+fn of_request(error: crate::error::Error) -> crate::error::Error {
+    match error {
         crate::error::Error::Remote(error) => Error::from(error).into(),
         crate::error::Error::Connection(error) => Error::from(error).into(),
         other => other,
-    })?;
-    let mut options = Options::new(&url, args.allow_http).map_err(Error::from)?;
-    for text in &args.header {
-        let header = headers::header(text, Variables::Environment).map_err(Error::from)?;
-        options.headers.push(header);
     }
-    if let Some(path) = &args.header_file {
-        let more = headers::file(path, Variables::Environment).map_err(Error::from)?;
-        options.headers.extend(more);
+}
+
+/// Reaches a local server.
+fn process(command: Command, args: &ConnectionArgs) -> Result<Target, Error> {
+    Ok(match &args.trace {
+        Some(path) => command
+            .observer(Trace::create(path).map_err(Error::File)?)
+            .into(),
+        None => command.into(),
+    })
+}
+
+/// Reaches a remote server. `given` are the headers on the command line, which replace the entry's.
+fn http(
+    remote: &Remote,
+    given: Vec<(String, String)>,
+    args: &ConnectionArgs,
+) -> Result<Target, crate::error::Error> {
+    let allow_http = args.allow_http || remote.allow_http;
+    address::check(&remote.url, allow_http).map_err(of_request)?;
+    let mut options = Options::new(&remote.url, allow_http).map_err(Error::from)?;
+    let is_given = |header: &str| {
+        let mut names = given.iter().map(|(name, _)| name);
+        names.any(|name| name.eq_ignore_ascii_case(header))
+    };
+    let entry = remote.headers.iter().filter(|(name, _)| !is_given(name));
+    options.headers = entry
+        .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
+        .collect();
+    options.headers.extend(given);
+    if remote.sse {
+        options.transport = TransportOrder::SseOnly;
     }
     if let Some(path) = &args.trace {
         options.http.observer = Some(Trace::create(path).map_err(Error::File)?);
@@ -84,11 +135,7 @@ pub(crate) fn invocation(
     if args.no_input || !std::io::stdin().is_terminal() {
         options.sign_in.flow = Flow::Never;
     }
-    Ok(Invocation {
-        target: options.into(),
-        url: Some(url),
-        words,
-    })
+    Ok(options.into())
 }
 
 /// Opens the connection. Where the user may have to sign in, only the client's own limits apply.

@@ -11,7 +11,7 @@ use super::args::ConnectionArgs;
 /// kept until you leave. Without a terminal, farport reads the commands from standard input.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport shell [OPTIONS] <URL>\n       farport shell [OPTIONS] -- <COMMAND>..."
+    override_usage = "farport shell [OPTIONS] <URL|NAME>\n       farport shell [OPTIONS] -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Examples:
@@ -29,8 +29,8 @@ At the prompt:
   rpc METHOD [PARAMS]      Send any request
   help, quit")]
 pub(crate) struct ShellArgs {
-    /// URL of the server
-    #[arg(value_name = "URL", value_hint = ValueHint::Url, num_args = 0..=1)]
+    /// URL or name of the server
+    #[arg(value_name = "URL|NAME", value_hint = ValueHint::Url, num_args = 0..=1)]
     pub(crate) words: Vec<String>,
 
     #[command(flatten)]

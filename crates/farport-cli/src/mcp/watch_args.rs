@@ -11,7 +11,7 @@ use super::args::ConnectionArgs;
 /// 2026-07-28, farport opens a subscription, and opens it again when the server ends it.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport watch [OPTIONS] <URL>\n       farport watch [OPTIONS] -- <COMMAND>..."
+    override_usage = "farport watch [OPTIONS] <URL|NAME>\n       farport watch [OPTIONS] -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Examples:
@@ -19,8 +19,8 @@ Examples:
   farport watch https://mcp.example.com/mcp --resource file:///notes.txt --read
   farport watch http://localhost:8787/mcp --level debug | jq .params.data")]
 pub(crate) struct WatchArgs {
-    /// URL of the server
-    #[arg(value_name = "URL", value_hint = ValueHint::Url, num_args = 0..=1)]
+    /// URL or name of the server
+    #[arg(value_name = "URL|NAME", value_hint = ValueHint::Url, num_args = 0..=1)]
     pub(crate) words: Vec<String>,
 
     /// Subscribe to a resource; may be repeated

@@ -6,7 +6,7 @@ use clap::builder::ValueHint;
 use clap::{Args, ValueEnum};
 use farport_ui::{Revision, Target};
 
-use super::{Variables, address, headers, saved};
+use super::{Variables, headers, saved};
 use crate::error::Error;
 
 const NETWORK: &str = "Network";
@@ -142,14 +142,7 @@ impl InspectArgs {
             .into_iter()
             .map(|(name, value)| (name, value.into()))
             .collect::<Vec<_>>();
-        let named = saved::find(url, &all)?;
-        if named.is_none() {
-            address::check(url, self.allow_http)?;
-        }
-        let target = match named {
-            Some(target) => target.with_headers(all).with_http(self.allow_http),
-            None => Target::new(url.clone(), all, self.allow_http),
-        };
+        let target = saved::target(url, all, self.allow_http)?;
         Ok(Some(target.revision(self.revision.into())))
     }
 }

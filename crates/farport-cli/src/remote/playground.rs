@@ -4,7 +4,7 @@ use clap::Args;
 use clap::builder::ValueHint;
 use farport_ui::Target;
 
-use super::{Variables, address, headers};
+use super::{Variables, headers, saved};
 use crate::error::Error;
 
 const NETWORK: &str = "Network";
@@ -14,15 +14,19 @@ const NETWORK: &str = "Network";
 /// farport serves a page on this machine, prints its URL and opens it. Choose a model, and chat: each
 /// tool asks for your permission before it runs. The page is the one of `farport inspect`, on its Chat
 /// view, and has the same sign-ins and timeline.
+///
+/// NAME is a server in the configuration of an MCP client, or the host of a sign-in that `farport
+/// status` lists. If several clients use a name, write CLIENT:NAME.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "farport playground [OPTIONS] [URL]...\n       farport playground [OPTIONS] [URL]... -- <COMMAND>..."
+    override_usage = "farport playground [OPTIONS] [URL|NAME]...\n       farport playground [OPTIONS] [URL|NAME]... -- <COMMAND>..."
 )]
 #[command(after_help = "\
 Examples:
   farport playground                               Enter the URL on the page
   farport playground http://localhost:8787/mcp
   farport playground https://a.example/mcp https://b.example/mcp
+  farport playground github                        A server of an MCP client, by its name
   OPENAI_API_KEY=.. farport playground http://localhost:8787/mcp
   farport playground -- npx -y @modelcontextprotocol/server-everything
 
@@ -33,8 +37,8 @@ descriptions and their results go to the provider of the model, and nowhere else
 Only this machine can open the page. Its URL contains a token that changes at each start: do not
 share it. Press Ctrl-C to stop.")]
 pub(crate) struct PlaygroundArgs {
-    /// URLs of the servers
-    #[arg(value_name = "URL", value_hint = ValueHint::Url)]
+    /// URLs or names of the servers
+    #[arg(value_name = "URL|NAME", value_hint = ValueHint::Url)]
     pub(crate) urls: Vec<String>,
 
     /// Port of the page; 0 picks a free one
@@ -68,7 +72,6 @@ impl PlaygroundArgs {
     pub(crate) fn targets(&self) -> Result<(Option<Target>, Vec<Target>), Error> {
         let mut targets = Vec::new();
         for url in &self.urls {
-            address::check(url, self.allow_http)?;
             let mut all = Vec::new();
             if targets.is_empty() {
                 for text in &self.header {
@@ -76,7 +79,7 @@ impl PlaygroundArgs {
                     all.push((name, value.into()));
                 }
             }
-            targets.push(Target::new(url.clone(), all, self.allow_http));
+            targets.push(saved::target(url, all, self.allow_http)?);
         }
         let first = match Target::process(&self.command) {
             Some(process) => Some(process),

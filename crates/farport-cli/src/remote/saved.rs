@@ -7,7 +7,7 @@ use farport_ui::{SavedServer, Target};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Error;
-use crate::clients::{Home, Place, Saved};
+use crate::clients::{Home, Place, Program, Remote, Saved};
 use crate::terminal::shown_url;
 
 /// The servers in the configurations of this project and this user.
@@ -28,14 +28,14 @@ pub(crate) fn for_inspector() -> Vec<SavedServer> {
             Place::Remote(remote) => remote.missing.clone(),
             Place::Program(_) => Vec::new(),
         },
-        target: target(&saved),
+        target: to_inspect(&saved.place),
     })
     .collect()
 }
 
 /// How the inspector reaches a server.
-fn target(saved: &Saved) -> Target {
-    match &saved.place {
+fn to_inspect(place: &Place) -> Target {
+    match place {
         Place::Remote(remote) => {
             let target = Target::new(
                 remote.url.clone(),
@@ -47,45 +47,65 @@ fn target(saved: &Saved) -> Target {
                 false => target,
             }
         }
-        Place::Program(program) => {
-            let mut command = Command::new(&program.command).args(&program.args);
-            for (name, value) in &program.variables {
-                command = command.env(name, value.expose_secret());
-            }
-            if let Some(folder) = &program.folder {
-                command = command.current_dir(folder);
-            }
-            Target::started_by(command, program.shown())
-        }
+        Place::Program(program) => Target::started_by(command(program), program.shown()),
     }
 }
 
-/// Finds the server that the user named. `None` if `text` is a URL. `given` are the headers on the
-/// command line.
+/// Starts the program of an entry.
+pub(crate) fn command(program: &Program) -> Command {
+    let mut command = Command::new(&program.command).args(&program.args);
+    for (name, value) in &program.variables {
+        command = command.env(name, value.expose_secret());
+    }
+    if let Some(folder) = &program.folder {
+        command = command.current_dir(folder);
+    }
+    command
+}
+
+/// The server at the URL or with the name `text`, for the inspector. `given` are the headers on the
+/// command line; `allow_http` permits plain HTTP to other machines.
+///
+/// # Errors
+/// When the URL is invalid, no server has this name, or several have it.
+pub(crate) fn target(
+    text: &str,
+    given: Vec<(String, SecretString)>,
+    allow_http: bool,
+) -> Result<Target, crate::error::Error> {
+    let names: Vec<&str> = given.iter().map(|(name, _)| name.as_str()).collect();
+    if let Some(place) = place(text, &names, allow_http)? {
+        return Ok(to_inspect(&place).with_headers(given).with_http(allow_http));
+    }
+    super::address::check(text, allow_http)?;
+    Ok(Target::new(text.to_owned(), given, allow_http))
+}
+
+/// Finds the server that the user named. `None` if `text` is a URL. `given` are the names of the headers
+/// on the command line; `allow_http` permits plain HTTP to other machines.
 ///
 /// # Errors
 /// When no server has this name, or several have it.
-pub(crate) fn find(
+pub(crate) fn place(
     text: &str,
-    given: &[(String, SecretString)],
-) -> Result<Option<Target>, crate::error::Error> {
+    given: &[&str],
+    allow_http: bool,
+) -> Result<Option<Place>, crate::error::Error> {
     if text.contains("://") {
         return Ok(None);
     }
     let configured = configured();
     if let Some(found) = pick(&configured, text)? {
         if let Place::Remote(remote) = &found.place {
-            super::address::check(&remote.url, remote.allow_http)?;
-            let is_given = |header: &str| {
-                let mut names = given.iter().map(|(name, _)| name);
-                names.any(|name| name.eq_ignore_ascii_case(header))
-            };
+            super::address::check(&remote.url, remote.allow_http || allow_http)?;
+            let is_given =
+                |header: &str| given.iter().any(|name| name.eq_ignore_ascii_case(header));
             if let Some(header) = remote.missing.iter().find(|header| !is_given(header)) {
                 let (name, header) = (text.to_owned(), header.clone());
                 return Err(Error::MissingHeader { name, header }.into());
             }
         }
-        return Ok(Some(target(found)));
+        return Ok(Some(found.place.clone()));
     }
     let sign_ins = Store::of_user()?.list().unwrap_or_default();
     let mut servers: Vec<&str> = sign_ins
@@ -95,7 +115,9 @@ pub(crate) fn find(
         .collect();
     servers.dedup();
     match servers[..] {
-        [server] => return Ok(Some(Target::new(server.to_owned(), Vec::new(), false))),
+        [server] => {
+            return Ok(Some(Place::Remote(Remote::at(server.to_owned()))));
+        }
         [] => {}
         _ => {
             return Err(Error::Ambiguous {
@@ -161,10 +183,7 @@ mod tests {
             project,
             name: name.to_owned(),
             file: PathBuf::new(),
-            place: Place::Remote(crate::clients::Remote {
-                url: url.to_owned(),
-                ..Default::default()
-            }),
+            place: Place::Remote(Remote::at(url.to_owned())),
         }
     }
 

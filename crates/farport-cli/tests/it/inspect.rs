@@ -69,7 +69,7 @@ fn an_address_that_cannot_be_a_server_is_refused_before_a_page_is_served() {
 }
 
 #[test]
-fn a_saved_server_is_inspected_by_its_name() {
+fn a_page_opens_a_saved_server_by_its_name() {
     let mut demo = Running::start(&mut farport(Path::new("/"), ["demo", "--port", "0"]));
     let server = format!("{}/mcp", demo.origin(SOON));
     let home = tempfile::tempdir().unwrap();
@@ -81,16 +81,21 @@ fn a_saved_server_is_inspected_by_its_name() {
         &json!({ "mcpServers": { "asks": { "url": server, "headers": { "X-A": "${input:a}" } } } })
             .to_string(),
     );
-    let inspect = |name: &str| {
-        let mut command = farport(&project, ["inspect", "--no-open", name]);
+    let open = |page: &str, name: &str| {
+        let mut command = farport(&project, [page, "--no-open", name]);
         command
             .env("HOME", home.path())
             .env_remove("XDG_CONFIG_HOME")
             .env("FARPORT_CONFIG_DIR", home.path().join("farport"));
         command
     };
-    for name in ["mine", "cursor:mine"] {
-        let mut running = Running::start(&mut inspect(name));
+    let inspect = |name: &str| open("inspect", name);
+    for (page, name) in [
+        ("inspect", "mine"),
+        ("inspect", "cursor:mine"),
+        ("playground", "mine"),
+    ] {
+        let mut running = Running::start(&mut open(page, name));
         running.wait_for("#token=", SOON);
         running.signal(Signal::INT);
         assert!(running.end(SOON).0.success());

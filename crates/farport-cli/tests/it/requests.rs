@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Ended, Running, SOON, farport, run, succeed};
+use crate::support::{Ended, Running, SOON, farport, run, succeed, write};
 
 /// The calculator of `farport demo`, and its URL.
 fn calculator(args: &[&str]) -> (Running, String) {
@@ -266,4 +266,125 @@ fn arguments_and_results_are_files() {
         "{ended:?}"
     );
     assert_eq!(std::fs::read(&output).unwrap(), b"42");
+}
+
+/// A home with these servers in a client's configuration.
+fn home(servers: &Value) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let config = json!({ "mcpServers": servers });
+    write(home.path().join(".cursor/mcp.json"), &config.to_string());
+    home
+}
+
+/// Runs a command in such a home.
+fn at_home(home: &Path, args: &[&str]) -> Ended {
+    let mut command = farport(home, args);
+    for name in ["XDG_CONFIG_HOME", "CODEX_HOME", "CLAUDE_CONFIG_DIR"] {
+        command.env_remove(name);
+    }
+    command
+        .env("HOME", home)
+        .env("FARPORT_CONFIG_DIR", home.join("config"))
+        .env("MCP_REMOTE_CONFIG_DIR", home.join("config"));
+    run(&mut command)
+}
+
+#[test]
+fn every_command_takes_the_name_of_a_saved_server() {
+    let (_demo, url) = calculator(&[]);
+    // A program whose arguments do not show a URL of their own is started.
+    let program = format!(
+        "exec '{}' connect \"$0\" --silent",
+        env!("CARGO_BIN_EXE_farport")
+    );
+    let home = home(&json!({
+        "remote": { "url": url },
+        "bridge": { "command": "farport", "args": ["connect", url] },
+        "local": { "command": "sh", "args": ["-c", program, url] },
+    }));
+    let sign_in = json!({
+        "server": url, "authorization_server": { "issuer": url }, "resource": null, "headers": [],
+        "client": null, "tokens": { "access": "s3cret", "scopes": [] },
+    });
+    write(
+        home.path().join("config/sign-ins/a1.json"),
+        &sign_in.to_string(),
+    );
+    for name in ["remote", "cursor:remote", "bridge", "local", "localhost"] {
+        for (command, words, expected) in [
+            ("tools", &["add"][..], "add(a: number, b: number)\n"),
+            ("call", &["add", "a=2", "b=3"], "5\n"),
+            ("rpc", &["ping", "--era", "session"], "{}\n"),
+        ] {
+            let ended = at_home(home.path(), &[&[command, name], words].concat());
+            assert_eq!(ended.code, Some(0), "{command} {name}: {}", ended.stderr);
+            assert!(ended.stdout.starts_with(expected), "{name}: {ended:?}");
+        }
+    }
+    for (command, words) in [
+        ("resources", &[][..]),
+        ("prompts", &[]),
+        ("shell", &[]),
+        ("doctor", &["--only", "ping"]),
+        ("test", &["--only", "ping"]),
+    ] {
+        let ended = at_home(home.path(), &[&[command, "remote"], words].concat());
+        assert_eq!(ended.code, Some(0), "{command}: {}", ended.stderr);
+    }
+    // The server answers that it has neither, so the name was understood.
+    for (command, word) in [("read", "file:///none"), ("prompt", "none")] {
+        let ended = at_home(home.path(), &[command, "remote", word]);
+        assert!(!matches!(ended.code, Some(0 | 2..=4)), "{ended:?}");
+    }
+    let ended = at_home(home.path(), &["doctor", "local"]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("not a local one"), "{ended:?}");
+}
+
+#[test]
+fn a_name_that_is_not_saved_is_an_invalid_argument() {
+    let home = home(&json!({
+        "mine": { "url": "http://127.0.0.1:9/mcp" },
+        "asks": { "url": "http://127.0.0.1:9/mcp", "headers": { "X-A": "${input:a}" } },
+    }));
+    for (args, code, message) in [
+        (&["tools", "mime"][..], 2, "did you mean mine?"),
+        (
+            &["tools", "nothing"],
+            2,
+            "no saved server is named `nothing`",
+        ),
+        (
+            &["watch", "nothing"],
+            2,
+            "no saved server is named `nothing`",
+        ),
+        (&["tools", "asks"], 2, "value of the header X-A"),
+        (&["tools", "asks", "--header", "x-a: 1"], 4, "127.0.0.1:9"),
+        (&["tools", "mine"], 4, "127.0.0.1:9"),
+        (
+            &["tools", "mine:9/mcp"],
+            2,
+            "the URL mine:9/mcp has no scheme",
+        ),
+        (&["chat", "mine", "add"], 4, "127.0.0.1:9"),
+        (&["chat", "add"], 2, "no server given"),
+        (
+            &["chat", "mine", "add", "two"],
+            2,
+            "no saved server is named `add`: write the question in",
+        ),
+        (
+            &["playground", "--no-open", "nothing"],
+            1,
+            "no saved server is named `nothing`",
+        ),
+    ] {
+        let ended = at_home(home.path(), args);
+        assert_eq!(ended.code, Some(code), "{args:?}: {ended:?}");
+        assert!(ended.stderr.contains(message), "{args:?}: {ended:?}");
+    }
+    let ended = at_home(home.path(), &["tools", "mime", "--json"]);
+    let error: Value = serde_json::from_str(&ended.stderr).unwrap();
+    assert_eq!(error["error"], "no saved server is named `mime`");
 }
