@@ -89,7 +89,7 @@ async function command() {
     assert.match(stderr, /add {"a":23,"b":19}/);
     assert.match(stderr, /result.*42/);
     const [first, second] = bodies(mock);
-    assert.equal(first.tools.length, 9);
+    assert.equal(first.tools.length, 10);
     assert.equal(first.stream, true);
     assert.ok(!`${stdout}${stderr}`.includes(KEY));
     const sent = JSON.stringify(second.messages);
@@ -146,7 +146,7 @@ async function command() {
   play(mock, 'grow', [call('grow', {})], 'grown');
   mock.clearRequests();
   assert.equal((await run(['chat', server.url, '--model', 'gpt-5', '--yes', 'grow'], openai(mock))).code, 0);
-  assert.deepEqual(bodies(mock).map((one) => one.tools.length), [9, 10]);
+  assert.deepEqual(bodies(mock).map((one) => one.tools.length), [10, 11]);
 
   // Several servers: tools carry the name of theirs.
   const other = await startChatServer({ name: 'other' });

@@ -86,7 +86,9 @@ export async function runPage({ farport, puppeteer, axe, pictures, startModel, p
   try {
     page = await browser.newPage();
     await page.setViewport({ width: 1440, height: 900 });
-    page.on('console', (message) => { if (['error', 'warn'].includes(message.type())) complaints.push(message.text()); });
+    // A view reports violations of the policy that it has; the page does not answer for them.
+    const ofPage = (message) => [message.location().url, ...message.stackTrace().map((one) => one.url)].every((one) => !one || one.startsWith(new URL(page.url()).origin));
+    page.on('console', (message) => { if (['error', 'warn'].includes(message.type()) && ofPage(message)) complaints.push(message.text()); });
     page.on('pageerror', (error) => complaints.push(String(error.stack ?? error)));
     page.on('request', (request) => requests.push(request.url()));
 
@@ -94,7 +96,7 @@ export async function runPage({ farport, puppeteer, axe, pictures, startModel, p
     await page.goto(url);
     await seen('h1', 'Chat with a model');
     assert.equal(await page.evaluate(() => location.hash), '', 'the token has left the address');
-    await seen('.composer-foot .chip', '9 tools');
+    await seen('.composer-foot .chip', '10 tools');
     await picture('chat-empty-light');
 
     // Without a model, the panel offers those of the environment.
@@ -245,6 +247,41 @@ export async function runPage({ farport, puppeteer, axe, pictures, startModel, p
     assert.equal(await page.evaluate(() => window.executed), undefined);
     assert.deepEqual(requests.filter((one) => !one.startsWith('http://127.0.0.1') && !one.startsWith('data:') && !one.startsWith('blob:')), [], 'the page requests nothing elsewhere');
 
+    // The view of an app is in its card, in a frame of another origin. It gets the call, and cannot write
+    // into the chat.
+    await fresh();
+    play(mock, 'chart please', [call('chart', { n: 42 })], 'Here is the chart.');
+    await say('chart please');
+    await state('chart', 'waiting');
+    assert.equal(await page.$('.call-card iframe'), null, 'no view before the user permits the call');
+    await click('[data-allow]');
+    await seen('.md', 'Here is the chart.');
+    await page.waitForSelector('.call-card iframe');
+    const view = () => page.frames().findLast((one) => one.url().includes('/view/'));
+    for (let tries = 0; tries < 200 && !view(); tries += 1) await new Promise((resolve) => setTimeout(resolve, 25));
+    await view().waitForFunction(() => document.getElementById('text').textContent === 'a bar of 42' && document.getElementById('message').textContent !== '', { timeout: 20_000 });
+    assert.equal(await view().evaluate(() => document.getElementById('bar').style.width), '42%');
+    assert.equal(await view().evaluate(() => self.origin), 'null', 'the view has an opaque origin');
+    assert.match(await view().evaluate(() => document.getElementById('message').textContent), /denied/, 'the message is refused');
+    // A call of the view needs the user, too.
+    await seen('.app-asked', 'delete_everything');
+    await picture('chat-app-asks-light');
+    await accessible('a call of an app');
+    await click('.app-asked button', 'Refuse');
+    await seen('.app-asked', 'add');
+    await click('.app-asked button', 'Allow for this app');
+    await view().waitForFunction(() => document.getElementById('called').textContent === 'delete_everything The user did not permit this call; add 3; add 7; ');
+    await idle();
+    assert.equal(await page.$$eval('.mine', (all) => all.length), 1, 'the view wrote nothing into the chat');
+    assert.ok(!server.calls().includes('delete_everything'));
+    assert.equal(server.calls().filter((one) => one === 'chart').length, 1, 'the tool is called once');
+    await until(() => document.querySelector('.call-card .app-body').style.height === '150px');
+    await picture('chat-app-light');
+    await accessible('an app');
+    await dark(true);
+    await picture('chat-app-dark');
+    await dark(false);
+
     // The context is exceeded: the oldest results are dropped.
     await fresh();
     let full = true;
@@ -323,11 +360,11 @@ export async function runPage({ farport, puppeteer, axe, pictures, startModel, p
     await page.waitForSelector('.add-server input');
     await page.$eval('.add-server input', (one, url) => { one.value = url; one.dispatchEvent(new Event('input', { bubbles: true })); }, other.url);
     await click('.add-server button');
-    await seen('.composer-foot .chip', '18 tools');
+    await seen('.composer-foot .chip', '20 tools');
     play(mock, 'on both', [call('math_add', { a: 1, b: 1 }, 'c1'), call('other_add', { a: 2, b: 2 }, 'c2')], 'both servers added');
     await say('on both');
     await until(() => document.querySelectorAll('.call-card.asks').length === 2);
-    await click('.composer-foot .chip', '18 tools');
+    await click('.composer-foot .chip', '20 tools');
     await page.waitForSelector('.tool-group');
     await picture('chat-servers-light');
     await click('[data-allow]');

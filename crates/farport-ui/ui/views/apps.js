@@ -6,6 +6,7 @@ import { lists, nextId, state } from '../store.js';
 import { classes, component, html, signal, untracked } from '../ui.js';
 import { AppError, Bridge, pickView } from '../appbridge.js';
 import { icon } from '../icons.js';
+import { visible } from './markdown.js';
 import { Block } from './result.js';
 import { Code } from './tree.js';
 
@@ -82,6 +83,7 @@ async function saveAll(files) {
  * are complete), `partial` what is known of them, and `answer` its end: `{result}`, `{error}`,
  * `{failed}` or `{cancelled}`. A new call needs a new `key`. `onMessage` and `onModelContext` receive
  * what the view sends to the chat, and return false to refuse it. `plain` leaves out the details.
+ * With `asks`, the user permits each tool that the view calls.
  */
 export const AppFrame = component((first, { onCleanup }) => {
   const phase = signal({ name: 'loading' });
@@ -105,6 +107,21 @@ export const AppFrame = component((first, { onCleanup }) => {
   frame.referrerPolicy = 'no-referrer';
   frame.className = 'app-frame';
 
+  const ask = (kind, params) => new Promise((resolve) => {
+    if (asked.peek().length >= MOST_ASKED) {
+      resolve(false);
+      return;
+    }
+    asked.value = [...asked.peek(), { id: nextId(), kind, params, resolve }];
+  });
+  const permitted = new Set();
+  const ofView = async (method, params) => {
+    if (method === 'tools/call' && props.asks && !permitted.has(params.name)) {
+      if (!(await ask('call', params))) throw new AppError('The user did not permit this call');
+      permitted.add(params.name);
+    }
+    return request(method, params);
+  };
   const send = (message) => frame.contentWindow?.postMessage(stringify(message), origin);
   const containerDimensions = () => (mode.peek() === 'fullscreen' ? { width: innerWidth, height: Math.max(innerHeight - 52, LOWEST) } : { width: frame.clientWidth || 600, maxHeight: HIGHEST });
   const bridge = new Bridge({
@@ -124,15 +141,9 @@ export const AppFrame = component((first, { onCleanup }) => {
       deviceCapabilities: { touch: matchMedia('(any-pointer: coarse)').matches, hover: matchMedia('(any-hover: hover)').matches },
       safeAreaInsets: { top: 0, right: 0, bottom: 0, left: 0 },
     }),
-    request,
+    request: ofView,
     tools: () => lists.tools.peek().items ?? [],
-    ask: (kind, params) => new Promise((resolve) => {
-      if (asked.peek().length >= MOST_ASKED) {
-        resolve(false);
-        return;
-      }
-      asked.value = [...asked.peek(), { id: nextId(), kind, params, resolve }];
-    }),
+    ask,
     message: (params) => {
       messages.value = [...messages.peek(), params].slice(-20);
       return props.onMessage?.(params);
@@ -269,6 +280,12 @@ export const AppFrame = component((first, { onCleanup }) => {
 
 function Asked({ one, answer }) {
   const { kind, params } = one;
+  if (kind === 'call') {
+    return html`<div class="app-asked" role="alertdialog" aria-label="The app asks">
+      <div class="grow"><p>The app wants to call <code>${visible(params.name)}</code></p><${Code} text=${visible(stringify(params.arguments, 2))} /></div>
+      <div class="row"><button type="button" class="button small primary" onClick=${() => answer(one, true)}>Allow for this app</button>
+        <button type="button" class="button small" onClick=${() => answer(one, false)}>Refuse</button></div></div>`;
+  }
   return html`<div class="app-asked" role="alertdialog" aria-label="The app asks">
     ${kind === 'link' ? html`<p>The app wants to open <code class="uri">${params.url}</code></p>` : html`<p>The app wants to save ${params.files.map((file, at) => html`${at > 0 && ', '}<code class="uri">${file.name}</code>`)}</p>`}
     <div class="row">${kind === 'link' ? html`<a class="button small primary" href=${params.url} target="_blank" rel="noopener noreferrer" onClick=${() => answer(one, true)}>Open</a>`

@@ -1,11 +1,13 @@
 // A tool call as a card: its arguments as they arrive, the user's decision, progress, logs and the result.
 
 import { call as api } from '../api.js';
+import { viewOf } from '../appbridge.js';
 import { parse, stringify } from '../json.js';
 import { act, chat } from '../chat.js';
-import { drawerOpen, go, reveal, timeline } from '../store.js';
+import { drawerOpen, go, lists, reveal, serverInfo, state, timeline } from '../store.js';
 import { classes, component, duration, html, signal, size } from '../ui.js';
 import { icon } from '../icons.js';
+import { AppFrame } from './apps.js';
 import { Block } from './result.js';
 import { visible } from './markdown.js';
 import { Code, Long } from './tree.js';
@@ -47,6 +49,29 @@ function show(call) {
   if (matchMedia('(max-width: 860px)').matches) go('timeline');
   reveal.value = { seq: entry.seq };
   return true;
+}
+
+/** The end of a call, as the view of an app receives it. */
+function answerOf(call, whole) {
+  if (call.state === 'done') return whole && !whole.failed ? { result: whole } : undefined;
+  if (call.state === 'failed') return { failed: call.failure };
+  return call.state === 'cancelled' ? { cancelled: true } : undefined;
+}
+
+/** Which server each call with a view went to: another one may have the same name later. */
+const owners = new Map();
+
+/** The view of the tool, if it has one. Views belong to the inspector's own server. */
+function App({ call, whole }) {
+  if (!call.request || call.server !== (serverInfo.value.name || 'server')) return null;
+  const [id, target] = [`${call.number} ${call.request}`, stringify(state.value?.target ?? null)];
+  if (!owners.has(id)) owners.set(id, target);
+  if (owners.get(id) !== target) return null;
+  const tool = lists.tools.value.items?.find((one) => one.name === call.tool);
+  const uri = viewOf(tool);
+  if (uri === undefined) return null;
+  // What a view sends to the chat or to the model's context is refused: only the user writes there.
+  return html`<${AppFrame} key=${call.number} plain asks uri=${uri} tool=${tool} callId=${call.request} input=${value(call.arguments) ?? {}} answer=${answerOf(call, whole)} onMessage=${() => false} onModelContext=${() => false} />`;
 }
 
 function Decision({ call }) {
@@ -99,6 +124,7 @@ export const Card = component(() => {
         ${waiting && hints.length > 0 && html`<p class="muted small-text">The server says that this tool ${hints.join(' and ')}. farport cannot check that.</p>`}
         ${waiting && html`<${Decision} call=${call} />`}
         ${call.state === 'running' && (call.progress ? html`<${Progress} call=${call} />` : html`<p class="muted small-text"><i class="spinner small"></i> The server works on it</p>`)}
+        <${App} call=${call} whole=${whole} />
         ${call.logs.length > 0 && html`<details class="call-logs"><summary>${call.logs.length} log ${call.logs.length === 1 ? 'message' : 'messages'}</summary><ol>${call.logs.map((line, at) => html`<li key=${at}>${visible(line)}</li>`)}</ol></details>`}
         ${call.failure && html`<p class="problem">${icon('warn')} <span class="pre">${visible(call.failure)}</span></p>`}
         ${call.state === 'done' && whole === undefined && call.bytes > 0 && html`<button type="button" class="button small" onClick=${() => load(call)}>Show the result (${size(call.bytes ?? 0)})</button>`}
