@@ -61,10 +61,14 @@ impl Saved {
     /// user's. A configuration that cannot be read has none.
     pub(crate) fn all(home: Option<&Home>, folder: &Path) -> Vec<Self> {
         let clients = Client::value_variants().iter().copied();
-        let projects = clients
+        let users = clients
             .clone()
-            .filter_map(|client| Some((client, true, client.project_file(folder)?)));
-        let users = clients.filter_map(|client| Some((client, false, client.file(home?))));
+            .filter_map(|client| Some((client, false, client.file(home?))));
+        // In the home folder, a client's two files may be one, which is the user's.
+        let of_user: HashSet<_> = users.clone().map(|(_, _, file)| file).collect();
+        let projects = clients
+            .filter_map(|client| Some((client, true, client.project_file(folder)?)))
+            .filter(|(_, _, file)| !of_user.contains(file));
         let mut seen = HashSet::new();
         let lookup = |name: &str| std::env::var(name).ok();
         projects

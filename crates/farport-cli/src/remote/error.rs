@@ -35,6 +35,12 @@ pub(crate) enum Error {
     },
     #[error("several servers are named `{}`", Plain(.name))]
     Ambiguous { name: String, found: Vec<String> },
+    #[error("`{}` is an entry of {}, a file of this folder", Plain(.name), Plain(.file.display()))]
+    OfProject {
+        name: String,
+        file: PathBuf,
+        found: Vec<String>,
+    },
     #[error(
         "the configuration of `{}` does not contain the value of the header {}",
         Plain(.name),
@@ -66,6 +72,11 @@ impl Error {
             Self::Ambiguous { found, .. } => {
                 format!("name one of them: {}", Plain(found.join(", ")))
             }
+            Self::OfProject { found, .. } => format!(
+                "it can start a program and receive environment variables; if you trust the file, write \
+                 {}",
+                Plain(found.join(" or "))
+            ),
             Self::MissingHeader { .. } => {
                 "add it with --header, or run `farport inspect` without a name and enter it on the \
                  page"

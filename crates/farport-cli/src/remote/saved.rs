@@ -146,26 +146,34 @@ fn host(url: &str) -> Option<String> {
 }
 
 /// The server with this name, or with the client's name before it. Entries for the same server count
-/// as one.
+/// as one. The user's entries come first. An entry of the project needs its whole name, because the
+/// project's files may be someone else's: they choose the program that starts, and the environment
+/// variables that a server receives.
 fn pick<'a>(all: &'a [Saved], text: &str) -> Result<Option<&'a Saved>, Error> {
-    let named: Vec<&Saved> = all
+    if let Some(exact) = all.iter().find(|saved| saved.id() == text) {
+        return Ok(Some(exact));
+    }
+    let named = all
         .iter()
-        .filter(|saved| saved.name == text || saved.qualified() == text || saved.id() == text)
-        .collect();
-    let Some((first, others)) = named.split_first() else {
-        return Ok(None);
+        .filter(|saved| saved.name == text || saved.qualified() == text);
+    let (projects, users): (Vec<&Saved>, Vec<&Saved>) = named.partition(|saved| saved.project);
+    let Some((first, others)) = users.split_first() else {
+        return match projects.first() {
+            None => Ok(None),
+            Some(first) => Err(Error::OfProject {
+                name: text.to_owned(),
+                file: first.file.clone(),
+                found: projects.iter().map(|saved| saved.id()).collect(),
+            }),
+        };
     };
     if others.iter().all(|other| other.is_like(first)) {
-        return Ok(Some(first));
-    }
-    // Qualified, the project's entry hides the user's.
-    if text != first.name && named.iter().all(|one| one.client == first.client) {
         return Ok(Some(first));
     }
     Err(Error::Ambiguous {
         name: text.to_owned(),
         found: {
-            let mut found: Vec<String> = named.iter().map(|saved| saved.qualified()).collect();
+            let mut found: Vec<String> = users.iter().map(|saved| saved.qualified()).collect();
             found.dedup();
             found
         },
@@ -191,17 +199,33 @@ mod tests {
     fn a_name_finds_one_server() {
         let all = [
             saved(Client::Cursor, true, "a", "https://a.example"),
+            saved(Client::Cursor, true, "theirs", "https://a.example"),
             saved(Client::Cursor, false, "a", "https://b.example"),
+            saved(Client::Zed, false, "a", "https://d.example"),
             saved(Client::Vscode, false, "same", "https://c.example"),
             saved(Client::Zed, false, "same", "https://c.example"),
         ];
         let file = |text: &str| pick(&all, text).map(|found| found.map(Saved::id));
         assert_eq!(file("same").unwrap().unwrap(), "vscode:same");
         assert_eq!(file("zed:same").unwrap().unwrap(), "zed:same");
-        assert_eq!(file("cursor:a").unwrap().unwrap(), "project:cursor:a");
+        assert_eq!(file("cursor:a").unwrap().unwrap(), "cursor:a");
+        assert_eq!(
+            file("project:cursor:a").unwrap().unwrap(),
+            "project:cursor:a"
+        );
         assert_eq!(file("none").unwrap(), None);
         let error = file("a").unwrap_err();
         assert_eq!(error.to_string(), "several servers are named `a`");
-        assert_eq!(error.hint().unwrap(), "name one of them: cursor:a");
+        assert_eq!(error.hint().unwrap(), "name one of them: cursor:a, zed:a");
+        // A project's file may be someone else's.
+        for text in ["theirs", "cursor:theirs"] {
+            let error = file(text).unwrap_err();
+            assert!(
+                error
+                    .hint()
+                    .unwrap()
+                    .contains("write project:cursor:theirs")
+            );
+        }
     }
 }

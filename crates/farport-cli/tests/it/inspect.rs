@@ -113,6 +113,11 @@ fn a_page_opens_a_saved_server_by_its_name() {
         ),
         (
             "asks",
+            "a file of this folder",
+            "write project:claude-code:asks",
+        ),
+        (
+            "project:claude-code:asks",
             "does not contain the value of the header X-A",
             "add it with --header",
         ),
@@ -122,14 +127,17 @@ fn a_page_opens_a_saved_server_by_its_name() {
         assert!(ended.stderr.contains(error), "{}", ended.stderr);
         assert!(ended.stderr.contains(hint), "{}", ended.stderr);
     }
+    // The user's other clients may use the same name.
     write(
-        project.join(".cursor/mcp.json"),
-        &entry("http://localhost:9/mcp"),
+        home.path().join(".codeium/windsurf/mcp_config.json"),
+        &json!({ "mcpServers": { "mine": { "serverUrl": "http://localhost:9/mcp" } } }).to_string(),
     );
     let ended = run(&mut inspect("mine"));
     assert!(ended.stderr.contains("several servers are named `mine`"));
     assert!(
-        ended.stderr.contains("name one of them: cursor:mine"),
+        ended
+            .stderr
+            .contains("name one of them: cursor:mine, windsurf:mine"),
         "{}",
         ended.stderr
     );
