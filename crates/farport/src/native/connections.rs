@@ -21,6 +21,9 @@ use tokio::{net::TcpStream, sync::mpsc};
 use self::{places::Places, timer::ConnectionTimer};
 use super::{address::client_address, listen::Listeners, system::limit_stalls};
 
+/// The target of this module's log messages, which log filters name. It stays when files move.
+const LOG: &str = "farport::connections";
+
 /// The timeout for the head of a request, and for an idle connection between requests.
 const HEAD_TIME: Duration = Duration::from_secs(15);
 
@@ -90,7 +93,7 @@ pub(crate) async fn serve(
         };
         // Listeners report the peer with each connection.
         let Some(place) = peer.and_then(|peer| places.take(peer)) else {
-            tracing::debug!("closed a connection beyond the limit");
+            tracing::debug!(target: LOG, "closed a connection beyond the limit");
             continue;
         };
         let reserved = place.reserved;
@@ -126,7 +129,7 @@ pub(crate) async fn serve(
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), answers));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection failed");
+                tracing::debug!(target: LOG, %error, "connection failed");
             }
             drop(place);
         });
@@ -134,7 +137,7 @@ pub(crate) async fn serve(
     drop(listeners);
     closed();
     tidying.abort();
-    tracing::info!("stopping; running calls may finish");
+    tracing::info!(target: LOG, "stopping; running calls may finish");
     service.stop();
     drop(fresh);
     // The channel carries no value. It closes when every connection has sent its first request.
@@ -143,7 +146,7 @@ pub(crate) async fn serve(
         .await
         .is_err()
     {
-        tracing::warn!("some calls did not finish within the grace period");
+        tracing::warn!(target: LOG, "some calls did not finish within the grace period");
     }
 }
 
@@ -161,13 +164,13 @@ async fn accepted_stream(accepted: io::Result<TcpStream>) -> Option<TcpStream> {
             // Otherwise an event would wait until the client acknowledges the one before.
             let set = stream.set_nodelay(true);
             if let Err(error) = set.and_then(|()| limit_stalls(&stream, STALL_TIME)) {
-                tracing::debug!(%error, "cannot set up a connection");
+                tracing::debug!(target: LOG, %error, "cannot set up a connection");
                 return None;
             }
             Some(stream)
         }
         Err(error) => {
-            tracing::warn!(%error, "cannot accept a connection");
+            tracing::warn!(target: LOG, %error, "cannot accept a connection");
             // The process is probably out of file descriptors, until a connection closes.
             tokio::time::sleep(Duration::from_millis(50)).await;
             None
