@@ -77,6 +77,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         "farport-cli",
         "--bin",
         "farport",
+        // A test keeps tokens in the keyring of a desktop.
+        "--features",
+        "keyring",
     ]);
     process::run(&mut build, process::BUILD).context("farport does not build")?;
     let python = match args.without_sign_in {
