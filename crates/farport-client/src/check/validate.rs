@@ -3,19 +3,29 @@
 //! Keywords that are not listed here are ignored, among them `pattern` and `format`: a value that fails
 //! here does not match, and one that passes may not match either.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
 /// How deep values, references and alternatives are followed.
 const DEEPEST: usize = 64;
+/// The most schemas that are compared with a value. A schema that refers to itself twice would double the
+/// work at each level; what is left then passes.
+const MOST_STEPS: usize = 50_000;
 
 /// Why `value` does not match `schema`: the first reason, with its place.
 pub(super) fn mismatch(schema: &Value, value: &Value) -> Option<String> {
-    let validator = Validator { root: schema };
+    let validator = Validator {
+        root: schema,
+        steps: Cell::new(MOST_STEPS),
+    };
     validator.check(schema, value, "", 0).err()
 }
 
 struct Validator<'a> {
     root: &'a Value,
+    /// How many schemas may still be compared.
+    steps: Cell<usize>,
 }
 
 type Checked = Result<(), String>;
@@ -28,9 +38,11 @@ impl Validator<'_> {
                 if at.is_empty() { "the value" } else { at }
             ))
         };
-        if depth > DEEPEST {
+        let left = self.steps.get();
+        if depth > DEEPEST || left == 0 {
             return Ok(());
         }
+        self.steps.set(left - 1);
         let schema = match schema {
             Value::Bool(false) => return fail("is not permitted".to_owned()),
             Value::Object(schema) => schema,
@@ -296,5 +308,15 @@ mod tests {
         let schema = json!({"properties": {"a": {"items": {"type": "string"}}}});
         let found = mismatch(&schema, &json!({"a": ["x", 7]}));
         assert_eq!(found.unwrap(), "/a/1: must be \"string\", not 7");
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_ends() {
+        for schema in [
+            json!({"allOf": [{"$ref": "#"}, {"$ref": "#"}]}),
+            json!({"$ref": "#", "anyOf": [{"$ref": "#"}, {"$ref": "#"}]}),
+        ] {
+            assert_eq!(mismatch(&schema, &json!({})), None);
+        }
     }
 }
