@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 
 import { startApps } from './apps-server.mjs';
-import { freePort, inspect, open, start, stopAll } from './harness.mjs';
+import { WAIT, freePort, inspect, open, start, stopAll } from './harness.mjs';
 
 const [farport, , modules, pictures] = process.argv.slice(2);
 const packages = process.env.FARPORT_APPS;
@@ -45,7 +45,7 @@ async function callTool(name) {
 async function polite(apps) {
   await callTool('polite');
   const frame = await viewFrame();
-  await frame.waitForFunction(() => window.got?.some(([method]) => method === 'ui/notifications/tool-result'), { timeout: 20_000 });
+  await frame.waitForFunction(() => window.got?.some(([method]) => method === 'ui/notifications/tool-result'), WAIT);
   const order = await frame.evaluate(() => window.got.map(([method]) => method.replace('ui/notifications/', '')).filter((one) => one.startsWith('tool-')));
   assert.deepEqual(order, ['tool-input', 'tool-result']);
   assert.deepEqual(await frame.evaluate(() => window.got.find(([method]) => method.endsWith('tool-input'))[1]), { arguments: { city: 'Bern' } });
@@ -81,7 +81,7 @@ async function polite(apps) {
   assert.ok(!(await tools.textOf('.app-details')).includes('"first"') || (await tools.page.$$('.app-details > details[open]')).length > 0);
 
   await tools.dark(true);
-  await frame.waitForFunction(() => window.got.some(([method, params]) => method.endsWith('host-context-changed') && params.theme === 'dark'));
+  await frame.waitForFunction(() => window.got.some(([method, params]) => method.endsWith('host-context-changed') && params.theme === 'dark'), WAIT);
   await tools.dark(false);
   assert.deepEqual((await ask('ui/request-display-mode', { mode: 'fullscreen' })).result, { mode: 'fullscreen' });
   await tools.page.waitForSelector('.app-card.fullscreen');
@@ -111,9 +111,9 @@ async function escape(apps) {
   const token = await page.evaluate(() => sessionStorage.getItem('farport-inspect-token'));
   const windows = (await browser.pages()).length;
   await callTool('escape');
-  const frame = await viewFrame();
-  await frame.waitForFunction(() => document.getElementById('done')?.textContent === 'done', { timeout: 20_000 });
-  const tries = JSON.parse(await page.$$eval('.app-details details', (all) => all.find((one) => one.querySelector('summary').textContent === 'Context for the model').querySelector('pre').textContent));
+  // The view sends what it tried, and at the end leaves its own document.
+  const sent = await tools.until(() => [...document.querySelectorAll('.app-details details')].find((one) => one.querySelector('summary').textContent === 'Context for the model')?.querySelector('pre').textContent);
+  const tries = JSON.parse(await sent.jsonValue());
   const escaped = Object.entries(tries).filter(([, said]) => said.startsWith('ESCAPED'));
   assert.deepEqual(escaped, []);
   assert.ok(Object.keys(tries).length >= 35, `${Object.keys(tries).length} attempts`);
@@ -146,7 +146,7 @@ async function npm([name, tool, text]) {
   await tools.until((url) => document.querySelector('.address-text').textContent === url && document.querySelector('.address .dot.ok') !== null, url);
   await callTool(tool);
   const frame = await viewFrame();
-  await frame.waitForFunction((text) => document.body?.innerText.includes(text), { timeout: 20_000 }, text);
+  await frame.waitForFunction((text) => document.body?.innerText.includes(text), WAIT, text);
   await tools.until(() => [...document.querySelectorAll('.app-log code')].some((one) => one.textContent === 'ui/notifications/tool-result'));
   assert.equal(await counted('out', 'ui/notifications/tool-input'), 1);
   assert.equal(await counted('out', 'ui/notifications/tool-result'), 1);

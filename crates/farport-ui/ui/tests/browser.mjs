@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { WAIT } from './harness.mjs';
 import { startServer } from './server.mjs';
 
 const [farport, fixture, modules, pictures] = process.argv.slice(2);
@@ -48,7 +49,7 @@ async function picture(name) {
   if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`) });
 }
 
-const until = (what, ...args) => page.waitForFunction(what, { timeout: 20_000 }, ...args);
+const until = (what, ...args) => page.waitForFunction(what, WAIT, ...args);
 const click = (selector, text) => page.evaluate((selector, text) => {
   const found = [...document.querySelectorAll(selector)].find((one) => text === undefined || one.textContent.trim().startsWith(text));
   if (!found) throw new Error(`no ${selector} with ${text}`);

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { WAIT } from './harness.mjs';
 import { INJECTIONS, PIXEL, startChatServer } from './chatserver.mjs';
 
 /** Runs the stories of the page. */
@@ -33,7 +34,7 @@ export async function runPage({ farport, puppeteer, axe, pictures, startModel, p
   });
   let page;
   const picture = async (name) => { if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`) }); };
-  const until = (what, ...args) => page.waitForFunction(what, { timeout: 20_000 }, ...args);
+  const until = (what, ...args) => page.waitForFunction(what, WAIT, ...args);
   const click = (selector, text) => page.evaluate((selector, text) => {
     const found = [...document.querySelectorAll(selector)].findLast((one) => text === undefined || one.textContent.trim().startsWith(text));
     if (!found) throw new Error(`no ${selector} with ${text}`);
@@ -259,7 +260,7 @@ export async function runPage({ farport, puppeteer, axe, pictures, startModel, p
     await page.waitForSelector('.call-card iframe');
     const view = () => page.frames().findLast((one) => one.url().includes('/view/'));
     for (let tries = 0; tries < 200 && !view(); tries += 1) await new Promise((resolve) => setTimeout(resolve, 25));
-    await view().waitForFunction(() => document.getElementById('text').textContent === 'a bar of 42' && document.getElementById('message').textContent !== '', { timeout: 20_000 });
+    await view().waitForFunction(() => document.getElementById('text').textContent === 'a bar of 42' && document.getElementById('message').textContent !== '', WAIT);
     assert.equal(await view().evaluate(() => document.getElementById('bar').style.width), '42%');
     assert.equal(await view().evaluate(() => self.origin), 'null', 'the view has an opaque origin');
     assert.match(await view().evaluate(() => document.getElementById('message').textContent), /denied/, 'the message is refused');
@@ -270,7 +271,7 @@ export async function runPage({ farport, puppeteer, axe, pictures, startModel, p
     await click('.app-asked button', 'Refuse');
     await seen('.app-asked', 'add');
     await click('.app-asked button', 'Allow for this app');
-    await view().waitForFunction(() => document.getElementById('called').textContent === 'delete_everything The user did not permit this call; add 3; add 7; ');
+    await view().waitForFunction(() => document.getElementById('called').textContent === 'delete_everything The user did not permit this call; add 3; add 7; ', WAIT);
     await idle();
     assert.equal(await page.$$eval('.mine', (all) => all.length), 1, 'the view wrote nothing into the chat');
     assert.ok(!server.calls().includes('delete_everything'));

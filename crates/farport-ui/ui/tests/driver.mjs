@@ -12,6 +12,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { WAIT } from './harness.mjs';
+
 export const [farport, fixture, modules, pictures] = process.argv.slice(2);
 /** Requires an installed npm package. */
 export const installed = createRequire(join(modules, 'x.js'));
@@ -140,7 +142,7 @@ class Page {
   }
 
   until(what, ...args) {
-    return this.page.waitForFunction(what, { timeout: 20_000, polling: 50 }, ...args);
+    return this.page.waitForFunction(what, WAIT, ...args);
   }
 
   /** Clicks the first element whose text starts so. */

@@ -7,6 +7,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** How to wait for a condition. Chromium draws no frame of another origin that is out of sight, so a condition is not tried once per drawing. */
+export const WAIT = { timeout: 30_000, polling: 50 };
+
 const children = [];
 
 /** Starts a program, and returns the first line that it prints, or the first that matches. */
@@ -78,7 +81,7 @@ export async function open(modules, pictures) {
       else request.continue();
     });
   }
-  const until = (what, ...args) => page.waitForFunction(what, { timeout: 20_000 }, ...args);
+  const until = (what, ...args) => page.waitForFunction(what, WAIT, ...args);
   const tools = {
     browser, page, complaints, until,
     picture: async (name) => { if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`) }); },
