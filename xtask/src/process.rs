@@ -1,11 +1,13 @@
 //! Programs started by a chore: every one has a limit on its time, and none outlives the chore.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, IsTerminal, PipeReader};
 use std::path::Path;
 use std::process::{self, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -25,11 +27,98 @@ pub(crate) const TESTS: Duration = Duration::from_secs(30 * 60);
 /// When it cannot be started, fails, or takes longer than `limit`.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
     console::command(&shown(command));
-    let status = finish(command, limit)?;
-    if !status.success() {
-        bail!("`{}` ended with {status}", shown(command));
+    if std::io::stdout().is_terminal() {
+        let status = finish(command, limit)?;
+        return Failed::check(command, status, Vec::new());
     }
-    Ok(())
+    run_kept(command, limit)
+}
+
+/// The same, with the last lines that the command printed in the error.
+fn run_kept(command: &mut Command, limit: Duration) -> Result<()> {
+    let (output, input) = std::io::pipe()?;
+    command.stdout(input.try_clone()?).stderr(input);
+    let tail = Tail::follow(output);
+    let status = finish(command, limit);
+    // The command keeps its ends of the pipe until it is gone or has others.
+    command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    let lines = tail.lines();
+    match status {
+        Ok(status) => Failed::check(command, status, lines),
+        Err(error) => Err(Failed {
+            what: format!("{error:#}"),
+            lines,
+        }
+        .into()),
+    }
+}
+
+/// A command that failed, with the last lines that it printed.
+///
+/// Only the end of a long log may be kept, so the summary of the steps repeats them.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    what: String,
+    /// The last lines, where the output did not go to a terminal.
+    pub(crate) lines: Vec<String>,
+}
+
+impl Failed {
+    fn check(command: &Command, status: ExitStatus, lines: Vec<String>) -> Result<()> {
+        if status.success() {
+            return Ok(());
+        }
+        let what = format!("`{}` ended with {status}", shown(command));
+        Err(Self { what, lines }.into())
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// Passes on what a command prints, and keeps the last lines.
+struct Tail {
+    lines: Arc<Mutex<VecDeque<String>>>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl Tail {
+    /// How many lines are kept.
+    const LINES: usize = 40;
+    /// How long to wait for the last lines. A program that the command left behind may hold the pipe open.
+    const WAIT: Duration = Duration::from_secs(2);
+
+    fn follow(output: PipeReader) -> Self {
+        let lines = Arc::new(Mutex::new(VecDeque::with_capacity(Self::LINES)));
+        let (end, ended) = mpsc::channel();
+        let kept = Arc::clone(&lines);
+        thread::spawn(move || {
+            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                anstream::println!("{line}");
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                if kept.len() == Self::LINES {
+                    kept.pop_front();
+                }
+                kept.push_back(line);
+            }
+            // This fails when nobody waits any more.
+            let _ = end.send(());
+        });
+        Self { lines, ended }
+    }
+
+    fn lines(self) -> Vec<String> {
+        // Both outcomes are fine: all lines, or those of the first two seconds.
+        let _ = self.ended.recv_timeout(Self::WAIT);
+        let mut kept = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *kept).into()
+    }
 }
 
 /// Runs `command` with all it prints going to the file `log`, and gives how it ended.
@@ -173,5 +262,25 @@ impl Server {
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_the_last_lines_of_the_command() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "for i in $(seq 50); do echo $i; done; exit 3"]);
+        let error = run_kept(&mut command, Duration::from_secs(60))
+            .context("a step failed")
+            .expect_err("the command fails");
+        let failed = error.chain().find_map(|one| one.downcast_ref::<Failed>());
+        let lines = &failed
+            .expect("the error keeps what the command printed")
+            .lines;
+        assert_eq!(lines.len(), Tail::LINES);
+        assert_eq!(lines.last().map(String::as_str), Some("50"));
     }
 }

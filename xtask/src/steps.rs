@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::console;
+use crate::process::Failed;
 
 /// How a step ended, unless it failed.
 pub(crate) enum Outcome {
@@ -84,6 +85,7 @@ impl Steps {
         let passed = self.0.len() - failed.len() - skipped;
         console::note(&format!("in {}", seconds(total)));
         for done in &failed {
+            done.last_lines();
             console::note(&format!("{} alone: {}", done.name, done.alone));
         }
         let count = format!(
@@ -99,6 +101,15 @@ impl Steps {
 }
 
 impl Done {
+    /// What the command of a failed step printed last.
+    fn last_lines(&self) {
+        let Err(error) = &self.outcome else { return };
+        let failed = error.chain().find_map(|one| one.downcast_ref::<Failed>());
+        for line in failed.into_iter().flat_map(|failed| &failed.lines) {
+            console::note(&format!("    {line}"));
+        }
+    }
+
     fn tell(&self, width: usize) {
         let line = format!("{:width$} {:>8}", self.name, seconds(self.took));
         match &self.outcome {
