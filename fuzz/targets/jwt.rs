@@ -43,12 +43,11 @@ fuzz_target!(|input: &[u8]| {
     };
     let signed = format!("{}.{}", BASE64.encode(header), BASE64.encode(payload));
     let is_signed = signature.is_empty();
-    let signature = match is_signed {
-        true => {
-            let signature: Signature = KEY.sign(signed.as_bytes());
-            signature.to_bytes().to_vec()
-        }
-        false => signature.to_vec(),
+    let signature = if is_signed {
+        let signature: Signature = KEY.sign(signed.as_bytes());
+        signature.to_bytes().to_vec()
+    } else {
+        signature.to_vec()
     };
     let token = format!("{signed}.{}", BASE64.encode(signature));
     let Ok(claims) = jwt::verify(&token, &KEYS, &expect()) else {

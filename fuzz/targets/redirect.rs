@@ -52,9 +52,10 @@ fn edited(uri: &str, edits: &[(u8, u8, u8)]) -> String {
             }
             _ => {
                 if let Some(one) = text.get_mut(place) {
-                    *one = match one.is_ascii_lowercase() {
-                        true => one.to_ascii_uppercase(),
-                        false => char::from(what),
+                    *one = if one.is_ascii_lowercase() {
+                        one.to_ascii_uppercase()
+                    } else {
+                        char::from(what)
                     };
                 }
             }
@@ -89,9 +90,10 @@ static SERVER: LazyLock<AuthorizationServer> = LazyLock::new(|| {
 
 fuzz_target!(|input: (String, bool, Vec<(u8, u8, u8)>, String)| {
     let (registered, related, edits, other) = input;
-    let presented = match related {
-        true => edited(&registered, &edits),
-        false => other,
+    let presented = if related {
+        edited(&registered, &edits)
+    } else {
+        other
     };
     let server = &*SERVER;
     let metadata = serde_json::json!({

@@ -108,9 +108,10 @@ pub(crate) fn check_connect(url: &str, args: &[String]) -> Result<(), crate::err
     let invalid = |error: &clap::Error| {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
-        crate::remote::Error::ConnectArguments(match error.use_stderr() {
-            true => first.trim_start_matches("error: ").to_owned(),
-            false => "--help does not connect to a server".to_owned(),
+        crate::remote::Error::ConnectArguments(if error.use_stderr() {
+            first.trim_start_matches("error: ").to_owned()
+        } else {
+            "--help does not connect to a server".to_owned()
         })
     };
     let parsed = parsed.map_err(|error| invalid(&error))?;

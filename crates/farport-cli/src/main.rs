@@ -57,9 +57,10 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::from(SUCCESS),
         Err(error) => {
-            match json {
-                true => error.report_json(),
-                false => error.report(),
+            if json {
+                error.report_json()
+            } else {
+                error.report()
             }
             ExitCode::from(error.code())
         }

@@ -130,17 +130,19 @@ impl Auth {
 
     /// How far requests to what the MCP server names may go, by the address of its last challenge.
     pub(crate) fn reach(&self) -> Reach {
-        match self.is_private(&State::default()) {
-            true => Reach::Anywhere,
-            false => Reach::Public,
+        if self.is_private(&State::default()) {
+            Reach::Anywhere
+        } else {
+            Reach::Public
         }
     }
 
     /// Sends requests to what the MCP server names: a public server names public addresses alone.
     fn requests(&self, state: &State) -> Requests<'_> {
-        let reach = match self.is_private(state) {
-            true => Reach::Anywhere,
-            false => Reach::Public,
+        let reach = if self.is_private(state) {
+            Reach::Anywhere
+        } else {
+            Reach::Public
         };
         Requests::new(&self.http, reach).gated(self.options.gate.as_deref())
     }
@@ -465,9 +467,10 @@ impl Auth {
 pub(crate) async fn revoke(http: &Http, record: &Record) -> Result<bool, Error> {
     let server = parse_url(&record.server);
     let private = record.private_network || server.is_ok_and(|server| is_private(&server));
-    let reach = match private {
-        true => Reach::Anywhere,
-        false => Reach::Public,
+    let reach = if private {
+        Reach::Anywhere
+    } else {
+        Reach::Public
     };
     match (&record.authorization_server, &record.client, &record.tokens) {
         (Some(server), Some(client), Some(tokens)) => {

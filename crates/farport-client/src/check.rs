@@ -107,9 +107,10 @@ async fn check_all(
     let wanted = |revision: &str| {
         settings.revisions.is_empty() || settings.revisions.iter().any(|one| one == revision)
     };
-    let modern = match wanted(MODERN) {
-        true => modern::open(probe, ledger).await?,
-        false => None,
+    let modern = if wanted(MODERN) {
+        modern::open(probe, ledger).await?
+    } else {
+        None
     };
     let mut sessions = Vec::new();
     for revision in SESSION_REVISIONS {

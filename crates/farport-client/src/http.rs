@@ -129,9 +129,10 @@ impl Route<'_> {
 
 impl Http {
     pub(crate) fn new(options: HttpOptions) -> Self {
-        let proxies = match options.proxy {
-            true => Proxies::of_environment(),
-            false => Proxies::default(),
+        let proxies = if options.proxy {
+            Proxies::of_environment()
+        } else {
+            Proxies::default()
         };
         Self {
             watch: options.observer.clone().map(Watch::new),

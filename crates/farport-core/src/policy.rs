@@ -177,10 +177,13 @@ impl Policy {
             | Method::PromptsList
             | Method::ResourcesList
             | Method::ResourceTemplatesList
-            | Method::SkillsList => match self.has_public_parts() {
-                true => Verdict::Allowed,
-                false => self.signed_in(principal),
-            },
+            | Method::SkillsList => {
+                if self.has_public_parts() {
+                    Verdict::Allowed
+                } else {
+                    self.signed_in(principal)
+                }
+            }
             // A task belongs to its creator, which `TaskOwners` checks.
             Method::TasksGet
             | Method::TasksUpdate
@@ -243,9 +246,10 @@ impl Policy {
     }
 
     fn signed_in(&self, principal: &Principal) -> Verdict {
-        match self.protected && *principal == Principal::Anonymous {
-            true => Verdict::SignIn(BTreeSet::new()),
-            false => Verdict::Allowed,
+        if self.protected && *principal == Principal::Anonymous {
+            Verdict::SignIn(BTreeSet::new())
+        } else {
+            Verdict::Allowed
         }
     }
 }

@@ -139,9 +139,10 @@ impl HomePage {
         let host = host.and_then(|host| host.to_str().ok());
         let host = parts.uri.authority().map(|a| a.as_str()).or(host);
         let host = host.unwrap_or("localhost");
-        let scheme = match crate::guard::is_this_machine(host) {
-            true => "http",
-            false => "https",
+        let scheme = if crate::guard::is_this_machine(host) {
+            "http"
+        } else {
+            "https"
         };
         format!("{scheme}://{host}")
     }
@@ -151,8 +152,9 @@ impl HomePage {
 fn short_name(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric());
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
-    match words.is_empty() {
-        true => "server".to_owned(),
-        false => words.join("-").to_ascii_lowercase(),
+    if words.is_empty() {
+        "server".to_owned()
+    } else {
+        words.join("-").to_ascii_lowercase()
     }
 }

@@ -186,9 +186,10 @@ pub(crate) fn is_unencoded(headers: &HeaderMap) -> Result<(), Refusal> {
         })
     };
     let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
-    match values.all(is_identity) {
-        true => Ok(()),
-        false => Err(Refusal::ContentCoding),
+    if values.all(is_identity) {
+        Ok(())
+    } else {
+        Err(Refusal::ContentCoding)
     }
 }
 

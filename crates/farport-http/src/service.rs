@@ -94,9 +94,10 @@ impl McpService {
         auth: Auth,
     ) -> Self {
         let policy = auth.policy().clone();
-        let dispatch = match policy.is_flat() {
-            true => dispatch,
-            false => Arc::new(Permitted::new(dispatch, policy)),
+        let dispatch = if policy.is_flat() {
+            dispatch
+        } else {
+            Arc::new(Permitted::new(dispatch, policy))
         };
         Self::with(dispatch, store, runtime, config, Some(auth))
     }

@@ -75,9 +75,10 @@ impl Color {
             }
             None => !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphabetic()),
         };
-        match fits {
-            true => Ok(Self(text.to_owned())),
-            false => Err(NotAColor),
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotAColor)
         }
     }
 

@@ -357,9 +357,10 @@ impl ExternalServer {
             let admitted = self.unknown.admit(&address, now);
             admitted.map_err(BearerError::TooMany)?;
         }
-        let most = match was_valid {
-            true => Self::MOST_IN_FLIGHT,
-            false => Self::MOST_UNKNOWN,
+        let most = if was_valid {
+            Self::MOST_IN_FLIGHT
+        } else {
+            Self::MOST_UNKNOWN
         };
         let in_flight = InFlight(&self.in_flight);
         if self.in_flight.fetch_add(1, Ordering::Relaxed) >= most {

@@ -27,8 +27,8 @@ pub(crate) fn auth(
     _: &[SocketAddr],
     _: &dyn Fn() -> Result<OAuth, Error>,
 ) -> Result<Option<Auth>, Error> {
-    match settings.auth.provider.is_some() || !protection.rules.is_empty() {
-        true => Err(Problem::NoSignIn.into()),
-        false => Ok(None),
+    if settings.auth.provider.is_some() || !protection.rules.is_empty() {
+        return Err(Problem::NoSignIn.into());
     }
+    Ok(None)
 }

@@ -103,13 +103,12 @@ async fn listed(instance: &Arc<dyn Instance>, kind: Kind) -> Option<Listed> {
             let entries = entries.as_array().into_iter().flatten();
             let names = entries.filter_map(|entry| entry.get(named)?.as_str());
             for name in names {
-                match *method == Method::ResourceTemplatesList {
-                    true => {
-                        let fixed = name.split('{').next().unwrap_or_default();
-                        listed.beginnings.push(fixed.to_owned());
-                        listed.names.push(name.to_owned());
-                    }
-                    false => listed.names.push(name.to_owned()),
+                if *method == Method::ResourceTemplatesList {
+                    let fixed = name.split('{').next().unwrap_or_default();
+                    listed.beginnings.push(fixed.to_owned());
+                    listed.names.push(name.to_owned());
+                } else {
+                    listed.names.push(name.to_owned())
                 }
             }
             cursor = page.remove("nextCursor").filter(Value::is_string);
@@ -176,15 +175,14 @@ impl Listed {
         };
         let listed = self.names.iter().any(|name| {
             let name = plain(name);
-            match open {
-                true => name.starts_with(&wanted),
-                false => {
-                    name == wanted
-                        || (kind == Kind::Resource
-                            && name
-                                .strip_prefix(&wanted)
-                                .is_some_and(|rest| rest.starts_with('/')))
-                }
+            if open {
+                name.starts_with(&wanted)
+            } else {
+                name == wanted
+                    || (kind == Kind::Resource
+                        && name
+                            .strip_prefix(&wanted)
+                            .is_some_and(|rest| rest.starts_with('/')))
             }
         });
         listed

@@ -238,12 +238,11 @@ async fn view(Shared(apps): Shared<Arc<Apps>>, Path(id): Path<String>) -> Respon
 
 /// Refuses what no frame loads, and adds the headers that every response has.
 async fn guard(Shared(apps): Shared<Arc<Apps>>, request: Request, next: Next) -> Response {
-    let mut response = match apps.admits(&request) {
-        true => next.run(request).await,
-        false => {
-            let why = "only a frame of the inspector's page loads this";
-            (StatusCode::FORBIDDEN, why).into_response()
-        }
+    let mut response = if apps.admits(&request) {
+        next.run(request).await
+    } else {
+        let why = "only a frame of the inspector's page loads this";
+        (StatusCode::FORBIDDEN, why).into_response()
     };
     let headers = response.headers_mut();
     let sandboxed = HeaderValue::from_static("default-src 'none'; sandbox");

@@ -50,18 +50,20 @@ impl Subscriptions {
             return Err(Refused::TooMany);
         }
         if connection.era() != Era::Modern {
-            let method = match on {
-                true => "resources/subscribe",
-                false => "resources/unsubscribe",
+            let method = if on {
+                "resources/subscribe"
+            } else {
+                "resources/unsubscribe"
             };
             let call = connection.request(method, &json!({ "uri": uri }))?;
             call.response().await?;
         }
         let changed = {
             let mut uris = lock(&self.uris);
-            match on {
-                true => uris.insert(uri.to_owned()),
-                false => uris.remove(uri),
+            if on {
+                uris.insert(uri.to_owned())
+            } else {
+                uris.remove(uri)
             }
         };
         if changed {

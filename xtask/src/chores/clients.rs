@@ -82,10 +82,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         "keyring",
     ]);
     process::run(&mut build, process::BUILD).context("farport does not build")?;
-    let python = match args.without_sign_in {
-        // Servers of others are none of what is tested then.
-        true => None,
-        false => Some(setup::python()?),
+    // The Python servers belong to the tests that sign in.
+    let python = if args.without_sign_in {
+        None
+    } else {
+        Some(setup::python()?)
     };
     // Without a keyring, its test reports that it was skipped.
     if !args.without_sign_in
@@ -93,9 +94,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     {
         console::note(&format!("No keyring: {error:#}"));
     }
-    let chromium = match args.without_sign_in {
-        true => None,
-        false => setup::chromium(),
+    let chromium = if args.without_sign_in {
+        None
+    } else {
+        setup::chromium()
     };
     let mut command = node.command("node");
     command
@@ -126,9 +128,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     );
     let scripts: Vec<_> = SCRIPTS
         .into_iter()
-        .take(match args.without_sign_in {
-            true => PLAIN,
-            false => SCRIPTS.len(),
+        .take(if args.without_sign_in {
+            PLAIN
+        } else {
+            SCRIPTS.len()
         })
         .collect();
     process::run(command.args(&scripts), LIMIT).context("a client's test failed")?;

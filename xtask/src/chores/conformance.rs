@@ -257,9 +257,10 @@ struct Checks {
 impl Mode {
     /// The fewest checks that have to pass.
     fn least(&self, worker: bool) -> usize {
-        match worker && self.has_tasks() {
-            true => self.least - ABOUT_TASKS,
-            false => self.least,
+        if worker && self.has_tasks() {
+            self.least - ABOUT_TASKS
+        } else {
+            self.least
         }
     }
 
@@ -281,9 +282,10 @@ impl Mode {
             .args(["server", "--url", url])
             .args(self.args);
         command.arg("--expected-failures").arg(project::root().join(
-            match worker && self.has_tasks() {
-                true => "conformance/workers.yml",
-                false => "conformance/baseline.yml",
+            if worker && self.has_tasks() {
+                "conformance/workers.yml"
+            } else {
+                "conformance/baseline.yml"
             },
         ));
         command.arg("--output-dir").arg(&folder);

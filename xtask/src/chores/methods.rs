@@ -129,9 +129,10 @@ fn implemented(line: &str) -> Option<&str> {
         Some(generics) => after_generics(generics)?,
         None => rest.strip_prefix(' ')?,
     };
-    match rest.contains(" for ") {
-        true => None,
-        false => Some(identifier(rest.trim_start())).filter(|name| !name.is_empty()),
+    if rest.contains(" for ") {
+        None
+    } else {
+        Some(identifier(rest.trim_start())).filter(|name| !name.is_empty())
     }
 }
 

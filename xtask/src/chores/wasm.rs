@@ -126,9 +126,10 @@ pub(crate) fn compiling(
 /// # Errors
 /// When there is none.
 pub(crate) fn compiler(debian_wanted: bool) -> Result<(Option<PathBuf>, &'static str)> {
-    match !debian_wanted && has_target() {
-        true => Ok((None, "with rustup's target")),
-        false => Ok((Some(debian()?), "with Debian's rustc-web")),
+    if !debian_wanted && has_target() {
+        Ok((None, "with rustup's target"))
+    } else {
+        Ok((Some(debian()?), "with Debian's rustc-web"))
     }
 }
 

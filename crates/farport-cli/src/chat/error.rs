@@ -39,9 +39,10 @@ pub(crate) enum Error {
 }
 
 fn listed(names: &[String]) -> String {
-    match names.is_empty() {
-        true => "none".to_owned(),
-        false => format!("several: {}", names.join(", ")),
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("several: {}", names.join(", "))
     }
 }
 

@@ -153,9 +153,10 @@ fn read_question() -> Result<String, Error> {
     std::io::stdin()
         .read_to_string(&mut question)
         .map_err(Error::Input)?;
-    match question.trim().is_empty() {
-        true => Err(Error::Usage("no question given".to_owned())),
-        false => Ok(question),
+    if question.trim().is_empty() {
+        Err(Error::Usage("no question given".to_owned()))
+    } else {
+        Ok(question)
     }
 }
 
@@ -201,12 +202,11 @@ async fn converse(
                 state: CallState::Waiting,
                 ..
             } => {
-                let decision = match can_ask {
-                    true => ask(server, tool, arguments).await,
-                    false => {
-                        unasked.get_or_insert(tool);
-                        None
-                    }
+                let decision = if can_ask {
+                    ask(server, tool, arguments).await
+                } else {
+                    unasked.get_or_insert(tool);
+                    None
                 };
                 let decision = decision.unwrap_or(Decision::Refuse);
                 // "Always" for one call may have decided about this one already.

@@ -126,9 +126,10 @@ fn show_result(
             let rendered = content::tool_result(result);
             let first = rendered.text.lines().next().unwrap_or_default();
             let first: String = first.chars().take(LONGEST).collect();
-            let (style, word) = match result["isError"] == true {
-                true => (WARNING, "error"),
-                false => (GOOD, "result"),
+            let (style, word) = if result["isError"] == true {
+                (WARNING, "error")
+            } else {
+                (GOOD, "result")
             };
             anstream::eprintln!("  {style}{word}{style:#}{took}: {}", Plain(first));
         }

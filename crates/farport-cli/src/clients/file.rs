@@ -124,9 +124,10 @@ pub(crate) fn apply(path: &Path, name: &str, edit: &Edit<'_>) -> Result<Applied,
 
 fn check_name(name: &str) -> Result<(), Error> {
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ');
-    match !name.is_empty() && name.chars().all(fits) {
-        true => Ok(()),
-        false => Err(Error::Name(name.to_owned())),
+    if !name.is_empty() && name.chars().all(fits) {
+        Ok(())
+    } else {
+        Err(Error::Name(name.to_owned()))
     }
 }
 

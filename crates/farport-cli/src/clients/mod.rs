@@ -203,8 +203,9 @@ impl Client {
 /// Returns `file`, or the `.jsonc` file next to it if only that exists.
 fn json_or_jsonc(file: &Path) -> PathBuf {
     let with_comments = file.with_extension("jsonc");
-    match !file.exists() && with_comments.exists() {
-        true => with_comments,
-        false => file.to_owned(),
+    if !file.exists() && with_comments.exists() {
+        with_comments
+    } else {
+        file.to_owned()
     }
 }

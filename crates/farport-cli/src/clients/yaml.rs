@@ -103,9 +103,10 @@ fn uncommented(value: &str) -> &str {
     if value.starts_with('#') {
         return "";
     }
-    match value.starts_with(['"', '\'', '[', '{']) {
-        true => value,
-        false => value.split(" #").next().unwrap_or_default().trim_end(),
+    if value.starts_with(['"', '\'', '[', '{']) {
+        value
+    } else {
+        value.split(" #").next().unwrap_or_default().trim_end()
     }
 }
 
@@ -258,9 +259,10 @@ fn key_of(line: &str) -> Option<String> {
 /// The value in a line, without a comment.
 fn value_of(line: &str) -> &str {
     let value = line.split_once(':').map_or("", |(_, value)| value.trim());
-    match value.starts_with('#') {
-        true => "",
-        false => value.split(" #").next().unwrap_or_default().trim_end(),
+    if value.starts_with('#') {
+        ""
+    } else {
+        value.split(" #").next().unwrap_or_default().trim_end()
     }
 }
 
@@ -268,9 +270,10 @@ fn value_of(line: &str) -> &str {
 fn render(indent: usize, key: &str, entry: &Entry) -> Vec<String> {
     let words = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
     let plain = key.starts_with(|c: char| c.is_ascii_alphabetic()) && !words.contains(&key);
-    let key = match plain {
-        true => key.to_owned(),
-        false => serde_json::Value::from(key).to_string(),
+    let key = if plain {
+        key.to_owned()
+    } else {
+        serde_json::Value::from(key).to_string()
     };
     let members = entry.0.iter();
     let members = members.map(|(name, value)| format!("{:1$}{name}: {value}", "", indent + 2));

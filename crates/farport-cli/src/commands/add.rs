@@ -19,18 +19,20 @@ pub(crate) fn add(args: AddArgs) -> Result<(), Error> {
     crate::cli::check_connect(&args.url, &args.connect)?;
     let client = args.client;
     let path = file(client, args.project)?;
-    let remote = match args.connect.is_empty() {
-        true => Entry::remote(client, &args.name, &args.url),
-        false => None,
+    let remote = if args.connect.is_empty() {
+        Entry::remote(client, &args.name, &args.url)
+    } else {
+        None
     };
     let entry = match remote {
         Some(entry) => entry,
         None => {
-            let program = match args.project {
+            let program = if args.project {
                 // Other users share the project's file.
-                true => PathBuf::from("farport"),
+                PathBuf::from("farport")
+            } else {
                 // The PATH of a desktop client may not contain farport.
-                false => std::env::current_exe().map_err(Error::Runtime)?,
+                std::env::current_exe().map_err(Error::Runtime)?
             };
             let mut words = vec!["connect".to_owned(), args.url.clone()];
             words.extend(args.connect.iter().cloned());
@@ -99,11 +101,11 @@ fn warn_if_missing(client: Client) {
 /// Prints a configuration: unchanged to a file or pipe, and escaped to a terminal.
 fn print(text: &str) -> Result<(), Error> {
     let mut out = std::io::stdout().lock();
-    let written = match out.is_terminal() {
-        true => text
-            .lines()
-            .try_for_each(|line| writeln!(out, "{}", Plain(line.replace('\t', "    ")))),
-        false => out.write_all(text.as_bytes()),
+    let written = if out.is_terminal() {
+        text.lines()
+            .try_for_each(|line| writeln!(out, "{}", Plain(line.replace('\t', "    "))))
+    } else {
+        out.write_all(text.as_bytes())
     };
     written.and_then(|()| out.flush()).map_err(Error::Output)
 }

@@ -104,11 +104,10 @@ pub(super) async fn once(session: &Session, params: &Value, form: &Form) -> Resu
         }
         output::rendered(&content::tool_result(&shown))?;
     }
-    match failed {
-        true => {
-            Err(mcp::Error::Tool(params["name"].as_str().unwrap_or_default().to_owned()).into())
-        }
-        false => Ok(()),
+    if failed {
+        Err(mcp::Error::Tool(params["name"].as_str().unwrap_or_default().to_owned()).into())
+    } else {
+        Ok(())
     }
 }
 
@@ -141,9 +140,10 @@ async fn many(connection: &Connection, params: &Value, args: &CallArgs) -> Resul
     }
     let calls = durations.len();
     let latency = Latency::new(durations, failures.len(), began.elapsed());
-    match args.json {
-        true => output::json(&latency.json())?,
-        false => output::text(&latency.table())?,
+    if args.json {
+        output::json(&latency.json())?
+    } else {
+        output::text(&latency.table())?
     }
     match failures.first() {
         None => Ok(()),
@@ -166,8 +166,9 @@ async fn timed(connection: &Connection, params: &Value, limit: u64) -> Result<()
         .await
         .map_err(|error| error.to_string())?;
     let result: Value = serde_json::from_str(result.get()).map_err(|error| error.to_string())?;
-    match result["isError"] == true {
-        true => Err(content::tool_result(&result).text),
-        false => Ok(()),
+    if result["isError"] == true {
+        Err(content::tool_result(&result).text)
+    } else {
+        Ok(())
     }
 }

@@ -37,12 +37,11 @@ pub(crate) fn run(args: DeployArgs) -> Result<(), Error> {
     let project = Project::load(root, args.bin.as_deref(), Platform::Any)?;
     let prepared = native::prepare(&project, target, args.force, args.dry_run)?;
     let mut out = anstream::stdout();
-    match args.json {
-        true => {
-            let line = serde_json::to_string(&prepared).map_err(io::Error::from);
-            line.and_then(|line| writeln!(out, "{line}"))
-        }
-        false => print(&mut out, root, &prepared, args.dry_run),
+    if args.json {
+        let line = serde_json::to_string(&prepared).map_err(io::Error::from);
+        line.and_then(|line| writeln!(out, "{line}"))
+    } else {
+        print(&mut out, root, &prepared, args.dry_run)
     }
     .map_err(Error::Output)
 }
@@ -100,9 +99,10 @@ fn to_workers(root: &Path, args: &DeployArgs) -> Result<(), Error> {
     // Print the size before the upload: it explains why Cloudflare rejects a Worker that is too large.
     anstream::eprintln!("{GOOD}Built{GOOD:#} the Worker: {}", format_size(size));
     if args.build_only {
-        return match args.json {
-            true => writeln!(anstream::stdout(), "{}", PlainJson(report(size, None))),
-            false => Ok(()),
+        return if args.json {
+            writeln!(anstream::stdout(), "{}", PlainJson(report(size, None)))
+        } else {
+            Ok(())
         }
         .map_err(Error::Output);
     }
@@ -113,9 +113,10 @@ fn to_workers(root: &Path, args: &DeployArgs) -> Result<(), Error> {
     };
     let deployed = wrangler::deploy(&config, &tools, deployment)?;
     let mut out = anstream::stdout();
-    match args.json {
-        true => writeln!(out, "{}", PlainJson(report(size, deployed.as_ref()))),
-        false => announce(&mut out, deployed.as_ref()),
+    if args.json {
+        writeln!(out, "{}", PlainJson(report(size, deployed.as_ref())))
+    } else {
+        announce(&mut out, deployed.as_ref())
     }
     .map_err(Error::Output)
 }

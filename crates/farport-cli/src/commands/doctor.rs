@@ -70,9 +70,10 @@ impl Done {
 /// Checks the server, and prints the report. `None` when only the rules were printed.
 fn run(args: CheckArgs) -> Result<Option<Done>, Error> {
     if args.rules {
-        match args.json {
-            true => output::json(&findings::rules_json())?,
-            false => output::text(&findings::rules_text())?,
+        if args.json {
+            output::json(&findings::rules_json())?
+        } else {
+            output::text(&findings::rules_text())?
         }
         return Ok(None);
     }

@@ -51,9 +51,10 @@ fn list(store: &dyn Store, filter: &GrantFilter, as_json: bool) -> Result<(), Er
         written = writeln!(out, "No grants found.");
     }
     for grant in grants.iter().filter(|_| !as_json) {
-        let scopes = match grant.scopes.is_empty() {
-            true => "none".to_owned(),
-            false => grant.scopes.to_string(),
+        let scopes = if grant.scopes.is_empty() {
+            "none".to_owned()
+        } else {
+            grant.scopes.to_string()
         };
         written = written.and_then(|()| {
             writeln!(out, "{HEADING}{}{HEADING:#}", Plain(&grant.id))?;
@@ -86,12 +87,13 @@ fn revoke(
         return Err(operator::Error::Unknown { what: "grant", id }.into());
     }
     let mut out = anstream::stdout();
-    let written = match as_json {
-        true => writeln!(out, "{}", PlainJson(json!({ "revoked": revoked }))),
-        false => match revoked.len() {
+    let written = if as_json {
+        writeln!(out, "{}", PlainJson(json!({ "revoked": revoked })))
+    } else {
+        match revoked.len() {
             1 => writeln!(out, "Revoked 1 grant."),
             count => writeln!(out, "Revoked {count} grants."),
-        },
+        }
     };
     written.and_then(|()| out.flush()).map_err(Error::Output)
 }

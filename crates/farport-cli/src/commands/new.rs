@@ -23,12 +23,11 @@ pub(crate) fn run(args: NewArgs) -> Result<(), Error> {
         },
     })?;
     let mut out = anstream::stdout();
-    match args.json {
-        true => {
-            let line = serde_json::to_string(&generated).map_err(io::Error::from);
-            line.and_then(|line| writeln!(out, "{line}"))
-        }
-        false => print(&mut out, &args.path, &generated),
+    if args.json {
+        let line = serde_json::to_string(&generated).map_err(io::Error::from);
+        line.and_then(|line| writeln!(out, "{line}"))
+    } else {
+        print(&mut out, &args.path, &generated)
     }
     .map_err(Error::Output)
 }
@@ -87,9 +86,10 @@ fn print(out: &mut impl Write, path: &Path, generated: &Generated) -> io::Result
 /// Quotes a path for a shell.
 fn in_shell(path: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '~');
-    match path.chars().all(plain) && !path.starts_with('~') {
-        true => path.to_owned(),
-        false => format!("'{}'", path.replace('\'', r"'\''")),
+    if path.chars().all(plain) && !path.starts_with('~') {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
     }
 }
 

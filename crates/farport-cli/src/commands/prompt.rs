@@ -16,9 +16,10 @@ pub(crate) fn run(mut args: PromptArgs) -> Result<(), Error> {
         let result = messages::request(connection, "prompts/get", &params).await?;
         Ok(messages::value(&result)?)
     })?;
-    match args.json {
-        true => output::json(&result),
-        false => output::rendered(&content::prompt(&result)),
+    if args.json {
+        output::json(&result)
+    } else {
+        output::rendered(&content::prompt(&result))
     }
 }
 

@@ -50,9 +50,10 @@ pub(super) fn print_prompts(prompts: &[Value]) -> Result<(), Error> {
             .flatten()
             .map(|argument| {
                 let name = argument["name"].as_str().unwrap_or_default();
-                match argument["required"] == true {
-                    true => name.to_owned(),
-                    false => format!("[{name}]"),
+                if argument["required"] == true {
+                    name.to_owned()
+                } else {
+                    format!("[{name}]")
                 }
             })
             .collect();

@@ -33,21 +33,24 @@ pub(crate) fn run(args: SecretArgs) -> Result<(), Error> {
     let mut out = anstream::stdout();
     let written = match args.command {
         SecretCommand::Put { name, random } => {
-            let value = match random {
-                true => secrets::random(),
-                false => secrets::read(&name)?,
+            let value = if random {
+                secrets::random()
+            } else {
+                secrets::read(&name)?
             };
             secrets::put(&tools, &name, &value, env)?;
-            match args.json {
-                true => writeln!(out, "{}", PlainJson(json!({ "put": name }))),
-                false => writeln!(out, "{GOOD}Set{GOOD:#} {}", Plain(&name)),
+            if args.json {
+                writeln!(out, "{}", PlainJson(json!({ "put": name })))
+            } else {
+                writeln!(out, "{GOOD}Set{GOOD:#} {}", Plain(&name))
             }
         }
         SecretCommand::Delete { name } => {
             secrets::delete(&tools, &name, env)?;
-            match args.json {
-                true => writeln!(out, "{}", PlainJson(json!({ "deleted": name }))),
-                false => writeln!(out, "{GOOD}Deleted{GOOD:#} {}", Plain(&name)),
+            if args.json {
+                writeln!(out, "{}", PlainJson(json!({ "deleted": name })))
+            } else {
+                writeln!(out, "{GOOD}Deleted{GOOD:#} {}", Plain(&name))
             }
         }
         SecretCommand::List => {

@@ -52,9 +52,10 @@ pub(crate) fn run(mut args: ShellArgs) -> Result<(), Error> {
     mcp::with_open_connection(invocation.target, &args.connection, async |session| {
         let catalog = Catalog::default();
         let on_terminal = std::io::stdin().is_terminal();
-        let mut lines = match on_terminal {
-            true => Lines::Prompt(Box::new(Prompt::new(catalog.clone())?)),
-            false => Lines::Input,
+        let mut lines = if on_terminal {
+            Lines::Prompt(Box::new(Prompt::new(catalog.clone())?))
+        } else {
+            Lines::Input
         };
         refresh(session, &catalog).await;
         if on_terminal {
@@ -84,12 +85,11 @@ pub(crate) fn run(mut args: ShellArgs) -> Result<(), Error> {
 }
 
 fn report(on_terminal: bool, error: Error) -> Result<(), Error> {
-    match on_terminal {
-        true => {
-            error.report();
-            Ok(())
-        }
-        false => Err(error),
+    if on_terminal {
+        error.report();
+        Ok(())
+    } else {
+        Err(error)
     }
 }
 

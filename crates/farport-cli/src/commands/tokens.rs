@@ -85,9 +85,10 @@ fn list(store: &dyn Store, as_json: bool) -> Result<(), Error> {
     }
     for token in tokens.iter().filter(|_| !as_json) {
         let expires = token.expires.map_or("never".into(), operator::date);
-        let scopes = match token.scopes.is_empty() {
-            true => "none".to_owned(),
-            false => token.scopes.to_string(),
+        let scopes = if token.scopes.is_empty() {
+            "none".to_owned()
+        } else {
+            token.scopes.to_string()
         };
         written = written.and_then(|()| {
             let (id, label) = (Plain(&token.id), Plain(&token.label));
@@ -110,9 +111,10 @@ fn revoke(store: &dyn Store, id: String, as_json: bool) -> Result<(), Error> {
         return Err(operator::Error::Unknown { what, id }.into());
     }
     let mut out = anstream::stdout();
-    let written = match as_json {
-        true => writeln!(out, "{}", PlainJson(json!({ "revoked": [id] }))),
-        false => writeln!(out, "Revoked the API token {}.", Plain(id)),
+    let written = if as_json {
+        writeln!(out, "{}", PlainJson(json!({ "revoked": [id] })))
+    } else {
+        writeln!(out, "Revoked the API token {}.", Plain(id))
     };
     written.and_then(|()| out.flush()).map_err(Error::Output)
 }

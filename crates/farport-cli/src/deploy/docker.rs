@@ -37,12 +37,13 @@ pub(super) fn plan(facts: &Facts<'_>) -> Plan {
 /// Returns the files that Docker builds the image from.
 pub(super) fn files(facts: &Facts<'_>) -> Vec<File> {
     let project = facts.project;
-    let settings = match facts.has_settings {
-        true => format!(
+    let settings = if facts.has_settings {
+        format!(
             " \\\n && cp {} /image/",
             in_shell(&facts.path("farport.toml"))
-        ),
-        false => String::new(),
+        )
+    } else {
+        String::new()
     };
     let text = fill(
         include_str!("files/Dockerfile"),

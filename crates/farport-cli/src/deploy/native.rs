@@ -37,11 +37,10 @@ impl<'a> Facts<'a> {
     fn of(project: &'a Project) -> Result<Self, Error> {
         let folder = project.root.strip_prefix(&project.workspace);
         let example = project.root.join(".dev.vars.example");
-        let variables = match example.is_file() {
-            true => {
-                Some(std::fs::read_to_string(&example).map_err(FileError::of("read", &example))?)
-            }
-            false => None,
+        let variables = if example.is_file() {
+            Some(std::fs::read_to_string(&example).map_err(FileError::of("read", &example))?)
+        } else {
+            None
         };
         Ok(Self {
             project,

@@ -12,8 +12,9 @@ pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
 /// Quotes a word for a shell.
 pub(super) fn in_shell(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | '~');
-    match !word.is_empty() && word.chars().all(plain) && !word.starts_with('~') {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
+    if !word.is_empty() && word.chars().all(plain) && !word.starts_with('~') {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }

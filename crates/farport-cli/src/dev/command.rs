@@ -57,9 +57,10 @@ fn url_of(sockets: &[TcpListener]) -> io::Result<String> {
     let first = sockets.first().ok_or(io::ErrorKind::NotFound)?;
     let address = first.local_addr()?;
     let (ip, port) = (address.ip(), address.port());
-    Ok(match ip.is_loopback() || ip.is_unspecified() {
-        true => format!("http://localhost:{port}/mcp"),
-        false => format!("http://{address}/mcp"),
+    Ok(if ip.is_loopback() || ip.is_unspecified() {
+        format!("http://localhost:{port}/mcp")
+    } else {
+        format!("http://{address}/mcp")
     })
 }
 

@@ -114,8 +114,9 @@ impl Inspection {
 }
 
 fn opener(options: &InspectOptions) -> Arc<dyn Opener> {
-    match options.open {
-        true => Arc::new(Browser),
-        false => Arc::new(NoBrowser),
+    if options.open {
+        Arc::new(Browser)
+    } else {
+        Arc::new(NoBrowser)
     }
 }

@@ -41,9 +41,10 @@ impl Answers {
 
     /// The capabilities of the client. Without answers, the server should not ask.
     pub(crate) fn capabilities(&self) -> Value {
-        match self.interactive || self.decline || !self.given.is_empty() {
-            true => json!({ "elicitation": { "form": {}, "url": {} } }),
-            false => json!({}),
+        if self.interactive || self.decline || !self.given.is_empty() {
+            json!({ "elicitation": { "form": {}, "url": {} } })
+        } else {
+            json!({})
         }
     }
 
@@ -71,12 +72,13 @@ impl Answers {
                 .map(Some);
         }
         let schema = &params["requestedSchema"];
-        let content = match self.interactive {
-            true => match ask_all(message, schema).await {
+        let content = if self.interactive {
+            match ask_all(message, schema).await {
                 Some(content) => content,
                 None => return Ok(Some(json!({ "action": "cancel" }))),
-            },
-            false => self.given_for(message, schema)?,
+            }
+        } else {
+            self.given_for(message, schema)?
         };
         Ok(Some(json!({ "action": "accept", "content": content })))
     }

@@ -211,12 +211,13 @@ pub(crate) fn typed(
                 names.join(" or ")
             ));
             return Err(
-                match types
+                if types
                     .iter()
                     .any(|kind| matches!(kind, Type::Array | Type::Object))
                 {
-                    true => error.with_hint(format_args!("write it as JSON: {name}:='…'")),
-                    false => error,
+                    error.with_hint(format_args!("write it as JSON: {name}:='…'"))
+                } else {
+                    error
                 },
             );
         }

@@ -148,9 +148,10 @@ fn read(args: &[String]) -> Line {
         }
         glue = is_separator;
     }
-    let before = match glue {
-        true => joined.pop().unwrap_or_default(),
-        false => String::new(),
+    let before = if glue {
+        joined.pop().unwrap_or_default()
+    } else {
+        String::new()
     };
     // The program and the command.
     let mut rest = joined.into_iter().skip(1);

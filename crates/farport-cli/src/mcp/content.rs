@@ -59,9 +59,10 @@ pub(crate) fn bytes(result: &Value) -> Result<Vec<u8>, base64::DecodeError> {
     match encoded {
         Some(encoded) => STANDARD.decode(encoded),
         None => {
-            let rendered = match result["contents"].is_array() {
-                true => resource(result),
-                false => tool_result(result),
+            let rendered = if result["contents"].is_array() {
+                resource(result)
+            } else {
+                tool_result(result)
             };
             Ok(rendered.text.into_bytes())
         }

@@ -97,9 +97,10 @@ pub(crate) fn number(count: usize, noun: &str) -> String {
 /// What was checked, on one line.
 pub(crate) fn summary(report: &Report, groups: &[Group]) -> String {
     let counts = counts(report, groups);
-    let revisions = match report.revisions.is_empty() {
-        true => "no revision".to_owned(),
-        false => report.revisions.join(", "),
+    let revisions = if report.revisions.is_empty() {
+        "no revision".to_owned()
+    } else {
+        report.revisions.join(", ")
     };
     format!(
         "{}, {}, {} passed, {} not applicable ({revisions})",
@@ -121,9 +122,10 @@ pub(crate) fn text(groups: &[Group]) -> String {
             remedy,
             ..
         } = group.rule;
-        let revisions = match group.revisions.is_empty() {
-            true => String::new(),
-            false => format!(" ({})", group.revisions.join(", ")),
+        let revisions = if group.revisions.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", group.revisions.join(", "))
         };
         let mut lines = vec![
             format!("{}: {id}{revisions}", severity.name()),

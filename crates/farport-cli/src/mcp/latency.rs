@@ -33,9 +33,10 @@ impl Latency {
 
     fn per_second(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
-        match seconds > 0.0 {
-            true => self.durations.len() as f64 / seconds,
-            false => 0.0,
+        if seconds > 0.0 {
+            self.durations.len() as f64 / seconds
+        } else {
+            0.0
         }
     }
 

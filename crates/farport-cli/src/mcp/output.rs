@@ -16,9 +16,10 @@ use crate::terminal::{HINT, Plain, PlainJson, PlainLines};
 /// When standard output is closed.
 pub(crate) fn text(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
-    let written = match out.is_terminal() {
-        true => writeln!(out, "{}", PlainLines(text)),
-        false => writeln!(out, "{text}"),
+    let written = if out.is_terminal() {
+        writeln!(out, "{}", PlainLines(text))
+    } else {
+        writeln!(out, "{text}")
     };
     written.and_then(|()| out.flush()).map_err(Error::Output)
 }

@@ -26,9 +26,10 @@ pub(crate) fn signature(name: &str, schema: &Value) -> String {
         if let Some(default) = property.default() {
             let _ = write!(argument, " = {}", shortened(&default.to_string()));
         }
-        arguments.push(match required.contains(&name) {
-            true => argument,
-            false => format!("[{argument}]"),
+        arguments.push(if required.contains(&name) {
+            argument
+        } else {
+            format!("[{argument}]")
         });
     }
     format!("{name}({})", arguments.join(", "))
@@ -61,9 +62,10 @@ fn one(type_of: Type, schema: Schema<'_>, levels: usize) -> String {
         Type::Array if levels > 0 => match schema.items() {
             Some(items) => {
                 let items = kind(items, levels - 1);
-                match items.contains(' ') {
-                    true => format!("({items})[]"),
-                    false => format!("{items}[]"),
+                if items.contains(' ') {
+                    format!("({items})[]")
+                } else {
+                    format!("{items}[]")
                 }
             }
             None => "array".to_owned(),
@@ -74,9 +76,10 @@ fn one(type_of: Type, schema: Schema<'_>, levels: usize) -> String {
                 .into_iter()
                 .map(|(name, _)| name)
                 .collect();
-            match names.is_empty() {
-                true => "object".to_owned(),
-                false => format!("{{{}}}", names.join(", ")),
+            if names.is_empty() {
+                "object".to_owned()
+            } else {
+                format!("{{{}}}", names.join(", "))
             }
         }
         kind => kind.name().to_owned(),

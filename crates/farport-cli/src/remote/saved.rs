@@ -42,10 +42,7 @@ fn to_inspect(place: &Place) -> Target {
                 remote.headers.clone(),
                 remote.allow_http,
             );
-            match remote.sse {
-                true => target.sse(),
-                false => target,
-            }
+            if remote.sse { target.sse() } else { target }
         }
         Place::Program(program) => Target::started_by(command(program), program.shown()),
     }

@@ -24,9 +24,10 @@ pub(super) fn add(files: &mut Files, ci: Ci) -> Result<(), Error> {
     if files.contains_key(&path) {
         return Err(Error::HasWorkflow { path });
     }
-    let text: &str = match is_worker(files) {
-        true => include_str!("ci/worker.yml"),
-        false => include_str!("ci/native.yml"),
+    let text: &str = if is_worker(files) {
+        include_str!("ci/worker.yml")
+    } else {
+        include_str!("ci/native.yml")
     };
     let workflow = Content::File {
         bytes: text.into(),

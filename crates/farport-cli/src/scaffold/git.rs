@@ -236,11 +236,12 @@ pub(super) fn init(folder: &Path, around: &Path) -> Result<Repository, Error> {
         return Ok(Repository::Around);
     }
     let output = run(git().args(["init", "--quiet", "--"]).arg(folder))?;
-    match output.status.success() {
-        true => Ok(Repository::New),
-        false => Err(Error::Init {
+    if output.status.success() {
+        Ok(Repository::New)
+    } else {
+        Err(Error::Init {
             output: message(&output),
-        }),
+        })
     }
 }
 

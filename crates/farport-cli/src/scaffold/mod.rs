@@ -121,9 +121,10 @@ pub(crate) fn generate(request: &Request<'_>) -> Result<Generated, Error> {
     }
 
     let staged = place.stage(&files)?;
-    let git = match request.git {
-        false => Repository::Unwanted,
-        true => git::init(staged.folder(), place.around())?,
+    let git = if !request.git {
+        Repository::Unwanted
+    } else {
+        git::init(staged.folder(), place.around())?
     };
     staged.put()?;
     Ok(Generated {

@@ -49,12 +49,13 @@ impl Place {
             Err(error) if error.kind() == ErrorKind::NotFound => false,
             Err(error) => return Err(FileError::of("read", target)(error).into()),
         };
-        let around = match exists {
-            true => target,
-            false => target
+        let around = if exists {
+            target
+        } else {
+            target
                 .ancestors()
                 .find(|above| above.is_dir())
-                .unwrap_or(target),
+                .unwrap_or(target)
         };
         let missing = target.strip_prefix(around).unwrap_or(Path::new(""));
         let around = around

@@ -58,9 +58,10 @@ pub(super) fn around(folder: &Path) -> Result<Around, Error> {
         }
         let members = listed("members");
         let included = members.iter().any(|member| matches(member, relative));
-        return Ok(match included {
-            true => Around::Member,
-            false => Around::Unlisted,
+        return Ok(if included {
+            Around::Member
+        } else {
+            Around::Unlisted
         });
     }
     Ok(Around::Nothing)

@@ -163,9 +163,10 @@ async fn compile(
         }
     }
     let status = running.status().await?;
-    match status.success() {
-        true => module.ok_or(Error::NoModule),
-        false => Err(Error::Build { program, status }),
+    if status.success() {
+        module.ok_or(Error::NoModule)
+    } else {
+        Err(Error::Build { program, status })
     }
 }
 

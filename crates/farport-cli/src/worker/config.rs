@@ -125,14 +125,15 @@ fn parse(path: &Path, text: &str) -> Result<Value, Error> {
         path: path.to_owned(),
         why,
     };
-    let value = match path
+    let value = if path
         .extension()
         .is_some_and(|extension| extension == "toml")
     {
-        true => toml::from_str(text).map_err(|error| bad(error.to_string()))?,
-        false => jsonc_parser::parse_to_serde_value(text, &Default::default())
+        toml::from_str(text).map_err(|error| bad(error.to_string()))?
+    } else {
+        jsonc_parser::parse_to_serde_value(text, &Default::default())
             .map_err(|error| bad(error.to_string()))?
-            .unwrap_or_default(),
+            .unwrap_or_default()
     };
     match value {
         Value::Object(_) => Ok(value),

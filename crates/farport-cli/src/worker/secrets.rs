@@ -23,13 +23,12 @@ pub(crate) struct Listed {
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    match starts && name.chars().all(plain) {
-        true => Ok(()),
-        // The text after `=` may be a secret.
-        false => Err(Error::SecretName {
-            name: name.split('=').next().unwrap_or_default().to_owned(),
-        }),
+    if starts && name.chars().all(plain) {
+        return Ok(());
     }
+    // The text after `=` may be a secret.
+    let name = name.split('=').next().unwrap_or_default().to_owned();
+    Err(Error::SecretName { name })
 }
 
 /// Reads the value of a secret: from a prompt without echo, or from standard input without the final
@@ -49,9 +48,10 @@ pub(crate) fn read(name: &str) -> Result<SecretString, Error> {
         value
     };
     let value = SecretString::from(value.trim_end_matches(['\r', '\n']));
-    match value.expose_secret().is_empty() {
-        true => Err(Error::EmptySecret),
-        false => Ok(value),
+    if value.expose_secret().is_empty() {
+        Err(Error::EmptySecret)
+    } else {
+        Ok(value)
     }
 }
 
@@ -116,23 +116,21 @@ pub(crate) fn check(config: &Config, tools: &Tools, env: Option<&str>) -> Result
         return Ok(());
     };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    match output.status.success() {
-        true => {
-            let set = listed(&text(&output.stdout))?;
-            names.retain(|name| !set.iter().any(|secret| secret.name == *name));
-        }
+    if output.status.success() {
+        let set = listed(&text(&output.stdout))?;
+        names.retain(|name| !set.iter().any(|secret| secret.name == *name));
+    } else {
         // A Worker that does not exist has no secrets.
-        false => {
-            let said = text(&output.stdout) + &text(&output.stderr);
-            let unknown = said.contains("Worker \"") && said.contains("not found");
-            if !unknown && !said.contains("10007") {
-                return Ok(());
-            }
+        let said = text(&output.stdout) + &text(&output.stderr);
+        let unknown = said.contains("Worker \"") && said.contains("not found");
+        if !unknown && !said.contains("10007") {
+            return Ok(());
         }
     }
-    match names.is_empty() {
-        true => Ok(()),
-        false => Err(Error::NoSecrets { names }),
+    if names.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::NoSecrets { names })
     }
 }
 

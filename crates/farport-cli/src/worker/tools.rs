@@ -58,9 +58,10 @@ impl Tools {
                 None => {}
             }
         }
-        match missing.is_empty() {
-            true => Ok(tools),
-            false => Err(Error::Missing(missing)),
+        if missing.is_empty() {
+            Ok(tools)
+        } else {
+            Err(Error::Missing(missing))
         }
     }
 

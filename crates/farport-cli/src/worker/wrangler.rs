@@ -112,9 +112,10 @@ fn run(wrangler: &mut Command) -> Result<(), Error> {
         .stdout(io::stderr())
         .status()
         .map_err(cannot_start(wrangler))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(Error::Wrangler { status }),
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Error::Wrangler { status })
     }
 }
 
@@ -138,9 +139,10 @@ pub(super) fn feed(wrangler: &mut Command, secret: &SecretString) -> Result<(), 
         return Err(cannot_start(wrangler)(error));
     }
     let status = child.wait().map_err(cannot_start(wrangler))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(Error::Wrangler { status }),
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Error::Wrangler { status })
     }
 }
 
@@ -151,11 +153,12 @@ pub(super) fn take(wrangler: &mut Command) -> Result<String, Error> {
         .stderr(Stdio::inherit())
         .output()
         .map_err(cannot_start(wrangler))?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(Error::Wrangler {
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(Error::Wrangler {
             status: output.status,
-        }),
+        })
     }
 }
 
@@ -167,9 +170,10 @@ pub(super) fn run_without_input(wrangler: &mut Command) -> Result<(), Error> {
 /// Replaces this process with wrangler. Runs wrangler where the system cannot replace processes.
 pub(crate) fn exec(mut wrangler: Command) -> Result<(), Error> {
     let status = system::exec(&mut wrangler).map_err(cannot_start(&wrangler))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(Error::Wrangler { status }),
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Error::Wrangler { status })
     }
 }
 

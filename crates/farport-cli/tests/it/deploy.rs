@@ -22,9 +22,10 @@ pub(crate) fn project(in_workspace: bool) -> (TempDir, PathBuf) {
         "[package]\nname = \"farport\"\nversion = \"0.1.0\"\n[workspace]\n",
     );
     write(at("farport/src/lib.rs"), "");
-    let (folder, up) = match in_workspace {
-        true => ("all/servers/weather", "../../.."),
-        false => ("weather", ".."),
+    let (folder, up) = if in_workspace {
+        ("all/servers/weather", "../../..")
+    } else {
+        ("weather", "..")
     };
     let manifest = format!(
         "[package]\nname = \"weather-server\"\nversion = \"0.1.0\"\n\n[dependencies]\n\

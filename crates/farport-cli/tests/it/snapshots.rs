@@ -61,12 +61,13 @@ impl Transcript {
             command.env_remove(name);
         }
         let ended = run(&mut command);
-        let words = args
-            .iter()
-            .map(|arg| match arg.contains([' ', '$', '"', '\'']) {
-                true => format!(" '{arg}'"),
-                false => format!(" {arg}"),
-            });
+        let words = args.iter().map(|arg| {
+            if arg.contains([' ', '$', '"', '\'']) {
+                format!(" '{arg}'")
+            } else {
+                format!(" {arg}")
+            }
+        });
         let mut shown = format!("$ farport{}\n", words.collect::<String>());
         shown.push_str(&ended.stdout);
         shown.push_str(&ended.stderr);

@@ -373,9 +373,10 @@ fn page_with_details(
     if !more.is_empty() {
         more = format!("<details><summary>Technical details</summary>{more}</details>");
     }
-    let mark = match status.is_client_error() {
-        true => "<span class=\"mark failed\" aria-hidden=\"true\">!</span>",
-        false => "<span class=\"mark\" aria-hidden=\"true\">&#10003;</span>",
+    let mark = if status.is_client_error() {
+        "<span class=\"mark failed\" aria-hidden=\"true\">!</span>"
+    } else {
+        "<span class=\"mark\" aria-hidden=\"true\">&#10003;</span>"
     };
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\

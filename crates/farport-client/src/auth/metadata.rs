@@ -146,16 +146,18 @@ impl Finder<'_> {
     fn named(&self, text: &str) -> Option<Url> {
         let text = text.split_whitespace().next()?;
         let text = text.trim_matches(['\'', '"', '<', '>', ',', ';']);
-        match text.is_empty() {
-            true => None,
-            false => join_url(self.server, text).ok(),
+        if text.is_empty() {
+            None
+        } else {
+            join_url(self.server, text).ok()
         }
     }
 
     fn check_scopes(&self, scopes: &[String]) -> Result<(), Error> {
-        match scopes.iter().all(|scope| is_scope(scope)) {
-            true => Ok(()),
-            false => Err(self.distrust("it names a scope that is not printable ASCII")),
+        if scopes.iter().all(|scope| is_scope(scope)) {
+            Ok(())
+        } else {
+            Err(self.distrust("it names a scope that is not printable ASCII"))
         }
     }
 
@@ -486,9 +488,10 @@ mod tests {
             ("http://localhost:1/mcp", "https://b.example/token", true),
         ] {
             let server = Url::parse(server).unwrap();
-            let reach = match is_private(&server) {
-                true => Reach::Anywhere,
-                false => Reach::Public,
+            let reach = if is_private(&server) {
+                Reach::Anywhere
+            } else {
+                Reach::Public
             };
             let finder = Finder {
                 requests: Requests::new(&http, reach),

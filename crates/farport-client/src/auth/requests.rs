@@ -89,13 +89,15 @@ impl<'a> Requests<'a> {
 
     /// Checks that a browser which opens `url` stays within the reach.
     pub(super) async fn check_browser(&self, url: &Url) -> Result<(), Error> {
-        let permitted = match self.http.uses_proxy(url) {
-            true => self.reach.permits(url),
-            false => self.reach.permits_browser(url).await,
+        let permitted = if self.http.uses_proxy(url) {
+            self.reach.permits(url)
+        } else {
+            self.reach.permits_browser(url).await
         };
-        match permitted {
-            true => Ok(()),
-            false => Err(Error::PrivateNetwork { url: shown(url) }),
+        if permitted {
+            Ok(())
+        } else {
+            Err(Error::PrivateNetwork { url: shown(url) })
         }
     }
 

@@ -77,9 +77,12 @@ fn check_challenge(ledger: &Ledger<'_>, reply: &Reply, challenge: &Challenge) {
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
         .collect();
     let is_bearer = |text: &String| text.to_ascii_lowercase().contains("bearer");
-    let saw = || match all.is_empty() {
-        true => "401 without WWW-Authenticate".to_owned(),
-        false => format!("WWW-Authenticate: {}", all.join(", ")),
+    let saw = || {
+        if all.is_empty() {
+            "401 without WWW-Authenticate".to_owned()
+        } else {
+            format!("WWW-Authenticate: {}", all.join(", "))
+        }
     };
     let bearer = Verdict::of(all.iter().any(is_bearer), saw);
     ledger.record(&rules::CHALLENGE, None, bearer);

@@ -142,9 +142,10 @@ async fn check_headers(peer: &Peer<'_>, alone: bool) {
         let reply = with_header(peer, PROTOCOL_VERSION, Some("2025-11-25")).await?;
         // A server that tells the eras apart by this header sees a request of the other one.
         let of_other_era = !alone && reply.status.as_u16() == 400 && reply.code().is_some();
-        Ok(match of_other_era {
-            true => Verdict::Kept,
-            false => mismatch(&[("MCP-Protocol-Version: 2025-11-25", reply)]),
+        Ok(if of_other_era {
+            Verdict::Kept
+        } else {
+            mismatch(&[("MCP-Protocol-Version: 2025-11-25", reply)])
         })
     })
     .await;

@@ -103,9 +103,10 @@ impl Peer<'_> {
 
     /// A request that every server answers with a result, and that changes nothing.
     pub(super) fn harmless(&self) -> (&'static str, Value) {
-        match self.is_modern() {
-            true => ("server/discover", json!({})),
-            false => ("ping", json!({})),
+        if self.is_modern() {
+            ("server/discover", json!({}))
+        } else {
+            ("ping", json!({}))
         }
     }
 

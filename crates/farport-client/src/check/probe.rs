@@ -355,15 +355,16 @@ async fn read_stream(
     let mut parser = Parser::new(limits);
     let mut answered = false;
     loop {
-        let chunk = match answered {
-            false => incoming.chunk().await?,
-            true => match tokio::time::timeout(STREAM_END, incoming.chunk()).await {
+        let chunk = if !answered {
+            incoming.chunk().await?
+        } else {
+            match tokio::time::timeout(STREAM_END, incoming.chunk()).await {
                 Ok(chunk) => chunk?,
                 Err(_) => {
                     reply.ended = false;
                     return Ok(());
                 }
-            },
+            }
         };
         let Some(chunk) = chunk else { return Ok(()) };
         parser.push(&chunk);

@@ -143,9 +143,10 @@ pub(super) enum Verdict {
 impl Verdict {
     /// Broken, unless `kept`.
     pub(super) fn of(kept: bool, saw: impl FnOnce() -> String) -> Self {
-        match kept {
-            true => Self::Kept,
-            false => Self::Broken(saw()),
+        if kept {
+            Self::Kept
+        } else {
+            Self::Broken(saw())
         }
     }
 }

@@ -155,13 +155,13 @@ impl Peer<'_> {
             let other = reply.headers.get(SESSION_ID);
             close(self.probe, other, self.revision).await;
             let fresh = other.is_some_and(|other| other != id);
-            Ok(Verdict::of(
-                fresh && id.len() >= SHORTEST_ID,
-                || match fresh {
-                    true => format!("an id of {} characters", id.len()),
-                    false => "two sessions got the same id".to_owned(),
-                },
-            ))
+            Ok(Verdict::of(fresh && id.len() >= SHORTEST_ID, || {
+                if fresh {
+                    format!("an id of {} characters", id.len())
+                } else {
+                    "two sessions got the same id".to_owned()
+                }
+            }))
         })
         .await;
         self.rule(&rules::SESSION_REQUIRED, async {

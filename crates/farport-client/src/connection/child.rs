@@ -212,9 +212,10 @@ impl Child {
             Some(input) => input.send(text).await.is_ok(),
             None => false,
         };
-        match sent {
-            true => Ok(()),
-            false => Err(self.broken().await),
+        if sent {
+            Ok(())
+        } else {
+            Err(self.broken().await)
         }
     }
 

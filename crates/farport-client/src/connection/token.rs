@@ -25,9 +25,10 @@ pub struct TokenContents {
 impl TokenContents {
     fn of(token: &Secret) -> Self {
         let text = token.expose();
-        let parts: Vec<&str> = match text.len() <= LONGEST {
-            true => text.split('.').collect(),
-            false => Vec::new(),
+        let parts: Vec<&str> = if text.len() <= LONGEST {
+            text.split('.').collect()
+        } else {
+            Vec::new()
         };
         let [header, claims, _signature] = parts[..] else {
             return Self::default();

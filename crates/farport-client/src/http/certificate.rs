@@ -66,9 +66,10 @@ fn read(path: &Path) -> Result<Vec<reqwest::Certificate>, String> {
             found.extend(reqwest::Certificate::from_der(&der));
         }
     }
-    match found.is_empty() {
-        true => Err("it contains no certificate in PEM".to_owned()),
-        false => Ok(found),
+    if found.is_empty() {
+        Err("it contains no certificate in PEM".to_owned())
+    } else {
+        Ok(found)
     }
 }
 

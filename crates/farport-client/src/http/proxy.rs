@@ -33,9 +33,10 @@ impl Proxy {
 
     /// The proxy for people: without user and password.
     pub(super) fn shown(&self) -> String {
-        let parsed = match self.url.contains("://") {
-            true => parse_url(&self.url),
-            false => parse_url(&format!("http://{}", self.url)),
+        let parsed = if self.url.contains("://") {
+            parse_url(&self.url)
+        } else {
+            parse_url(&format!("http://{}", self.url))
         };
         match parsed {
             Ok(url) if url.host().is_some() => super::shown(&url),

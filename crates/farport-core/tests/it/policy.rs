@@ -97,9 +97,10 @@ fn a_protected_server_without_public_parts_denies_anonymous_callers() {
                 "clientInfo": {"name": "c", "version": "1"},
             });
             let verdict = check(&policy, &Principal::Anonymous, method, params);
-            let expect = match public {
-                true => Verdict::Allowed,
-                false => Verdict::SignIn(scopes(&[])),
+            let expect = if public {
+                Verdict::Allowed
+            } else {
+                Verdict::SignIn(scopes(&[]))
             };
             assert_eq!(verdict, expect, "{policy:?}");
         }

@@ -38,9 +38,10 @@ impl Auth {
         };
         let token = bearer_token(&parts.headers, parts.uri.query());
         let Some(token) = token.map_err(|error| challenger.bearer(error))? else {
-            return match self.has_public_parts {
-                true => Ok(Principal::Anonymous.into()),
-                false => Err(challenger.sign_in(&self.default_scopes, None)),
+            return if self.has_public_parts {
+                Ok(Principal::Anonymous.into())
+            } else {
+                Err(challenger.sign_in(&self.default_scopes, None))
             };
         };
         let presented = Presented {

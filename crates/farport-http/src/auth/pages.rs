@@ -261,9 +261,10 @@ impl<'a> Pages<'a> {
                 }
             }
         };
-        let (status, title) = match denied {
-            true => (StatusCode::OK, "Access denied"),
-            false => (StatusCode::BAD_REQUEST, "Sign-in failed"),
+        let (status, title) = if denied {
+            (StatusCode::OK, "Access denied")
+        } else {
+            (StatusCode::BAD_REQUEST, "Sign-in failed")
         };
         self.page(status, title, &content)
     }

@@ -24,9 +24,10 @@ pub(super) fn resource_metadata_url(site: &Site, path: &str, slash: &str) -> Str
 /// A client that has the server's URL with a trailing slash uses it as the resource, and compares it
 /// with the metadata (RFC 9728, section 3.3). So the metadata repeat the slash.
 pub(super) fn slash(path: &str) -> &'static str {
-    match path.len() > 1 && path.ends_with('/') {
-        true => "/",
-        false => "",
+    if path.len() > 1 && path.ends_with('/') {
+        "/"
+    } else {
+        ""
     }
 }
 

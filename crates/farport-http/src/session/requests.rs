@@ -152,9 +152,10 @@ impl McpEndpoint {
         }
         negotiate::accepts_events(headers)?;
         let session = self.host.find(headers, &opener.principal).await?;
-        let last = match headers.contains_key(&LAST_EVENT_ID) {
-            false => None,
-            true => Some(
+        let last = if !headers.contains_key(&LAST_EVENT_ID) {
+            None
+        } else {
+            Some(
                 text_header(headers, &LAST_EVENT_ID)
                     .and_then(EventId::parse)
                     .ok_or_else(|| {
@@ -163,7 +164,7 @@ impl McpEndpoint {
                                 .into(),
                         )
                     })?,
-            ),
+            )
         };
         let (stream, number, after) = match last {
             Some(EventId { stream, seq }) if stream != SERVER_STREAM => {

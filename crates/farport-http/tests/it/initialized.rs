@@ -14,10 +14,7 @@ const INITIALIZED: &str = "notifications/initialized";
 /// Sends a call, as one message and as a batch.
 async fn call(fixture: &Fixture, session: &str, batched: bool) -> Response<Body> {
     let message = json!({ "jsonrpc": "2.0", "id": 5, "method": "say", "params": { "texts": [] } });
-    let body = match batched {
-        true => json!([message]),
-        false => message,
-    };
+    let body = if batched { json!([message]) } else { message };
     fixture
         .send(post().header("mcp-session-id", session), &body.to_string())
         .await

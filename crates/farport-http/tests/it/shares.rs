@@ -79,9 +79,10 @@ async fn opening_sessions_is_limited_per_network_and_user() {
     for number in 0..40 {
         let from = format!("2001:db8::{number:x}");
         let opened = open(&fixture, &from).await;
-        let expect = match number < 30 {
-            true => StatusCode::OK,
-            false => StatusCode::TOO_MANY_REQUESTS,
+        let expect = if number < 30 {
+            StatusCode::OK
+        } else {
+            StatusCode::TOO_MANY_REQUESTS
         };
         assert_eq!(opened.status(), expect, "{number}");
         if number >= 30 {

@@ -37,10 +37,7 @@ fn request(builder: http::request::Builder, body: &str) -> Request<Full<Bytes>> 
 
 /// A call of 2026-07-28 that waits for gate `g`, after it has sent a message if `streams`.
 fn modern_call(streams: bool) -> Request<Full<Bytes>> {
-    let texts = match streams {
-        true => json!(["one"]),
-        false => json!([]),
-    };
+    let texts = if streams { json!(["one"]) } else { json!([]) };
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "say", "params": {
         "texts": texts, "gate": "g", "_meta": {
             "progressToken": 1,

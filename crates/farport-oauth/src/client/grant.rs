@@ -78,9 +78,10 @@ pub fn device_fields<'a>(
 
 /// The fields of a revocation request for a refresh or an access token (RFC 7009, section 2.1).
 pub fn revocation_fields(token: &str, is_refresh: bool) -> [(&'static str, &str); 2] {
-    let hint = match is_refresh {
-        true => "refresh_token",
-        false => "access_token",
+    let hint = if is_refresh {
+        "refresh_token"
+    } else {
+        "access_token"
     };
     [("token", token), ("token_type_hint", hint)]
 }

@@ -105,9 +105,10 @@ impl RegisteredClient {
         }
         let client: Self = json::parse(body).map_err(|_| RegistrationError::NoClientId)?;
         let is_printable = |byte: u8| matches!(byte, 0x20..=0x7e);
-        match client.client_id.bytes().all(is_printable) {
-            true => Ok(client),
-            false => Err(RegistrationError::ClientId),
+        if client.client_id.bytes().all(is_printable) {
+            Ok(client)
+        } else {
+            Err(RegistrationError::ClientId)
         }
     }
 }

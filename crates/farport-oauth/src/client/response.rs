@@ -93,9 +93,10 @@ impl TokenSuccess {
     /// When the response contains an error or cannot be read.
     pub fn read(status: StatusCode, body: &[u8]) -> Result<Self, TokenError> {
         let Some(members) = members(body) else {
-            return Err(match status.is_success() {
-                true => TokenError::Unreadable,
-                false => without_members(status, body),
+            return Err(if status.is_success() {
+                TokenError::Unreadable
+            } else {
+                without_members(status, body)
             });
         };
         let error = members.get("error").filter(|error| !error.is_null());

@@ -62,10 +62,7 @@ impl Discovery {
         let first = self.is_openid.load(Ordering::Relaxed);
         let mut errors = Vec::new();
         for is_openid in [first, !first] {
-            let document = match is_openid {
-                true => &self.openid,
-                false => &self.oauth,
-            };
+            let document = if is_openid { &self.openid } else { &self.oauth };
             match document.get(context, read).await {
                 Ok(metadata) => {
                     self.is_openid.store(is_openid, Ordering::Relaxed);
@@ -82,11 +79,12 @@ impl Metadata {
     fn read(text: &[u8], issuer: &str) -> Result<Self, String> {
         let metadata = ServerMetadata::read_of(text, issuer)
             .map_err(|error| format!("cannot use the authorization server metadata: {error}"))?;
-        let introspection_secret_in =
-            match metadata.supports_introspection_auth("client_secret_basic") {
-                true => SecretIn::Header,
-                false => SecretIn::Body,
-            };
+        let introspection_secret_in = if metadata.supports_introspection_auth("client_secret_basic")
+        {
+            SecretIn::Header
+        } else {
+            SecretIn::Body
+        };
         let endpoint = |name: &str, url: &Option<Url>| urls::checked(&metadata, name, url.as_ref());
         Ok(Self {
             keys: endpoint("jwks_uri", &metadata.jwks_uri)?,

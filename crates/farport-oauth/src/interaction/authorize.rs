@@ -50,9 +50,10 @@ impl Recipient {
     ) -> Result<PageResponse, ErrorPage> {
         let (uri, state) = (&*self.redirect_uri, self.state.as_deref());
         let name = self.client.name.clone();
-        match self.is_vouched_for() {
-            true => finish::redirect_with_error(request.site, uri, state, name, &error),
-            false => finish::error_before_sign_in(request.site, uri, state, name, error),
+        if self.is_vouched_for() {
+            finish::redirect_with_error(request.site, uri, state, name, &error)
+        } else {
+            finish::error_before_sign_in(request.site, uri, state, name, error)
         }
     }
 }
@@ -179,10 +180,11 @@ impl Interaction {
             (None, [only]) if !redirect::is_loopback(only) => only.clone(),
             (None, _) => return Err(invalid("redirect_uri is missing")),
         };
-        let state = match parameters.repeats("state") {
-            // The error response then has no state.
-            true => None,
-            false => parameters.get("state").map(str::to_owned),
+        // The error response to a repeated state has no state.
+        let state = if parameters.repeats("state") {
+            None
+        } else {
+            parameters.get("state").map(str::to_owned)
         };
         Ok(Recipient {
             client,

@@ -76,16 +76,17 @@ impl ConsentPage {
             vouched_for: authorization.vouched_for,
             elsewhere: is_elsewhere(&authorization.client, &authorization.redirect_uri),
             destination: destination(&authorization.redirect_uri),
-            lasts: match authorization.refreshes {
-                true => AccessTime {
+            lasts: if authorization.refreshes {
+                AccessTime {
                     most: config.grant_lifetime,
                     unused: Some(config.refresh_lifetime)
                         .filter(|unused| *unused < config.grant_lifetime),
-                },
-                false => AccessTime {
+                }
+            } else {
+                AccessTime {
                     most: config.access_lifetime.min(config.grant_lifetime),
                     unused: None,
-                },
+                }
             },
             resource: authorization.resource.clone(),
             scopes: authorization.scopes.iter().map(described).collect(),

@@ -49,9 +49,10 @@ pub struct SetCookie {
 /// reason the name contains the path of the site: servers below two paths of one host use two names.
 pub(super) fn name(site: &Site, what: &str) -> String {
     let path = site.path().replace('/', ".");
-    match site.is_secure() {
-        true => format!("__Host-farport-{what}{path}"),
-        false => format!("farport-{what}{path}"),
+    if site.is_secure() {
+        format!("__Host-farport-{what}{path}")
+    } else {
+        format!("farport-{what}{path}")
     }
 }
 

@@ -86,12 +86,11 @@ impl Interaction {
             identity,
             upstream: None,
         };
-        match remembered {
-            true => self.codes.issue(request, &authorization, properties).await,
-            false => {
-                self.ask(request, browser, authorization, Some(properties))
-                    .await
-            }
+        if remembered {
+            self.codes.issue(request, &authorization, properties).await
+        } else {
+            self.ask(request, browser, authorization, Some(properties))
+                .await
         }
     }
 

@@ -63,9 +63,10 @@ impl GitHub {
     pub fn base_url(mut self, url: &str) -> Result<Self, InvalidSettings> {
         let base = urls::endpoint("GitHub's base URL", url)?;
         let host = base.host_str().unwrap_or_default();
-        self.api = match host.ends_with(".ghe.com") {
-            true => urls::endpoint("GitHub's API", &format!("https://api.{host}/"))?,
-            false => urls::below(&base, "api/v3"),
+        self.api = if host.ends_with(".ghe.com") {
+            urls::endpoint("GitHub's API", &format!("https://api.{host}/"))?
+        } else {
+            urls::below(&base, "api/v3")
         };
         self.base = base;
         Ok(self)
@@ -120,9 +121,10 @@ impl GitHub {
             let why = "the user info from GitHub has no id or login";
             return Err(ProviderError::Unavailable(why.into()));
         };
-        let email = match self.may_see_emails(&tokens) {
-            true => self.email(&tokens.access, context).await?,
-            false => None,
+        let email = if self.may_see_emails(&tokens) {
+            self.email(&tokens.access, context).await?
+        } else {
+            None
         };
         Ok(Properties {
             identity: Identity {

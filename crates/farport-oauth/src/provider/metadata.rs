@@ -26,9 +26,10 @@ impl Metadata {
     pub(crate) fn read(text: &[u8], issuer: &str) -> Result<Self, String> {
         let metadata = ServerMetadata::read_of(text, issuer)
             .map_err(|error| format!("cannot use the provider's metadata: {error}"))?;
-        let secret_in = match metadata.supports_token_auth("client_secret_basic") {
-            true => SecretIn::Header,
-            false => SecretIn::Body,
+        let secret_in = if metadata.supports_token_auth("client_secret_basic") {
+            SecretIn::Header
+        } else {
+            SecretIn::Body
         };
         let endpoint = |name: &str, url: &Option<Url>| urls::checked(&metadata, name, url.as_ref());
         let required = |name: &str, url: &Option<Url>| {

@@ -81,9 +81,10 @@ pub(crate) fn identifier(base: &Url) -> String {
 /// The issuer at a domain, or `domain` itself if it is a URL already.
 pub(crate) fn of_domain(domain: &str) -> String {
     let domain = domain.trim_end_matches('/');
-    match domain.contains("://") {
-        true => domain.to_owned(),
-        false => format!("https://{domain}"),
+    if domain.contains("://") {
+        domain.to_owned()
+    } else {
+        format!("https://{domain}")
     }
 }
 

@@ -61,9 +61,10 @@ impl Clients {
                 tracing::debug!(client = %id, %error, "cannot use a client metadata document");
                 // During an outage of its document's server, a client must not conclude that it is
                 // unknown and drop its tokens.
-                let code = match error.is_temporary() {
-                    true => ErrorCode::TemporarilyUnavailable,
-                    false => ErrorCode::InvalidClient,
+                let code = if error.is_temporary() {
+                    ErrorCode::TemporarilyUnavailable
+                } else {
+                    ErrorCode::InvalidClient
                 };
                 OAuthError::new(code, error.to_string())
             });

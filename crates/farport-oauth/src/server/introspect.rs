@@ -64,9 +64,10 @@ impl TokenEndpoint {
         };
         let found = if SecretKind::Refresh.fits(token) {
             // A replaced token is not active, although the store still contains it.
-            let found = match store.is_present(&id).await? {
-                true => store.refresh_token(&id).await?,
-                false => None,
+            let found = if store.is_present(&id).await? {
+                store.refresh_token(&id).await?
+            } else {
+                None
             };
             found.map(|(token, grant)| {
                 let aud = grant.resource.clone();

@@ -276,9 +276,10 @@ impl TokenEndpoint {
             replaces,
         } = narrowed;
         let random = self.core.random();
-        let longest = match client.refreshes {
-            true => self.core.config.refresh_lifetime,
-            false => self.core.config.access_lifetime,
+        let longest = if client.refreshes {
+            self.core.config.refresh_lifetime
+        } else {
+            self.core.config.access_lifetime
         };
         let grant_expires = grant.deadline.min(now.after(longest));
         let expires = grant_expires.min(now.after(self.core.config.access_lifetime));

@@ -120,9 +120,10 @@ async fn client_authentication_follows_the_metadata() {
         assert_eq!(form["code"], "the-code");
         assert_eq!(form["redirect_uri"], CALLBACK);
         assert_eq!(form["code_verifier"].len(), 43);
-        let (in_header, in_body) = match header {
-            true => (Some(basic), None),
-            false => (None, Some("s3cr3t/+ &")),
+        let (in_header, in_body) = if header {
+            (Some(basic), None)
+        } else {
+            (None, Some("s3cr3t/+ &"))
         };
         assert_eq!(seen.header("authorization"), in_header, "{methods}");
         let sent = form.get("client_secret").map(String::as_str);

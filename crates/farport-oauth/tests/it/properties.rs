@@ -114,10 +114,7 @@ proptest! {
         let name = names[which.index(names.len())];
         let once = app.request();
         let again = Form::new([(name, &*value)]).encoded();
-        let query = match first {
-            true => format!("{again}&{}", once.encoded()),
-            false => format!("{}&{again}", once.encoded()),
-        };
+        let query = if first { format!("{again}&{}", once.encoded()) } else { format!("{}&{again}", once.encoded()) };
         let next = runtime.block_on(Browser::new(&fixture).authorize_raw(query.as_bytes()));
         let trusted = matches!(name, "client_id" | "redirect_uri");
         match next {
@@ -199,10 +196,7 @@ proptest! {
             };
             let bad = own.iter().map(|(name, _)| (name.clone(), forged.clone()));
             // Instead of the real cookies, or in addition to them.
-            let bad: Vec<_> = match twice {
-                true => bad.chain(own.clone()).collect(),
-                false => bad.collect(),
-            };
+            let bad: Vec<_> = if twice { bad.chain(own.clone()).collect() } else { bad.collect() };
             let next = decide(bad).await;
             assert!(matches!(next, Next::ErrorPage(_)), "{next:?}");
             let mut good = strangers.clone();

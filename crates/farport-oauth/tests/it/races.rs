@@ -10,9 +10,10 @@ use crate::support::{App, Browser, Fixture, Form, request};
 const CALLERS: usize = 100;
 
 fn rounds() -> usize {
-    match std::env::var_os("FARPORT_LONG_TESTS").is_some_and(|value| value == "1") {
-        true => 10_000,
-        false => 1_000,
+    if std::env::var_os("FARPORT_LONG_TESTS").is_some_and(|value| value == "1") {
+        10_000
+    } else {
+        1_000
     }
 }
 

@@ -123,9 +123,10 @@ fn path_of(database: &Path, id: &str) -> PathBuf {
 }
 
 fn folder_of(folder: &Path) -> PathBuf {
-    match folder.as_os_str().is_empty() {
-        true => PathBuf::from("."),
-        false => folder.to_owned(),
+    if folder.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        folder.to_owned()
     }
 }
 

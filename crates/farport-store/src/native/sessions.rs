@@ -191,9 +191,10 @@ impl SessionStore for SqliteSessions {
             for (id, seen) in rows::seen_before(connection, now, idle)? {
                 // Another process may have used a session that is not in memory here, and not have
                 // written that yet.
-                let slack = match cache.contains(id) {
-                    true => Duration::ZERO,
-                    false => precision,
+                let slack = if cache.contains(id) {
+                    Duration::ZERO
+                } else {
+                    precision
                 };
                 if now.since(seen) >= idle + slack && rows::remove(connection, id)? {
                     ended.push(id);

@@ -223,9 +223,10 @@ fn within_savepoint(
     };
     let set = step("SAVEPOINT job");
     let (succeeded, completion) = (job.run)(connection.filter(|_| set.is_ok()));
-    let undone = match succeeded {
-        true => Ok(()),
-        false => step("ROLLBACK TO job"),
+    let undone = if succeeded {
+        Ok(())
+    } else {
+        step("ROLLBACK TO job")
     };
     (
         completion,

@@ -50,9 +50,10 @@ pub(crate) fn make_room(
     let mut ended = Vec::new();
     while is_full(connection, limits, share)? {
         let store_is_full = count(connection)? >= limits.most.max(1);
-        let largest = match store_is_full {
-            true => largest(connection, share)?,
-            false => share.as_str().to_owned(),
+        let largest = if store_is_full {
+            largest(connection, share)?
+        } else {
+            share.as_str().to_owned()
         };
         let mut own = connection
             .prepare_cached("SELECT id FROM sessions WHERE share = ?1 ORDER BY seen, rowid")?;

@@ -25,9 +25,10 @@ use tokio::{sync::Notify, task::JoinSet};
 /// How often the program is killed. A client whose refresh was cut off may have to retry for half a
 /// minute, so more rounds belong to the long tests.
 fn rounds() -> usize {
-    match std::env::var_os("FARPORT_LONG_TESTS").is_some_and(|value| value == "1") {
-        true => 20,
-        false => 5,
+    if std::env::var_os("FARPORT_LONG_TESTS").is_some_and(|value| value == "1") {
+        20
+    } else {
+        5
     }
 }
 

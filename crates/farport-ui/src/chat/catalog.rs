@@ -48,9 +48,10 @@ impl Catalog {
         let mut taken = BTreeMap::new();
         let mut entries = Vec::new();
         for one in tools.into_iter().take(MOST) {
-            let whole = match several {
-                true => format!("{}_{}", clean(&one.server), clean(&one.tool)),
-                false => clean(&one.tool),
+            let whole = if several {
+                format!("{}_{}", clean(&one.server), clean(&one.tool))
+            } else {
+                clean(&one.tool)
             };
             let name = unique(&whole, &mut taken);
             entries.push(Entry {
@@ -99,9 +100,10 @@ fn clean(name: &str) -> String {
             _ => '_',
         })
         .collect();
-    match cleaned.is_empty() {
-        true => "tool".to_owned(),
-        false => cleaned,
+    if cleaned.is_empty() {
+        "tool".to_owned()
+    } else {
+        cleaned
     }
 }
 

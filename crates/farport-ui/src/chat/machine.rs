@@ -333,13 +333,12 @@ impl Chat {
     fn retry(&mut self, now: u64, effects: &mut Vec<Effect>) -> Result<(), Refused> {
         let incomplete = matches!(self.messages.last(), Some(Message::Assistant(step))
             if step.failure.is_some() || (step.stop == Some(Stop::User) && step.calls().next().is_none()));
-        let at = match incomplete {
-            true => self.messages.len() - 1,
-            false => {
-                let user = |message: &Message| matches!(message, Message::User(_));
-                let last = self.messages.iter().rposition(user);
-                last.ok_or(Refused("there is nothing to retry"))? + 1
-            }
+        let at = if incomplete {
+            self.messages.len() - 1
+        } else {
+            let user = |message: &Message| matches!(message, Message::User(_));
+            let last = self.messages.iter().rposition(user);
+            last.ok_or(Refused("there is nothing to retry"))? + 1
         };
         if at > 0 && at <= self.messages.len() {
             self.cut(at);

@@ -342,9 +342,10 @@ fn body(chat: &Chat, provider: &Provider, model: &str) -> (String, u8) {
         completion_tokens: provider.id() == "openai",
     };
     let body = provider.dialect().request(&request);
-    let tools = match tools.is_empty() {
-        true => 0,
-        false => body["tools"].to_string().len(),
+    let tools = if tools.is_empty() {
+        0
+    } else {
+        body["tools"].to_string().len()
     };
     let body = body.to_string();
     let share = tools * 100 / body.len().max(1);

@@ -338,9 +338,10 @@ impl State {
             changed
         };
         if changed {
-            let (topic, text) = match now {
-                true => (Topic::Back, "The server answers again"),
-                false => (Topic::Lost, "The server does not answer"),
+            let (topic, text) = if now {
+                (Topic::Back, "The server answers again")
+            } else {
+                (Topic::Lost, "The server does not answer")
             };
             let text = text.to_owned();
             self.note(generation, Note { topic, text });

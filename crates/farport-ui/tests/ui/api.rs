@@ -259,9 +259,10 @@ async fn an_export_has_every_entry_and_no_secret() {
 
 /// A body without the sizes of its chunks.
 fn unchunked(body: &str) -> String {
-    match body.starts_with('{') {
-        true => body.to_owned(),
-        false => body.split("\r\n").skip(1).step_by(2).collect(),
+    if body.starts_with('{') {
+        body.to_owned()
+    } else {
+        body.split("\r\n").skip(1).step_by(2).collect()
     }
 }
 

@@ -70,10 +70,7 @@ impl Engine for SharedSql {
         let mut once = || -> Result<(), JsValue> {
             good = work();
             // An exception rolls the transaction back, and the caller receives it.
-            match good {
-                true => Ok(()),
-                false => Err(JsValue::NULL),
-            }
+            if good { Ok(()) } else { Err(JsValue::NULL) }
         };
         let ran = {
             let once: ScopedClosure<'_, dyn FnMut() -> Result<(), JsValue>> =

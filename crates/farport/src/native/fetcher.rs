@@ -169,9 +169,10 @@ impl WebFetcher {
             return Err(FetchError::Forbidden(Forbidden.to_string()));
         }
         let found = self.resolver.addresses(name).await.unwrap_or_default();
-        match found.into_iter().any(special_use) {
-            true => Err(FetchError::Forbidden(Forbidden.to_string())),
-            false => Ok(()),
+        if found.into_iter().any(special_use) {
+            Err(FetchError::Forbidden(Forbidden.to_string()))
+        } else {
+            Ok(())
         }
     }
 
@@ -225,9 +226,10 @@ fn check_literal(url: &Url) -> Result<(), FetchError> {
         Some(url::Host::Domain(_)) => return Ok(()),
         None => return forbidden("the URL has no host".to_owned()),
     };
-    match special_use(address) {
-        true => forbidden(format!("{address} is reserved for a special use")),
-        false => Ok(()),
+    if special_use(address) {
+        forbidden(format!("{address} is reserved for a special use"))
+    } else {
+        Ok(())
     }
 }
 
@@ -475,9 +477,10 @@ mod tests {
             let _ = fetcher.fetch(fetch(target, reach)).await;
             let head = heads.lock().unwrap().pop();
             let head = head.unwrap_or_else(|| panic!("{target} did not go through the proxy"));
-            let expect = match target.starts_with("https") {
-                true => "CONNECT ",
-                false => "GET http://issuer.invalid/keys ",
+            let expect = if target.starts_with("https") {
+                "CONNECT "
+            } else {
+                "GET http://issuer.invalid/keys "
             };
             assert!(head.starts_with(expect), "{target}: {head}");
             let head = head.to_ascii_lowercase();

@@ -111,9 +111,10 @@ pub fn log_fields() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
                 "message" => write!(writer, "{value}"),
                 name => {
                     let name = name.trim_start_matches("r#");
-                    match writer.has_ansi_escapes() {
-                        true => write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{value}"),
-                        false => write!(writer, "{name}={value}"),
+                    if writer.has_ansi_escapes() {
+                        write!(writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{value}")
+                    } else {
+                        write!(writer, "{name}={value}")
                     }
                 }
             }

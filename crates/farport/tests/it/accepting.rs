@@ -223,9 +223,10 @@ async fn metadata_repeat_the_slash_at_the_end_of_a_resource() {
     let base = format!("http://localhost:{}", server.address.port());
     let host = format!("localhost:{}", server.address.port());
     for path in ["/mcp", "/mcp/", "/sse", "/sse/"] {
-        let ask = match path.starts_with("/mcp") {
-            true => modern_call(1, "whoami", json!({})).at(path),
-            false => Ask::get(path),
+        let ask = if path.starts_with("/mcp") {
+            modern_call(1, "whoami", json!({})).at(path)
+        } else {
+            Ask::get(path)
         };
         let refused = ask.with("host", &host).to(server.address).await;
         assert_eq!(refused.status, 401, "{path}");

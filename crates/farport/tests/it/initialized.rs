@@ -36,9 +36,10 @@ struct Slow {
 impl ServerHandler for Slow {
     fn get_info(&self) -> ServerConfig {
         let tools = ServerCapabilities::builder().enable_tools();
-        ServerConfig::new(match self.announces {
-            true => tools.enable_tool_list_changed().build(),
-            false => tools.build(),
+        ServerConfig::new(if self.announces {
+            tools.enable_tool_list_changed().build()
+        } else {
+            tools.build()
         })
     }
 

@@ -33,12 +33,13 @@ fn task(id: &str) -> Task {
 impl Worker {
     fn find(&self, method: &str, id: &str) -> Result<(), ErrorData> {
         self.0.note(format!("{method} {id}"));
-        match self.1.lock().unwrap().iter().any(|known| known == id) {
-            true => Ok(()),
-            false => Err(ErrorData::invalid_params(
+        if self.1.lock().unwrap().iter().any(|known| known == id) {
+            Ok(())
+        } else {
+            Err(ErrorData::invalid_params(
                 format!("there is no task {id:?}"),
                 Some(json!({ "task": id })),
-            )),
+            ))
         }
     }
 }

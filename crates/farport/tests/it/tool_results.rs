@@ -100,9 +100,10 @@ async fn a_tool_result_has_the_form_of_the_revision() {
 async fn only_a_client_that_declares_tasks_gets_a_task() {
     let server = start().await;
     for declared in [false, true] {
-        let capabilities = match declared {
-            true => json!({ "extensions": { TASKS: {} } }),
-            false => json!({}),
+        let capabilities = if declared {
+            json!({ "extensions": { TASKS: {} } })
+        } else {
+            json!({})
         };
         let mut asks = Vec::new();
         let mut call = tool("task", json!({}));
@@ -118,9 +119,10 @@ async fn only_a_client_that_declares_tasks_gets_a_task() {
 
         for ask in asks {
             let message = ask.to(server.address).await.json().await;
-            match declared {
-                true => assert_eq!(message["result"]["taskId"], "t", "{message}"),
-                false => assert_eq!(message["error"]["code"], -32021, "{message}"),
+            if declared {
+                assert_eq!(message["result"]["taskId"], "t", "{message}")
+            } else {
+                assert_eq!(message["error"]["code"], -32021, "{message}")
             }
         }
     }

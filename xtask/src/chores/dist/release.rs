@@ -145,9 +145,10 @@ impl Release {
     pub(super) fn pack(&self) -> Result<Outcome> {
         for binary in &self.binaries {
             let archive = self.archive(binary);
-            let bytes = match binary.target.is_windows() {
-                true => archive.zip()?,
-                false => archive.tar_gz(self.epoch, false)?,
+            let bytes = if binary.target.is_windows() {
+                archive.zip()?
+            } else {
+                archive.tar_gz(self.epoch, false)?
             };
             self.write(&self.archive_name(binary.target), &bytes)?;
         }

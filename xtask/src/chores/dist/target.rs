@@ -83,9 +83,10 @@ impl Target {
 
     /// The file name of the program.
     pub(super) fn program(&self) -> &'static str {
-        match self.is_windows() {
-            true => "farport.exe",
-            false => "farport",
+        if self.is_windows() {
+            "farport.exe"
+        } else {
+            "farport"
         }
     }
 

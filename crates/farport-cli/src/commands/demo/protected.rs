@@ -72,13 +72,12 @@ impl ServerHandler for Protected {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        match TOOLS.has_route(&request.name) {
-            true => {
-                TOOLS
-                    .call(ToolCallContext::new(self, request, context))
-                    .await
-            }
-            false => self.calculator.call_tool(request, context).await,
+        if TOOLS.has_route(&request.name) {
+            TOOLS
+                .call(ToolCallContext::new(self, request, context))
+                .await
+        } else {
+            self.calculator.call_tool(request, context).await
         }
     }
 

@@ -132,9 +132,10 @@ fn put(path: &Path, text: &str) -> Result<(), Error> {
 
 /// Removes a file or a folder, if it exists.
 fn remove(path: &Path) -> Result<(), Error> {
-    let removed = match path.is_dir() {
-        true => fs::remove_dir_all(path),
-        false => fs::remove_file(path),
+    let removed = if path.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
     };
     match removed {
         Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -166,15 +166,12 @@ impl Server {
                     assert_eq!(params["requestState"], "sealed");
                     self.answers.push(answer.clone());
                 }
-                let result = match self.rounds.is_empty() {
-                    true => {
-                        json!({"resultType": "complete", "content": [], "answers": self.answers})
-                    }
-                    false => {
-                        let (method, params) = self.rounds.remove(0);
-                        let requests = json!({"q": {"method": method, "params": params}});
-                        json!({"resultType": "input_required", "inputRequests": requests, "requestState": "sealed"})
-                    }
+                let result = if self.rounds.is_empty() {
+                    json!({"resultType": "complete", "content": [], "answers": self.answers})
+                } else {
+                    let (method, params) = self.rounds.remove(0);
+                    let requests = json!({"q": {"method": method, "params": params}});
+                    json!({"resultType": "input_required", "inputRequests": requests, "requestState": "sealed"})
                 };
                 pair.server_result(message, result);
             }

@@ -151,9 +151,10 @@ impl Site {
     }
 
     fn result(&self, message: &Value, result: &Value) -> Answer {
-        let id = match self.breaks("envelope") {
-            true => json!(message["id"].to_string()),
-            false => message["id"].clone(),
+        let id = if self.breaks("envelope") {
+            json!(message["id"].to_string())
+        } else {
+            message["id"].clone()
         };
         Answer::json(&json!({ "jsonrpc": "2.0", "id": id, "result": result }))
     }
@@ -202,9 +203,10 @@ impl Site {
             return error(400, id, -32600, &Value::Null);
         }
         if id.is_null() {
-            return match self.breaks("notification") {
-                true => Answer::json(&json!({})),
-                false => Answer::status(202),
+            return if self.breaks("notification") {
+                Answer::json(&json!({}))
+            } else {
+                Answer::status(202)
             };
         }
         match message["method"].as_str().unwrap() {
@@ -254,9 +256,10 @@ impl Site {
             result["ttlMs"] = Value::Null;
         }
         let answer = self.result(message, &result);
-        match self.breaks("no-session") {
-            true => answer.with("mcp-session-id", "0123456789abcdef"),
-            false => answer,
+        if self.breaks("no-session") {
+            answer.with("mcp-session-id", "0123456789abcdef")
+        } else {
+            answer
         }
     }
 

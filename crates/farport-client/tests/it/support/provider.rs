@@ -155,9 +155,10 @@ fn token(seen: &Seen, known: &mut Known) -> Answer {
         "refresh_token" => known.refresh.remove(&seen.form("refresh_token")),
         _ => seen.form("device_code") == "device",
     };
-    match good {
-        true => Answer::json(&known.issue()),
-        false => refused(400, "invalid_grant"),
+    if good {
+        Answer::json(&known.issue())
+    } else {
+        refused(400, "invalid_grant")
     }
 }
 

@@ -89,9 +89,10 @@ impl Fixture {
         change(&mut config);
         let (store, script) = (Arc::new(MemoryStore::default()), Arc::new(script));
         let provider = Arc::new(FakeProvider::default());
-        let sign_in = match upstream {
-            true => SignInMethod::Provider(provider.clone()),
-            false => SignInMethod::Development,
+        let sign_in = if upstream {
+            SignInMethod::Provider(provider.clone())
+        } else {
+            SignInMethod::Development
         };
         let context = Environment {
             store: store.clone(),

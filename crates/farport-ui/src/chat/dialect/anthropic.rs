@@ -109,12 +109,13 @@ fn assistant(step: &Step) -> Vec<Value> {
         }
     }
     // Reasoning alone is no message.
-    match blocks
+    if blocks
         .iter()
         .any(|block| block["type"] == "text" || block["type"] == "tool_use")
     {
-        true => blocks,
-        false => Vec::new(),
+        blocks
+    } else {
+        Vec::new()
     }
 }
 
@@ -305,9 +306,10 @@ impl Reader {
 
     pub(super) fn end(self) -> Result<Vec<ModelEvent>, Failure> {
         if !self.complete {
-            let why = match self.anything {
-                true => "the connection to the provider ended before the response was complete",
-                false => "the provider sent an empty response",
+            let why = if self.anything {
+                "the connection to the provider ended before the response was complete"
+            } else {
+                "the provider sent an empty response"
             };
             return Err(Failure::new(FailureKind::Broken, why).hint("retry"));
         }

@@ -161,9 +161,10 @@ fn plain_id(id: &str) -> String {
         })
         .take(64)
         .collect();
-    match plain.is_empty() {
-        true => "call".to_owned(),
-        false => plain,
+    if plain.is_empty() {
+        "call".to_owned()
+    } else {
+        plain
     }
 }
 

@@ -39,9 +39,10 @@ pub(super) fn request(request: &Request<'_>) -> Value {
         body["temperature"] = json!(temperature);
     }
     if let Some(most) = request.max_tokens {
-        let name = match request.completion_tokens {
-            true => "max_completion_tokens",
-            false => "max_tokens",
+        let name = if request.completion_tokens {
+            "max_completion_tokens"
+        } else {
+            "max_tokens"
         };
         body[name] = json!(most);
     }
@@ -273,9 +274,10 @@ impl Reader {
 
     pub(super) fn end(mut self) -> Result<Vec<ModelEvent>, Failure> {
         if !self.complete {
-            let why = match self.anything {
-                true => "the connection to the provider ended before the response was complete",
-                false => "the provider sent an empty response",
+            let why = if self.anything {
+                "the connection to the provider ended before the response was complete"
+            } else {
+                "the provider sent an empty response"
             };
             return Err(Failure::new(FailureKind::Broken, why).hint("retry"));
         }

@@ -87,12 +87,13 @@ impl Chat {
         let arguments = dialect::parsed(&call.arguments)
             .map_err(|why| format!("The call was not sent: {why}."))?;
         let problems = schema::problems(&entry.schema, &arguments);
-        match problems.is_empty() {
-            true => Ok(arguments),
-            false => Err(format!(
+        if problems.is_empty() {
+            Ok(arguments)
+        } else {
+            Err(format!(
                 "The call was not sent, because its arguments do not match the tool's schema:\n{}",
                 problems.join("\n")
-            )),
+            ))
         }
     }
 

@@ -61,9 +61,10 @@ pub(super) fn name_of(live: &Live) -> String {
         .into_iter()
         .find_map(Value::as_str)
         .unwrap_or_default();
-    match name.is_empty() {
-        true => "server".to_owned(),
-        false => name.chars().take(100).collect(),
+    if name.is_empty() {
+        "server".to_owned()
+    } else {
+        name.chars().take(100).collect()
     }
 }
 

@@ -109,9 +109,10 @@ impl Count {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut held = self.places.lock();
-        match self.reserved {
-            true => held.reserved.remove(self.address),
-            false => held.open.remove(self.address),
+        if self.reserved {
+            held.reserved.remove(self.address)
+        } else {
+            held.open.remove(self.address)
         }
     }
 }

@@ -70,9 +70,10 @@ impl Browser {
             .iter()
             .map(|(k, v)| format!("{k}={v}"))
             .collect();
-        let ask = match cookies.is_empty() {
-            true => ask,
-            false => ask.with("cookie", &cookies.join("; ")),
+        let ask = if cookies.is_empty() {
+            ask
+        } else {
+            ask.with("cookie", &cookies.join("; "))
         };
         let answer = ask.to(self.address).await;
         for set in answer.headers.get_all("set-cookie") {
