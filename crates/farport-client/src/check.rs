@@ -16,7 +16,6 @@ mod schema;
 mod session;
 mod tools;
 mod transport;
-mod validate;
 
 use std::time::Duration;
 

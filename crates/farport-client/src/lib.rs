@@ -105,6 +105,7 @@ mod message;
 mod observe;
 mod opener;
 mod options;
+pub mod schema;
 mod secret;
 mod sign_in;
 mod spool;

@@ -9,8 +9,8 @@ use super::peer::{NAME, Peer};
 use super::report::Verdict;
 use super::rules::{self, Area};
 use super::schema::{self, Kind};
-use super::validate;
 use crate::Error;
+use crate::schema::mismatches;
 use crate::tools::{Tools, has_valid_annotations, header_value};
 
 /// The most pages of a list.
@@ -166,7 +166,7 @@ async fn check_call(peer: &Peer<'_>, tools: &[Value], name: &str, arguments: &Ma
     };
     let wrong = match result.get("structuredContent") {
         None => Some("there is none".to_owned()),
-        Some(content) => validate::mismatch(schema, content),
+        Some(content) => mismatches(schema, content).first().map(ToString::to_string),
     };
     let verdict = Verdict::of(wrong.is_none(), || {
         format!("`{name}`: {}", wrong.unwrap_or_default())

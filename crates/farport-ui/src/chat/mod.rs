@@ -12,7 +12,6 @@ mod output;
 pub(crate) mod page;
 mod providers;
 mod run;
-mod schema;
 mod server;
 mod transfer;
 

@@ -1,9 +1,10 @@
 //! The calls of a step: checked, permitted, run, and answered.
 
+use farport_client::schema;
 use serde_json::Value;
 
 use super::super::conversation::{Call, CallState, Message};
-use super::super::{dialect, schema};
+use super::super::dialect;
 use super::{Chat, ChatEvent, Decision, Effect, EndReason, Phase, Refused, Rule};
 
 /// The most log messages of a call that are kept.
@@ -86,15 +87,22 @@ impl Chat {
         };
         let arguments = dialect::parsed(&call.arguments)
             .map_err(|why| format!("The call was not sent: {why}."))?;
-        let problems = schema::problems(&entry.schema, &arguments);
-        if problems.is_empty() {
-            Ok(arguments)
-        } else {
-            Err(format!(
-                "The call was not sent, because its arguments do not match the tool's schema:\n{}",
-                problems.join("\n")
-            ))
+        let mismatches = schema::mismatches(&entry.schema, &arguments);
+        if mismatches.is_empty() {
+            return Ok(arguments);
         }
+        let mut why =
+            "The call was not sent, because its arguments do not match the tool's schema:"
+                .to_owned();
+        for mismatch in mismatches {
+            let place = if mismatch.path.is_empty() {
+                "the arguments"
+            } else {
+                &mismatch.path
+            };
+            why.push_str(&format!("\n{place}: {}", mismatch.reason));
+        }
+        Err(why)
     }
 
     fn rule(&self, call: &Call) -> Option<Rule> {
