@@ -30,10 +30,14 @@ Start here:
   cargo xtask test          everything CI runs but `lint`; installs what it needs under target/
   cargo xtask lint          format, clippy, licences and sources of dependencies, documentation
 
-A step that fails names the command that runs it alone. What a chore downloads goes to target/;
-`clients`, `conformance`, `wasm`, `fuzz` and `bench` ask apt-get only for what is missing."
+A step that fails names the command that runs it alone. What a chore downloads goes to target/.
+A step that lacks a package of the system says how to get it, or installs it with --install."
 )]
 struct Cli {
+    /// Install missing packages of the system with apt-get, such as a browser, and fail where a step
+    /// would be skipped without them
+    #[arg(long, global = true)]
+    install: bool,
     #[command(subcommand)]
     chore: Chore,
 }
@@ -84,7 +88,11 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().chore {
+    let cli = Cli::parse();
+    if cli.install {
+        setup::permit_install();
+    }
+    let outcome = match cli.chore {
         Chore::Test(args) => test::run(&args),
         Chore::Lint(args) => lint::run(&args),
         Chore::Conformance(args) => conformance::run(&args),

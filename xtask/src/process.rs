@@ -40,7 +40,7 @@ fn run_kept(command: &mut Command, limit: Duration) -> Result<()> {
     command.stdout(input.try_clone()?).stderr(input);
     let tail = Tail::follow(output);
     let status = finish(command, limit);
-    // The command keeps its ends of the pipe until it is gone or has others.
+    // The command keeps its ends of the pipe until it is dropped or has others.
     command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
     let lines = tail.lines();
     match status {
@@ -107,7 +107,7 @@ impl Tail {
                 }
                 kept.push_back(line);
             }
-            // This fails when nobody waits any more.
+            // This fails once `lines` has returned.
             let _ = end.send(());
         });
         Self { lines, ended }

@@ -1,27 +1,23 @@
-//! What a fresh machine lacks: npm packages and a newer Node, and Python packages, under target/, and
-//! Debian packages.
+//! What a new machine lacks: npm packages, a newer Node and Python packages, which are installed under
+//! target/, and [packages of the system](system), which are installed only with `--install`.
+
+mod system;
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{console, process, project};
+pub(crate) use self::system::{chromium, optional, packages, permit_install, programs};
+use crate::{process, project};
 
 /// The oldest Node that the conformance suite runs on.
 const NODE_WANTED: u32 = 22;
 /// The version of the npm packages that carry a Node for where the machine's own is older.
 const NODE_PACKAGE: &str = "24.21.0";
-/// What Chromium and its siblings are called.
-const CHROMIUM: [&str; 4] = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome-stable",
-    "google-chrome",
-];
 /// The longest one installation may take.
 const INSTALL: Duration = Duration::from_secs(10 * 60);
 
@@ -173,7 +169,7 @@ pub(crate) fn python_with(name: &str, requirements: &str) -> Result<PathBuf> {
     let mut check = Command::new("python3");
     // On Debian, it is in a separate package.
     if process::output(check.args(["-c", "import ensurepip"])).is_err() {
-        apt(&["python3-venv"])?;
+        packages(&["python3-venv"])?;
     }
     let mut make = Command::new("python3");
     make.args(["-m", "venv", "--clear"]).arg(&folder);
@@ -194,77 +190,4 @@ pub(crate) fn python_with(name: &str, requirements: &str) -> Result<PathBuf> {
         .with_context(|| format!("pip could not install {requirements}"))?;
     fs::write(installed, lock)?;
     Ok(python)
-}
-
-/// A Chromium for the tests with a browser: the one in `FARPORT_CHROMIUM`, the first in
-/// `PATH`, or else Debian's. Returns `None` and prints a notice if none is available.
-pub(crate) fn chromium() -> Option<PathBuf> {
-    if let Some(named) = std::env::var_os("FARPORT_CHROMIUM") {
-        return Some(named.into());
-    }
-    let on_path = || {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path)
-            .flat_map(|folder| CHROMIUM.map(|name| folder.join(name)))
-            .find(|program| program.is_file())
-    };
-    on_path().or_else(|| {
-        if let Err(error) = apt(&["chromium"]) {
-            console::note(&format!("No Chromium: {error:#}"));
-        }
-        on_path()
-    })
-}
-
-/// Makes sure that `packages` of Debian or Ubuntu are installed.
-///
-/// # Errors
-/// When one is missing and cannot be installed; the message says how to do it by hand.
-pub(crate) fn apt(packages: &[&str]) -> Result<()> {
-    let missing: Vec<_> = packages
-        .iter()
-        .copied()
-        .filter(|package| !installed(package))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let names = missing.join(" ");
-    console::note(&format!("Installing what this machine lacks: {names}"));
-    let by_hand = || format!("install by hand what is missing: apt-get install {names}");
-    let root = process::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    // apt-get must not remove packages: a user's rustc, for example, conflicts with rustc-web.
-    for args in [
-        &["update", "--quiet"][..],
-        &[
-            "install",
-            "--yes",
-            "--quiet",
-            "--no-remove",
-            "--no-install-recommends",
-        ],
-    ] {
-        let mut command = if root {
-            Command::new("apt-get")
-        } else {
-            let mut sudo = Command::new("sudo");
-            sudo.args(["--non-interactive", "apt-get"]);
-            sudo
-        };
-        command
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdout(Stdio::null())
-            .args(args);
-        if args.contains(&"install") {
-            command.args(&missing);
-        }
-        process::run(&mut command, INSTALL).with_context(by_hand)?;
-    }
-    Ok(())
-}
-
-fn installed(package: &str) -> bool {
-    let mut query = Command::new("dpkg-query");
-    query.args(["--show", "--showformat=${db:Status-Status}", package]);
-    process::output(&mut query).is_ok_and(|status| status == "installed")
 }

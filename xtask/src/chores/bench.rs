@@ -106,7 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         cores >= 2,
         "two cores are needed: one for the server, one for the load"
     );
-    setup::apt(&["wrk", "util-linux"])?;
+    setup::programs(&[("wrk", "wrk"), ("taskset", "util-linux")])?;
     memory::raise_limits(args.sessions)?;
     if args.only != Some(Part::Workers) {
         build()?;

@@ -1,5 +1,6 @@
 //! `cargo xtask clients`: real MCP clients from npm against the fixture server, and signing in.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -7,7 +8,7 @@ use anyhow::{Context, Result};
 use crate::fixture::{self, Fixture};
 use crate::setup::{self, Node};
 use crate::steps::Outcome;
-use crate::{console, process, project};
+use crate::{process, project};
 
 /// Every script of `tests/node` that is a client's test.
 const SCRIPTS: [&str; 9] = [
@@ -37,8 +38,8 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// rmcp's own client is tested in farport-testkit, with `cargo test`.
 ///
 /// Signing in is tested against `farport demo`, through headless Chromium: the one that
-/// FARPORT_CHROMIUM names, or one on the PATH, or Debian's, which is installed. Without any, these
-/// tests are left out. Pictures of the pages are written to target/screenshots.
+/// FARPORT_CHROMIUM names, or one on the PATH, or with --install Debian's. Without any, these tests
+/// are skipped. Pictures of the pages are written to target/screenshots.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// Run only the tests whose name matches this regular expression, for example `resumes`.
@@ -88,16 +89,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     } else {
         Some(setup::python()?)
     };
-    // Without a keyring, its test reports that it was skipped.
-    if !args.without_sign_in
-        && let Err(error) = setup::apt(&["dbus-daemon", "gnome-keyring"])
-    {
-        console::note(&format!("No keyring: {error:#}"));
-    }
-    let chromium = if args.without_sign_in {
-        None
+    let (chromium, missing) = if args.without_sign_in {
+        (None, Vec::new())
     } else {
-        setup::chromium()
+        for_sign_in()?
     };
     let mut command = node.command("node");
     command
@@ -136,9 +131,33 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         .collect();
     process::run(command.args(&scripts), LIMIT).context("a client's test failed")?;
     let scripts = scripts.len();
-    Outcome::passed(match chromium {
-        _ if args.without_sign_in => format!("{scripts} scripts of tests/node"),
-        Some(_) => format!("{scripts} scripts of tests/node"),
-        None => format!("{scripts} scripts of tests/node; no Chromium, so no sign-in tests"),
-    })
+    let passed = format!("{scripts} scripts of tests/node");
+    if missing.is_empty() {
+        return Outcome::passed(passed);
+    }
+    let missing = missing.join("; ");
+    Ok(Outcome::Skipped(format!(
+        "tests that need more than this machine has: {missing}; the other tests of {passed} passed"
+    )))
+}
+
+/// Returns the browser of the tests that sign in, and why some of them are skipped.
+fn for_sign_in() -> Result<(Option<PathBuf>, Vec<String>)> {
+    let mut missing = Vec::new();
+    let keyring = [
+        ("dbus-daemon", "dbus-daemon"),
+        ("gnome-keyring-daemon", "gnome-keyring"),
+    ];
+    // Their tests report that they were skipped.
+    if let Err(why) = setup::optional(setup::programs(&keyring))? {
+        missing.push(why);
+    }
+    let chromium = match setup::optional(setup::chromium())? {
+        Ok(chromium) => Some(chromium),
+        Err(why) => {
+            missing.push(why);
+            None
+        }
+    };
+    Ok((chromium, missing))
 }

@@ -83,9 +83,7 @@ const SHORT: u64 = 20;
 
 fn build(folder: &Path, seconds: u64) -> Result<()> {
     // libFuzzer is C++.
-    if process::output(Command::new("c++").arg("--version")).is_err() {
-        setup::apt(&["g++"])?;
-    }
+    setup::programs(&[("c++", "g++")])?;
     let mut build = project::cargo();
     build.args([
         "build",

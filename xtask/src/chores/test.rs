@@ -13,8 +13,8 @@ use crate::steps::{Outcome, Steps};
 
 /// Runs every test, one step after the other, and sums them up.
 ///
-/// Installs what the steps need: npm packages and a newer Node under target/, Debian packages
-/// where they are missing. All steps run, whether or not an earlier one failed.
+/// Installs npm packages, Python packages and a newer Node under target/, and with --install also
+/// packages of the system. All steps run, whether or not an earlier one failed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Test Workers alone: the same as `cargo xtask worker`.

@@ -17,8 +17,8 @@ const LIMIT: Duration = Duration::from_secs(5 * 60);
 /// `oidc-provider`, and servers that break rules or send hostile text. Tests the chat with models that are
 /// played, on the command line and on the page.
 ///
-/// The browser is the one that FARPORT_CHROMIUM names, or one on the PATH, or Debian's, which is
-/// installed. Pictures of the page are written to target/screenshots/inspect.
+/// The browser is the one that FARPORT_CHROMIUM names, or one on the PATH, or with --install Debian's.
+/// Pictures of the page are written to target/screenshots/inspect.
 #[derive(clap::Args, Default)]
 pub(crate) struct Args {
     /// Replace the pictures of the page in docs/images.
@@ -84,9 +84,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     ]);
     process::run(&mut build, process::BUILD).context("farport does not build")?;
     let programs = project::target().join("debug");
-    let chromium = setup::chromium();
+    let chromium = setup::optional(setup::chromium())?;
     let mut chat = node.command("node");
-    if let Some(chromium) = &chromium {
+    if let Ok(chromium) = &chromium {
         chat.env("FARPORT_CHROMIUM", chromium);
     }
     chat.arg(tests.join("chat.mjs"))
@@ -94,8 +94,12 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         .arg(node.folder.join("node_modules"))
         .arg(project::target().join("screenshots/chat"));
     process::run(&mut chat, LIMIT).context("a test of the chat failed")?;
-    let Some(chromium) = chromium else {
-        return Outcome::passed("the page's modules; no Chromium, so the page was not opened");
+    let chromium = match chromium {
+        Ok(chromium) => chromium,
+        Err(why) => {
+            let why = format!("the page was not opened: {why}; its modules passed");
+            return Ok(Outcome::Skipped(why));
+        }
     };
     let apps = Node::with("tests/inspector", project::target().join("inspector"))?;
     let python = setup::python()?;

@@ -82,9 +82,9 @@ fn has_target() -> bool {
     }
 }
 
-/// Debian's compiler with the source of its library, installed if need be.
+/// Debian's compiler with the source of its library.
 fn debian() -> Result<PathBuf> {
-    setup::apt(&["rustc-web", "rust-web-src"])?;
+    setup::packages(&["rustc-web", "rust-web-src"])?;
     let files = process::output(Command::new("dpkg").args(["--listfiles", "rustc-web"]))?;
     let compiler = files.lines().find(|file| file.ends_with("/bin/rustc"));
     compiler

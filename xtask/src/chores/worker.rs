@@ -67,10 +67,10 @@ pub(crate) struct Args {
 /// # Errors
 /// When a Worker does not build or is too large, or a suite fails.
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
-    let compiler = match wasm::compiler(false) {
+    let compiler = match setup::optional(wasm::compiler(false))? {
         Ok((compiler, _)) => compiler,
-        Err(error) => {
-            let why = format!("no compiler for WebAssembly here: {error:#}");
+        Err(why) => {
+            let why = format!("no compiler for WebAssembly: {why}");
             return Ok(Outcome::Skipped(why));
         }
     };
@@ -112,12 +112,14 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         scripts(&node, &KEPT, None)?;
         Outcome::passed("sessions and sign-ins outlive workerd; one of a hundred redeems a code")
     });
-    steps.step("sign-in", alone, || match setup::chromium() {
-        Some(chromium) => {
-            scripts(&node, &SIGN_IN, Some(&chromium))?;
-            Outcome::passed(format!("{} scripts of tests/node", SIGN_IN.len()))
+    steps.step("sign-in", alone, || {
+        match setup::optional(setup::chromium())? {
+            Ok(chromium) => {
+                scripts(&node, &SIGN_IN, Some(&chromium))?;
+                Outcome::passed(format!("{} scripts of tests/node", SIGN_IN.len()))
+            }
+            Err(why) => Ok(Outcome::Skipped(why)),
         }
-        None => Ok(Outcome::Skipped("no Chromium".to_owned())),
     });
     steps.finish()
 }

@@ -58,7 +58,7 @@ pub(crate) fn measure() -> Result<Inspect> {
     let node = Node::ready()?;
     let folder = project::target().join("bench-inspector");
     let inspector = Node::with("bench/inspector", folder)?;
-    let chromium = setup::chromium().context("the page needs a Chromium")?;
+    let chromium = setup::chromium().context("the page needs a browser")?;
     let kind = SERVERS.iter().find(|kind| kind.name == DEMO);
     let server = Target::start(kind.context("the demo is among the servers")?)?;
     let mut command = inspector.command("node");
