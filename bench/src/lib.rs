@@ -3,6 +3,8 @@
 //! `cargo xtask bench` starts one server at a time on a port the system picks, and reads that port
 //! from the one line each of them prints.
 
+pub mod floor;
+
 use axum::Router;
 use axum::serve::ListenerExt;
 use clap::Parser;

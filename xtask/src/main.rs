@@ -15,8 +15,8 @@ mod steps;
 use std::process::ExitCode;
 
 use chores::{
-    api, bench, clients, conditions, conformance, dist, docs, fuzz, lint, methods, models, mutants,
-    package, schemas, templates, test, ui, wasm, words, worker,
+    api, bench, clients, conditions, conformance, dist, docs, fuzz, instructions, lint, methods,
+    models, mutants, package, schemas, templates, test, ui, wasm, words, worker,
 };
 use clap::{Parser, Subcommand};
 
@@ -83,6 +83,8 @@ enum Chore {
     Conditions(conditions::Args),
     /// Checks that no type has methods in more than four files.
     Methods(methods::Args),
+    /// Counts the instructions of a call, and compares them with bench/instructions.toml.
+    Instructions(instructions::Args),
     /// Measures throughput, latency and memory, and writes docs/performance.md.
     Bench(bench::Args),
 }
@@ -112,6 +114,7 @@ fn main() -> ExitCode {
         Chore::Words(args) => words::run(&args),
         Chore::Conditions(args) => conditions::run(&args),
         Chore::Methods(args) => methods::run(&args),
+        Chore::Instructions(args) => instructions::run(&args),
         Chore::Bench(args) => bench::run(&args),
     };
     match outcome {

@@ -8,6 +8,7 @@ pub(crate) mod conformance;
 pub(crate) mod dist;
 pub(crate) mod docs;
 pub(crate) mod fuzz;
+pub(crate) mod instructions;
 pub(crate) mod lint;
 pub(crate) mod methods;
 pub(crate) mod models;

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 mod slowest;
 
-use super::{clients, conformance, dist, fuzz, models, schemas, ui, wasm, worker};
+use super::{clients, conformance, dist, fuzz, instructions, models, schemas, ui, wasm, worker};
 use crate::process::{self, TESTS};
 use crate::project;
 use crate::steps::{Outcome, Steps};
@@ -82,6 +82,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     });
     steps.step("workers", "cargo xtask worker", || {
         worker::run(&worker::Args::default())
+    });
+    steps.step("instructions", "cargo xtask instructions", || {
+        instructions::run(&instructions::Args::default())
     });
     let [short, long] = FUZZ_SECONDS;
     let seconds = if all { long } else { short };
