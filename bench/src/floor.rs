@@ -6,7 +6,7 @@
 use axum::Json;
 use serde::{Deserialize, Serialize};
 
-/// A call, as far as it is read.
+/// The members of a call that are read.
 #[derive(Debug, Deserialize)]
 pub struct Call {
     id: u64,
@@ -33,7 +33,7 @@ struct Add {
     b: f64,
 }
 
-/// A response, as far as it is written.
+/// The members of a response that are written.
 #[derive(Debug, Serialize)]
 pub struct Answer {
     jsonrpc: &'static str,
