@@ -41,6 +41,33 @@ pub fn response<T: Serialize + ?Sized>(
     Ok(Bytes::from(frame))
 }
 
+/// Returns a response with another id, for a call that started as request `from`.
+pub fn readdressed(frame: Bytes, from: &RequestId, to: &RequestId) -> Bytes {
+    if from == to {
+        return frame;
+    }
+    let [Ok(old), Ok(new)] = [from, to].map(serde_json::to_vec) else {
+        return frame;
+    };
+    // The frames of this module start with the id.
+    let rest = frame.strip_prefix(OPEN);
+    if let Some(rest) = rest.and_then(|rest| rest.strip_prefix(&*old))
+        && rest.starts_with(b",")
+    {
+        return [OPEN, &new, rest].concat().into();
+    }
+    // A server that writes its own frames.
+    let members = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&frame);
+    let Ok(mut members) = members else {
+        return frame;
+    };
+    let Ok(id) = serde_json::to_value(to) else {
+        return frame;
+    };
+    members.insert("id".to_owned(), id);
+    serde_json::to_vec(&members).map_or(frame, Bytes::from)
+}
+
 /// Writes `_meta`, then the members of a result without `_meta`.
 fn with_meta_before<T: Serialize + ?Sized>(
     frame: &mut Vec<u8>,
@@ -219,6 +246,22 @@ mod tests {
         let value: Value = serde_json::from_slice(&error(None, &parse, true)).unwrap();
         assert_eq!(value["id"], Value::Null);
         assert_eq!(value["error"]["code"], -32700);
+    }
+
+    #[test]
+    fn a_response_can_be_readdressed() {
+        let (one, two) = (RequestId::Integer(1), RequestId::String("two".into()));
+        let whole = br#"{"jsonrpc":"2.0","id":1,"result":{"id":1}}"#;
+        for frame in [&whole[..], br#"{"id":1,"result":{"id":1},"jsonrpc":"2.0"}"#] {
+            let moved = readdressed(Bytes::copy_from_slice(frame), &one, &two);
+            let moved: Value = serde_json::from_slice(&moved).unwrap();
+            assert_eq!(
+                moved,
+                json!({"jsonrpc": "2.0", "id": "two", "result": {"id": 1}})
+            );
+            let same = readdressed(Bytes::copy_from_slice(frame), &one, &one);
+            assert_eq!(same, frame);
+        }
     }
 
     #[test]

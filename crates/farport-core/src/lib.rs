@@ -16,6 +16,7 @@
 //! 5. Messages that the server sends during the call go to the call's [`Outbox`], usually an
 //!    [`EventStream`], which [`sse`] encodes.
 
+pub mod asking;
 mod cancel;
 mod dispatch;
 pub mod envelope;

@@ -32,6 +32,15 @@ pub struct RequestMeta {
     pub negotiates: bool,
     /// The `arguments` of `tools/call`.
     pub arguments: Option<RawJson>,
+    /// The client's capabilities, if they seem to contain elicitation, sampling or roots and the method
+    /// allows an `input_required` result.
+    pub questions: Option<RawJson>,
+    /// `requestState`, of methods that allow an `input_required` result.
+    pub request_state: Option<Box<str>>,
+    /// `inputResponses`, of methods that allow an `input_required` result.
+    pub input_responses: Option<RawJson>,
+    /// The `progressToken`, as JSON, if `questions` is set.
+    pub progress_token: Option<RawJson>,
 }
 
 /// The parameter that names the subject of a request (2026-07-28, "Standard Request Headers").
@@ -73,6 +82,10 @@ struct Params<'a> {
     arguments: Option<&'a RawValue>,
     #[serde(borrow, rename = "protocolVersion")]
     protocol_version: Option<&'a RawValue>,
+    #[serde(borrow, rename = "requestState")]
+    request_state: Option<&'a RawValue>,
+    #[serde(borrow, rename = "inputResponses")]
+    input_responses: Option<&'a RawValue>,
 }
 
 #[derive(Default)]
@@ -134,6 +147,15 @@ impl<'de> Visitor<'de> for MetaVisitor {
     }
 }
 
+/// Reports whether capabilities contain a member of this name anywhere. [`Declared`] reads them exactly,
+/// once a handler asks.
+///
+/// [`Declared`]: crate::asking::Declared
+fn seems_to_accept_questions(capabilities: &str) -> bool {
+    let has = |name: &str| memchr::memmem::find(capabilities.as_bytes(), name.as_bytes()).is_some();
+    capabilities.len() > 2 && (has("\"elicitation\"") || has("\"sampling\"") || has("\"roots\""))
+}
+
 impl RequestMeta {
     /// Reads the metadata of a request or notification.
     ///
@@ -159,6 +181,11 @@ impl RequestMeta {
         if matches!(method, Method::ToolsCall) {
             read.arguments = params.arguments.map(|arguments| raw.part(arguments));
         }
+        let can_ask = method.allows_input_required();
+        if can_ask {
+            read.request_state = params.request_state.and_then(json::text).map(Into::into);
+            read.input_responses = params.input_responses.map(|responses| raw.part(responses));
+        }
         let Some(meta) = params.meta else {
             return Ok(read);
         };
@@ -170,6 +197,14 @@ impl RequestMeta {
         read.has_client_capabilities = meta
             .client_capabilities
             .is_some_and(|raw| raw.get().starts_with('{'));
+        if can_ask {
+            let capabilities = meta.client_capabilities;
+            let capabilities = capabilities.filter(|raw| seems_to_accept_questions(raw.get()));
+            read.questions = capabilities.map(|capabilities| raw.part(capabilities));
+            if read.questions.is_some() {
+                read.progress_token = meta.progress_token.map(|token| raw.part(token));
+            }
+        }
         read.wants_progress = meta.progress_token.is_some_and(|raw| raw.get() != "null");
         read.log_level = match meta.log_level {
             None => None,

@@ -101,4 +101,12 @@ impl Method {
                 | Self::ResourcesUnsubscribe
         )
     }
+
+    /// Reports whether a response may be `input_required` (2026-07-28, "Multi Round-Trip Requests").
+    pub const fn allows_input_required(&self) -> bool {
+        matches!(
+            self,
+            Self::ToolsCall | Self::PromptsGet | Self::ResourcesRead
+        )
+    }
 }

@@ -28,6 +28,11 @@ pub enum Undeliverable {
     /// The call cannot carry requests to the client.
     #[error("this client does not accept requests from the server")]
     NoRequests,
+    /// The host does not keep a call between two requests of a client.
+    #[error(
+        "this server cannot keep a call while a 2026-07-28 client answers: return InputRequiredResult instead"
+    )]
+    NoParking,
 }
 
 /// Sends messages to one client, on the stream of a call or the session's own stream.
@@ -65,6 +70,8 @@ pub trait ReplyTo: Send + Sync {
 pub enum Sink {
     /// None: notifications are dropped, requests are refused. Costs nothing.
     Silent,
+    /// Like `Silent`, for a client that accepts questions, on a host that cannot park calls.
+    NoParking,
     /// The stream of this call.
     Call(Arc<dyn Outbox>),
     /// The session's own stream. A peer that the handler keeps from this call works as long as the

@@ -8,6 +8,8 @@ use crate::{Era, Method, RequestMeta};
 pub enum Tier {
     /// None: the handler can only respond.
     Plain,
+    /// None, but the response may ask the client (2026-07-28, "Multi Round-Trip Requests").
+    Asking,
     /// The call's own stream.
     Call,
     /// The session's stream, which outlives the request.
@@ -32,6 +34,7 @@ pub fn tier(
         Era::Modern => match method {
             Method::SubscriptionsListen => Tier::Call,
             _ if meta.wants_progress || (meta.log_level.is_some() && profile.logging) => Tier::Call,
+            _ if meta.questions.is_some() => Tier::Asking,
             _ => Tier::Plain,
         },
         Era::Session => match method {
@@ -73,9 +76,14 @@ mod tests {
             log_level: Some(crate::LogLevel::Info),
             ..RequestMeta::default()
         };
+        let asking = RequestMeta {
+            questions: Some(RawJson::from(r#"{"roots":{}}"#.to_owned())),
+            ..RequestMeta::default()
+        };
         let (s, m) = (Era::Session, Era::Modern);
         for (era, method, meta, unprompted, interactive, expect) in [
             (m, Method::ToolsCall, &quiet, true, false, Tier::Plain),
+            (m, Method::ToolsCall, &asking, false, false, Tier::Asking),
             (m, Method::ToolsCall, &progress, false, false, Tier::Call),
             (m, Method::ToolsCall, &log, true, false, Tier::Call),
             (m, Method::ToolsCall, &log, false, false, Tier::Plain),
