@@ -60,6 +60,13 @@ impl RawJson {
     }
 }
 
+/// Returns `{}`.
+impl Default for RawJson {
+    fn default() -> Self {
+        Self(ByteString::from_static("{}"))
+    }
+}
+
 impl From<String> for RawJson {
     fn from(json: String) -> Self {
         Self(ByteString::from(json))

@@ -112,7 +112,7 @@ impl McpEndpoint {
         let profile = self.host.profile();
         let interactive = session.record.interactive;
         match tier(Era::Session, &request.method, meta, profile, interactive) {
-            Tier::Plain => {}
+            Tier::Plain | Tier::Asking => {}
             Tier::Session => context.sink = Sink::Session(session.outbox()),
             // A JSON body cannot carry the handler's messages. They go to the session's stream if the
             // client has it open.

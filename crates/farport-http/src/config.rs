@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use farport_core::StreamLimits;
+use farport_core::{StreamLimits, asking::ParkingLimits};
 
 use crate::Guard;
 
@@ -48,6 +48,8 @@ pub struct Limits {
     pub stream_retention: Duration,
     /// The limits on the events of a stream.
     pub stream: StreamLimits,
+    /// The limits on calls of 2026-07-28 that wait for their clients' answers.
+    pub parking: ParkingLimits,
     /// The interval of comments on an idle stream. Default: 20 s, because proxies commonly close a
     /// connection that is idle for 30 or 60 s.
     pub keep_alive: Duration,
@@ -73,6 +75,7 @@ impl Default for Limits {
             streams_per_session: 32,
             stream_retention: Duration::from_secs(5 * 60),
             stream: StreamLimits::default(),
+            parking: ParkingLimits::default(),
             keep_alive: Duration::from_secs(20),
             quiet_after: Duration::from_secs(10),
             retry: Duration::from_secs(1),

@@ -329,7 +329,7 @@ impl LegacyEndpoint {
         let profile = self.host.profile();
         let interactive = session.record.interactive;
         context.sink = match tier(Era::Session, &request.method, &meta, profile, interactive) {
-            Tier::Plain => Sink::Silent,
+            Tier::Plain | Tier::Asking => Sink::Silent,
             Tier::Session => Sink::Session(session.outbox()),
             Tier::Call => Sink::Call(Arc::new(SessionOutbox {
                 session: Arc::downgrade(session),

@@ -13,6 +13,7 @@
 //! 7. The handler's call is awaited in place if it can only respond. Otherwise it gets a stream.
 
 mod admission;
+mod asking;
 mod assets;
 mod body;
 mod call;

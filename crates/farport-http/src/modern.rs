@@ -6,14 +6,17 @@ use std::{
 };
 
 use farport_core::{
-    BoxFuture, Call, CallContext, Dispatch, Era, InstanceContext, Method, ProtocolVersion, Reply,
-    Request, RequestMeta, ResponseShape, RpcError, Runtime, Sink, TaskOwners, Tier,
-    envelope::Rejected, standard_headers, tier,
+    BoxFuture, Call, CallContext, Dispatch, Era, EventStream, InstanceContext, Method,
+    ProtocolVersion, Reply, Request, RequestId, RequestMeta, ResponseShape, RpcError, Runtime,
+    Share, Sink, TaskOwners, Tier, Undeliverable, asking::Asker, envelope::Rejected,
+    standard_headers, tier,
 };
+use farport_oauth::network;
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::{
     Body, Limits,
+    asking::{AskingCall, AskingOutbox, Leg, Parking},
     call::{framed, unless_quiet},
     caller::Caller,
     endpoint::quiet_after,
@@ -58,6 +61,8 @@ pub(crate) struct ModernCalls {
     pub(crate) gate: Arc<Gate>,
     pub(crate) streams: Arc<Streams>,
     pub(crate) shutdown: Arc<Shutdown>,
+    /// The calls that wait for their clients' answers.
+    pub(crate) parking: Arc<Parking>,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) limits: Limits,
 }
@@ -70,13 +75,7 @@ impl ModernCalls {
         meta: RequestMeta,
         caller: Caller,
     ) -> Result<Response<Body>, Refusal> {
-        let refuse = |error: RpcError| {
-            let rejected = Rejected {
-                id: Some(request.id.clone()),
-                error,
-            };
-            Refusal::Status(StatusCode::BAD_REQUEST, rejected)
-        };
+        let refuse = |error: RpcError| invalid(&request.id, error);
         let headers = &caller.parts.headers;
         let accepted = caller.accepted;
         let (form, quiet) = (accepted.form(), quiet_after(&self.limits, accepted));
@@ -100,36 +99,35 @@ impl ModernCalls {
                 RpcError::method_not_found(request.method.as_str()),
             ));
         }
-        let instance = self
-            .dispatch
-            .open(&context)
-            .map_err(|error| Refusal::of(&request.id, error))?;
-        if let (Method::ToolsCall, Some(tool)) = (&request.method, meta.subject.as_deref()) {
-            let params = instance.param_headers(tool);
-            standard_headers::check_params(headers, &meta, &params).map_err(refuse)?;
-        }
         let tier = match tier(Era::Modern, &request.method, &meta, profile, false) {
             // Its response has no end, so it must be a stream.
             _ if request.method == Method::SubscriptionsListen && !accepted.events() => {
                 return Err(NO_EVENTS);
             }
-            // A JSON body cannot carry the handler's messages.
+            // A JSON body cannot carry the handler's messages. A question is a result.
+            Tier::Call if !accepted.events() && meta.questions.is_some() => Tier::Asking,
             Tier::Call if !accepted.events() => Tier::Plain,
             tier => tier,
         };
-        let mut context = CallContext {
-            version,
-            principal: caller.principal,
-            session: None,
-            cancel: None,
-            sink: Sink::Silent,
-            parts: Some(caller.parts),
-            control: None,
-        };
         let id = request.id.clone();
-        if tier == Tier::Plain {
+        let stream = (tier == Tier::Call).then(|| self.streams.create());
+        let resumed = match meta.request_state.as_deref() {
+            Some(state) if Parking::issued(state) => {
+                let call = self.parking.resume(state, &asker(&caller, &request, &meta));
+                Some(call.map_err(|error| refuse(error.for_peer()))?)
+            }
+            _ => None,
+        };
+        let mut work = match resumed {
+            Some(call) => {
+                let leg = leg(&meta, stream.clone());
+                call.continue_with(leg, meta.input_responses.as_ref());
+                Box::pin(self.parking.clone().drive(call, id.clone()))
+            }
+            None => self.start(&context, request, &meta, caller, version, stream.as_ref())?,
+        };
+        let Some(stream) = stream else {
             // Dropped with the connection: disconnecting cancels a modern call.
-            let mut work = instance.call(Call { request, context });
             if let Some(reply) = unless_quiet(&mut work, quiet, &*self.runtime).await {
                 let status = status_of(&reply);
                 return Ok(respond::message(status, form, framed(&id, reply)));
@@ -146,21 +144,11 @@ impl ModernCalls {
             return Ok(respond::stream(
                 self.streams.authorized(body, opener, requested),
             ));
-        }
-        if request.method == Method::SubscriptionsListen {
-            // It never ends, so a shutdown cancels it.
-            context.cancel = Some(self.shutdown.token());
-        }
-        let stream = self.streams.create();
-        let outbox = ModernOutbox {
-            stream: stream.clone(),
-            log_level: meta.log_level,
         };
-        context.sink = Sink::Call(Arc::new(outbox));
         let status = Arc::new(OnceLock::new());
         let (filled, sent) = (stream.clone(), status.clone());
         let mut driver: BoxFuture<'static, ()> = Box::pin(async move {
-            let reply = instance.call(Call { request, context }).await;
+            let reply = work.await;
             sent.get_or_init(|| status_of(&reply));
             filled.finish(Some(framed(&id, reply)));
         });
@@ -187,6 +175,99 @@ impl ModernCalls {
                 }))
             }
         }
+    }
+
+    /// Starts a call: its handler, with the sink for its messages. `stream` is the response's, if the
+    /// request enables notifications.
+    fn start(
+        &self,
+        context: &InstanceContext,
+        request: Request,
+        meta: &RequestMeta,
+        caller: Caller,
+        version: ProtocolVersion,
+        stream: Option<&Arc<EventStream>>,
+    ) -> Result<BoxFuture<'static, Reply>, Refusal> {
+        let instance = self
+            .dispatch
+            .open(context)
+            .map_err(|error| Refusal::of(&request.id, error))?;
+        if let (Method::ToolsCall, Some(tool)) = (&request.method, meta.subject.as_deref()) {
+            let params = instance.param_headers(tool);
+            let headers = &caller.parts.headers;
+            standard_headers::check_params(headers, meta, &params)
+                .map_err(|error| invalid(&request.id, error))?;
+        }
+        let can_park = self.limits.parking.most > 0;
+        let asks = meta.questions.is_some();
+        if asks && can_park {
+            let id = request.id.clone();
+            let asker = asker(&caller, &request, meta);
+            let share = Share::of(&caller.principal, caller.address.map(network));
+            let outbox = Arc::new(AskingOutbox::new(leg(meta, stream.cloned())));
+            let sink = Sink::Call(outbox.clone());
+            let context = call_context(caller, version, sink);
+            let work = instance.call(Call { request, context });
+            let call = AskingCall::new(work, outbox, id.clone(), asker, share);
+            return Ok(Box::pin(self.parking.clone().drive(call, id)));
+        }
+        let sink = match stream {
+            Some(stream) => Sink::Call(Arc::new(ModernOutbox {
+                stream: stream.clone(),
+                log_level: meta.log_level,
+                refusal: match asks {
+                    true => Undeliverable::NoParking,
+                    false => Undeliverable::NoRequests,
+                },
+            })),
+            None if asks => Sink::NoParking,
+            None => Sink::Silent,
+        };
+        let mut context = call_context(caller, version, sink);
+        if request.method == Method::SubscriptionsListen {
+            // It never ends, so a shutdown cancels it.
+            context.cancel = Some(self.shutdown.token());
+        }
+        Ok(instance.call(Call { request, context }))
+    }
+}
+
+fn call_context(caller: Caller, version: ProtocolVersion, sink: Sink) -> CallContext {
+    CallContext {
+        version,
+        principal: caller.principal,
+        session: None,
+        cancel: None,
+        sink,
+        parts: Some(caller.parts),
+        control: None,
+    }
+}
+
+/// Refuses an invalid modern request.
+fn invalid(id: &RequestId, error: RpcError) -> Refusal {
+    let rejected = Rejected {
+        id: Some(id.clone()),
+        error,
+    };
+    Refusal::Status(StatusCode::BAD_REQUEST, rejected)
+}
+
+/// Returns the caller of a request and its subject, which a retry of the request must repeat.
+fn asker(caller: &Caller, request: &Request, meta: &RequestMeta) -> Asker {
+    Asker {
+        principal: caller.principal.clone(),
+        method: request.method.clone(),
+        subject: meta.subject.clone(),
+    }
+}
+
+fn leg(meta: &RequestMeta, stream: Option<Arc<EventStream>>) -> Leg {
+    Leg {
+        capabilities: meta.questions.clone().unwrap_or_default(),
+        stream,
+        log_level: meta.log_level,
+        token: meta.progress_token.clone(),
     }
 }
 

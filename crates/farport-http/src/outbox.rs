@@ -58,6 +58,8 @@ pub(crate) struct ModernOutbox {
     pub(crate) stream: Arc<EventStream>,
     /// The minimum severity of log messages, if the request enables them.
     pub(crate) log_level: Option<LogLevel>,
+    /// The reason why the call cannot ask the client.
+    pub(crate) refusal: Undeliverable,
 }
 
 impl Outbox for ModernOutbox {
@@ -75,7 +77,7 @@ impl Outbox for ModernOutbox {
     }
 
     fn expect(&self, _: i64, _: Arc<dyn ReplyTo>) -> Result<String, Undeliverable> {
-        Err(Undeliverable::NoRequests)
+        Err(self.refusal)
     }
 
     fn retract(&self, _: i64) {}

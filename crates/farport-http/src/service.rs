@@ -9,6 +9,7 @@ use tracing::Instrument;
 
 use crate::{
     Auth, Body, Config,
+    asking::Parking,
     auth::OAuthRoutes,
     body,
     caller::{Caller, Identified},
@@ -122,6 +123,12 @@ impl McpService {
         let gate = Arc::new(Gate::new(&config, auth.clone(), runtime.clone()));
         let streams = Arc::new(Streams::new(gate.clone(), runtime.clone(), limits));
         let shutdown = Arc::new(Shutdown::default());
+        let parking = Arc::new(Parking::new(
+            limits.parking,
+            replica.clone(),
+            dispatch.profile().server_info.clone(),
+            runtime.clone(),
+        ));
         let sessions = Sessions::new(store, policy, tasks.clone(), replica, limits);
         let modern = ModernCalls {
             dispatch: dispatch.clone(),
@@ -129,6 +136,7 @@ impl McpService {
             gate: gate.clone(),
             streams: streams.clone(),
             shutdown: shutdown.clone(),
+            parking,
             runtime: runtime.clone(),
             limits,
         };
@@ -286,9 +294,10 @@ impl McpService {
     }
 
     /// Starts the shutdown: ends all streams without an end, and refuses new ones. Subscriptions end with
-    /// their response, other streams just end. Running calls continue.
+    /// their response, other streams just end. Running calls continue, parked calls are cancelled.
     pub fn stop(&self) {
         self.0.shutdown.start();
+        self.0.mcp.modern.parking.clear();
         self.0.mcp.host.sessions.hang_up();
         self.0.legacy.hang_up();
     }

@@ -201,7 +201,7 @@ fn derive(master: &MasterKey, purpose: Purpose, secret: &SecretString) -> [u8; 3
     key
 }
 
-fn encrypt(key: &[u8; 32], random: &dyn Random, bound: &[u8], plain: &[u8]) -> Vec<u8> {
+pub(crate) fn encrypt(key: &[u8; 32], random: &dyn Random, bound: &[u8], plain: &[u8]) -> Vec<u8> {
     let mut nonce = [0; NONCE];
     random.fill(&mut nonce);
     let payload = Payload {
@@ -218,7 +218,11 @@ fn encrypt(key: &[u8; 32], random: &dyn Random, bound: &[u8], plain: &[u8]) -> V
     [&nonce[..], &sealed].concat()
 }
 
-fn decrypt(key: &[u8; 32], bound: &[u8], sealed: &[u8]) -> Result<Vec<u8>, DecryptError> {
+pub(crate) fn decrypt(
+    key: &[u8; 32],
+    bound: &[u8],
+    sealed: &[u8],
+) -> Result<Vec<u8>, DecryptError> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(DecryptError)?;
     let payload = Payload {
         msg: sealed,

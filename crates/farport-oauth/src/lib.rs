@@ -46,6 +46,7 @@ mod remote;
 mod resource;
 mod resource_server;
 mod scope;
+mod sealer;
 mod server;
 mod store;
 mod time;
@@ -74,6 +75,7 @@ pub use registered::{Client, ClientAuthentication, ClientId, ClientKeys, ClientO
 pub use resource::{InvalidSite, Site};
 pub use resource_server::ResourceServer;
 pub use scope::{InvalidScope, Scopes};
+pub use sealer::Sealer;
 pub use server::{
     AuthorizationServer, AuthorizationServerMetadata, Config, DocumentError, Environment,
     Introspection, NewApiToken, ProtectedResourceMetadata, Registration, RegistrationEndpoint,

@@ -131,7 +131,7 @@ impl SessionHost {
                 cancel: None,
                 sink: match tier {
                     Tier::Session => Sink::Session(opening.outbox()),
-                    Tier::Plain | Tier::Call => Sink::Silent,
+                    Tier::Plain | Tier::Asking | Tier::Call => Sink::Silent,
                 },
                 parts: Some(caller.parts),
                 control: None,

@@ -207,7 +207,7 @@ impl Resumption {
             record.interactive,
         ) {
             Tier::Session => Sink::Session(session.outbox()),
-            Tier::Plain | Tier::Call => Sink::Silent,
+            Tier::Plain | Tier::Asking | Tier::Call => Sink::Silent,
         };
         let (mut parts, ()) = http::Request::new(()).into_parts();
         parts.method = http::Method::POST;
