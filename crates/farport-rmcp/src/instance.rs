@@ -17,8 +17,9 @@ use futures_util::FutureExt;
 use rmcp::{
     ErrorData, Peer, RoleServer, ServerHandler, Service,
     model::{
-        CallToolResponse, ClientCapabilities, ClientRequest, ErrorCode, InitializeRequestParams,
-        JsonRpcMessage, NumberOrString, RequestMetaObject, ServerResult, TASKS_EXTENSION_ID,
+        CallToolResponse, ClientCapabilities, ClientRequest, ErrorCode, Implementation,
+        InitializeRequestParams, JsonRpcMessage, NumberOrString, RequestMetaObject, ServerResult,
+        TASKS_EXTENSION_ID,
     },
     service::RequestContext,
 };
@@ -98,6 +99,7 @@ impl<H: ServerHandler> RmcpInstance<H> {
                 CallPeer::Live(Live::new(service, outbox.clone(), client()))
             }
             (Sink::Session(outbox), _) => CallPeer::Session(self.session_peer(outbox, client())),
+            (Sink::NoParking, _) => CallPeer::Shared(self.shared.silent.no_parking()),
             // `initialize` stores the client in its peer, so the peer cannot be shared.
             (Sink::Silent, Method::Initialize) => CallPeer::Fresh(Silent::new(None)),
             (Sink::Silent, _) => CallPeer::Shared(self.silent(context.session.as_deref())),
@@ -361,14 +363,28 @@ fn caught<P>(request: &Request, served: Result<Reply, P>) -> Reply {
 
 /// Describes a modern call's client to rmcp, for handlers that read the peer instead of the
 /// request.
+///
+/// A client that accepts questions gets the last revision of the session era, because rmcp's peer
+/// refuses to send requests in a newer one. The outbox turns them into an `input_required` result.
+/// The context of the request still has the real revision.
 fn modern_client(
     version: ProtocolVersion,
     meta: &RequestMetaObject,
 ) -> Option<InitializeRequestParams> {
-    let client = meta.client_info()?;
     let capabilities = meta.client_capabilities().unwrap_or_default();
+    let asks = capabilities.elicitation.is_some()
+        || capabilities.sampling.is_some()
+        || capabilities.roots.is_some();
+    let client = match meta.client_info() {
+        Some(client) => client,
+        None if asks => Implementation::new("unknown", "unknown"),
+        None => return None,
+    };
     let mut params = InitializeRequestParams::new(capabilities, client);
-    params.protocol_version = rmcp_version(version);
+    params.protocol_version = rmcp_version(match asks {
+        true => ProtocolVersion::V2025_11_25,
+        false => version,
+    });
     Some(params)
 }
 

@@ -6,16 +6,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use farport_core::{Outbox, ProtocolVersion, SessionRecord};
+use farport_core::{Outbox, ProtocolVersion, SessionRecord, Undeliverable};
 use lru::LruCache;
 use rmcp::{
     ErrorData, Peer, RoleServer, Service,
     model::{
-        ClientNotification, ClientRequest, GetExtensions, InitializeRequestParams, ServerConfig,
-        ServerResult,
+        ClientNotification, ClientRequest, GetExtensions, Implementation, InitializeRequestParams,
+        ServerConfig, ServerResult,
     },
     service::{NotificationContext, RequestContext, RunningService, serve_directly},
 };
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -139,8 +140,14 @@ pub(crate) struct Silent {
 impl Silent {
     /// Creates a silent peer that describes `client` to the handler.
     pub(crate) fn new(client: Option<InitializeRequestParams>) -> Self {
+        Self::refusing(Undeliverable::NoRequests, client)
+    }
+
+    /// Creates a silent peer that refuses requests for this reason.
+    fn refusing(reason: Undeliverable, client: Option<InitializeRequestParams>) -> Self {
         let loops = Loops::new();
-        let running = loops.within(|| serve_directly(NoHandler, SilentTransport, client));
+        let transport = SilentTransport(reason);
+        let running = loops.within(|| serve_directly(NoHandler, transport, client));
         Self {
             peer: running.peer().clone(),
             _running: running,
@@ -155,6 +162,7 @@ impl Silent {
 /// All calls that share it would get the same client description from their own.
 pub(crate) struct SilentPeers {
     modern: OnceLock<Silent>,
+    no_parking: OnceLock<Silent>,
     sessions: Mutex<LruCache<(ProtocolVersion, Bytes), Arc<Silent>>>,
 }
 
@@ -166,6 +174,7 @@ impl Default for SilentPeers {
     fn default() -> Self {
         Self {
             modern: OnceLock::new(),
+            no_parking: OnceLock::new(),
             sessions: Mutex::new(LruCache::unbounded()),
         }
     }
@@ -175,6 +184,23 @@ impl SilentPeers {
     /// Returns the silent peer of modern calls, whose requests describe the client.
     pub(crate) fn modern(&self) -> Peer<RoleServer> {
         self.modern.get_or_init(|| Silent::new(None)).peer.clone()
+    }
+
+    /// Returns the silent peer of modern calls that could ask, on a host that cannot park them. It
+    /// describes a client that accepts every question, so that the handler receives the true reason.
+    /// The requests describe the real client.
+    pub(crate) fn no_parking(&self) -> Peer<RoleServer> {
+        let silent = self.no_parking.get_or_init(|| {
+            let everything = json!({
+                "elicitation": { "form": {}, "url": {} }, "sampling": { "tools": {} }, "roots": {},
+            });
+            let everything = serde_json::from_value(everything).unwrap_or_default();
+            let client = Implementation::new("unknown", "unknown");
+            let mut client = InitializeRequestParams::new(everything, client);
+            client.protocol_version = rmcp_version(ProtocolVersion::V2025_11_25);
+            Silent::refusing(Undeliverable::NoParking, Some(client))
+        });
+        silent.peer.clone()
     }
 
     /// Returns the silent peer of the sessions that were opened with this `initialize`.

@@ -225,8 +225,8 @@ impl ReplyTo for Responses {
     }
 }
 
-/// The transport of a silent peer: drops notifications, refuses requests.
-pub(crate) struct SilentTransport;
+/// The transport of a silent peer: drops notifications, refuses requests with its reason.
+pub(crate) struct SilentTransport(pub(crate) Undeliverable);
 
 impl Transport<RoleServer> for SilentTransport {
     type Error = Undeliverable;
@@ -236,7 +236,7 @@ impl Transport<RoleServer> for SilentTransport {
         item: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         ready(match item {
-            JsonRpcMessage::Request(_) => Err(Undeliverable::NoRequests),
+            JsonRpcMessage::Request(_) => Err(self.0),
             _ => Ok(()),
         })
     }

@@ -35,6 +35,7 @@ mod mounted;
 mod negotiation;
 mod pages;
 mod panics;
+mod parked;
 mod permissions;
 mod public_url;
 mod rebinding;

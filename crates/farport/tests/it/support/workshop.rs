@@ -190,6 +190,33 @@ impl Workshop {
                 Ok(text)
             }
             "ask" => Ok(ask(&context.peer, elicitation(&text)).await),
+            // Asks one question after the other, as often as the arguments say.
+            "ask_in_turn" => {
+                let _ends = Ends(shop, text.clone());
+                let mut heard = Vec::new();
+                for step in 1..=count {
+                    heard.push(ask(&context.peer, elicitation(&format!("{text}-{step}"))).await);
+                }
+                Ok(heard.join(" "))
+            }
+            // Asks three questions at once.
+            "ask_together" => {
+                let said = vec![SamplingMessage::user_text(&text)];
+                let params = CreateMessageRequestParams::new(said, 10);
+                let (user, model, roots) = tokio::join!(
+                    ask(&context.peer, elicitation(&text)),
+                    ask(&context.peer, CreateMessageRequest::new(params).into()),
+                    ask(&context.peer, ListRootsRequest::default().into()),
+                );
+                Ok(format!("{user} {model} {roots}"))
+            }
+            // Asks, and returns without the answer once its gate opens.
+            "ask_or_pass" => {
+                tokio::select! {
+                    answer = ask(&context.peer, elicitation(&text)) => Ok(answer),
+                    () = shop.pass(&text) => Ok("passed".to_owned()),
+                }
+            }
             "ask_briefly" => {
                 let brief = PeerRequestOptions::with_timeout(Duration::from_millis(50));
                 let asked = context
