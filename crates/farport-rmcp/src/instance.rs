@@ -30,6 +30,7 @@ use crate::{
     dispatch::Shared,
     peer::{Handled, Live, Notifications, Silent, client_of, rmcp_version},
     pump,
+    rounds::Rounds,
 };
 
 /// A handler and the state it needs to serve calls.
@@ -81,6 +82,10 @@ impl<H: ServerHandler> RmcpInstance<H> {
             silent: OnceLock::new(),
             session: Mutex::default(),
         }
+    }
+
+    pub(crate) fn handler(&self) -> &H {
+        &self.handler
     }
 
     fn peer_for(
@@ -171,6 +176,14 @@ impl<H: ServerHandler> RmcpInstance<H> {
         };
         let peer = self.peer_for(&context, &envelope.method, &meta);
         let (rmcp, guard) = rmcp_context(envelope, context, &peer, meta);
+        let rounds = (!modern && envelope.method.allows_input_required())
+            .then(|| Rounds::prepare(&rmcp))
+            .flatten();
+        if let Some(rounds) = rounds {
+            let result = Box::pin(self.in_rounds(envelope, request, rmcp, rounds)).await;
+            guard.map(DropGuard::disarm);
+            return self.reply(envelope, modern, &result?);
+        }
         let result = Service::handle_request(&*self.handler, request, rmcp).await;
         guard.map(DropGuard::disarm);
         let mut result = result.map_err(error)?;
@@ -190,7 +203,14 @@ impl<H: ServerHandler> RmcpInstance<H> {
         let creator = self.tasks.as_ref().map(|_| context.principal.clone());
         let peer = self.peer_for(&context, &envelope.method, &meta);
         let (rmcp, guard) = rmcp_context(envelope, context, &peer, meta);
-        let served = self.handler.call_tool(params, rmcp).await;
+        let rounds = (!modern).then(|| Rounds::prepare(&rmcp)).flatten();
+        let mut served = self.handler.call_tool(params, rmcp).await;
+        if let Some(rounds) = rounds
+            && let Ok(CallToolResponse::InputRequired(required)) = served
+        {
+            // Boxed, because most calls need no second round.
+            served = Box::pin(self.more_rounds(envelope, rounds, required)).await?;
+        }
         guard.map(DropGuard::disarm);
         let mut result = match served {
             Ok(CallToolResponse::Task(task)) => {
@@ -215,7 +235,7 @@ impl<H: ServerHandler> RmcpInstance<H> {
             }
             Ok(CallToolResponse::InputRequired(_)) if !modern => {
                 return Err(RpcError::invalid_request(
-                    "The tool returned input_required, which this client's revision does not have",
+                    "The tool needs input from the client, which declared none of elicitation, sampling and roots",
                 ));
             }
             Ok(response) => ServerResult::from(response),
@@ -426,14 +446,14 @@ fn declares_tasks(meta: &RequestMetaObject) -> Option<bool> {
     Some(extensions.is_some_and(|extensions| extensions.get(TASKS_EXTENSION_ID).is_some()))
 }
 
-fn rmcp_id(id: &RequestId) -> NumberOrString {
+pub(crate) fn rmcp_id(id: &RequestId) -> NumberOrString {
     match id {
         RequestId::Integer(id) => NumberOrString::Number(*id),
         RequestId::String(id) => NumberOrString::String(id.as_ref().into()),
     }
 }
 
-fn error(error: ErrorData) -> RpcError {
+pub(crate) fn error(error: ErrorData) -> RpcError {
     let data = error.data.map(|data| RawJson::from(data.to_string()));
     RpcError {
         code: farport_core::ErrorCode(i64::from(error.code.0)),

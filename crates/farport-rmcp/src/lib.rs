@@ -18,6 +18,7 @@ mod instance;
 mod params;
 mod peer;
 mod pump;
+mod rounds;
 mod transport;
 
 pub use dispatch::RmcpDispatch;

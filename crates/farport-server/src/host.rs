@@ -13,6 +13,8 @@ pub struct Environment<'a> {
     pub sessions: Arc<dyn SessionStore>,
     /// Time, tasks and randomness.
     pub runtime: Arc<dyn Runtime>,
+    /// Whether a call can wait in memory between two requests of its client, for the client's answers.
+    pub parks_calls: bool,
     /// The addresses that the server listens on; empty if the host does not know them.
     pub addresses: &'a [SocketAddr],
     /// Returns what sign-in requires. Only a server with sign-in calls it.

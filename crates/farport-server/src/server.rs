@@ -130,11 +130,15 @@ impl Server {
         let Environment {
             sessions,
             runtime,
+            parks_calls,
             addresses,
             oauth,
         } = environment;
         settings.check()?;
         let mut config = settings.http();
+        if !parks_calls {
+            config.limits.parking.most = 0;
+        }
         if let Some(quiet) = self.quiet_after {
             config.limits.quiet_after = quiet;
         }

@@ -89,6 +89,12 @@ pub struct Settings {
     /// The time without a result after which the response to a call becomes an event stream with
     /// keep-alives, if the client accepts one, in seconds. The default is 10; 0 turns this off.
     pub quiet_after_secs: u64,
+    /// The maximum number of calls that wait for their clients' answers (2026-07-28). The default is
+    /// 1,000; 0 turns such questions off. A full server cancels the oldest waiting call of the user, or of
+    /// the network of anonymous clients, with the most.
+    pub max_parked_calls: usize,
+    /// The time that a client of 2026-07-28 has to answer, in seconds. The default is 600.
+    pub answer_timeout_secs: u64,
     /// The URL of the HTTP proxy for all requests that the server itself sends: for clients' metadata
     /// documents, and for providers' metadata, keys and tokens. By default, requests to providers follow
     /// `HTTPS_PROXY` and `NO_PROXY`, and the server fetches clients' metadata documents directly.
@@ -217,6 +223,14 @@ pub const VARIABLES: &[Variable] = &[
         setting: "quiet_after_secs",
     },
     Variable {
+        name: "FARPORT_MAX_PARKED_CALLS",
+        setting: "max_parked_calls",
+    },
+    Variable {
+        name: "FARPORT_ANSWER_TIMEOUT_SECS",
+        setting: "answer_timeout_secs",
+    },
+    Variable {
         name: "FARPORT_OUTGOING_PROXY",
         setting: "outgoing_proxy",
     },
@@ -283,6 +297,8 @@ impl Default for Settings {
             deny_by_default: false,
             shutdown_grace_secs: 10,
             quiet_after_secs: limits.quiet_after.as_secs(),
+            max_parked_calls: limits.parking.most,
+            answer_timeout_secs: limits.parking.wait.as_secs(),
             outgoing_proxy: None,
             store: None,
             log: "info".into(),
@@ -321,6 +337,8 @@ impl Settings {
         };
         config.limits.body_bytes = self.max_body_bytes;
         config.limits.quiet_after = Duration::from_secs(self.quiet_after_secs);
+        config.limits.parking.most = self.max_parked_calls;
+        config.limits.parking.wait = Duration::from_secs(self.answer_timeout_secs);
         config.limits.legacy_connections = self.max_sessions;
         config.limits.streams = match self.max_streams {
             0 => self.max_connections - self.max_connections / 4,

@@ -51,6 +51,8 @@ impl Sites {
         let environment = Environment {
             sessions: sessions(&settings),
             runtime: Arc::new(WorkerRuntime),
+            // The next request of a client may reach another isolate.
+            parks_calls: false,
             addresses: &[],
             oauth: &|| sign_in::oauth(store()?, variables),
         };

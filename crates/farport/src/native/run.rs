@@ -242,6 +242,7 @@ impl Server {
         let environment = Environment {
             sessions: state.sessions.clone(),
             runtime: Arc::new(TokioRuntime),
+            parks_calls: true,
             addresses,
             oauth: &|| state.oauth_state(settings.outgoing_proxy.as_deref()),
         };

@@ -144,6 +144,21 @@ impl Server {
         self
     }
 
+    /// Limits the number of calls that wait for their clients' answers (2026-07-28). The default is 1,000;
+    /// 0 turns such questions off. A full server cancels the oldest waiting call of the user, or of the
+    /// network of anonymous clients, with the most.
+    #[must_use]
+    pub fn max_parked_calls(self, most: usize) -> Self {
+        self.set(move |settings| settings.max_parked_calls = most)
+    }
+
+    /// Sets the time that a client of 2026-07-28 has to answer a question of a handler. The default is 10
+    /// minutes. The server counts in seconds.
+    #[must_use]
+    pub fn answer_timeout(self, timeout: Duration) -> Self {
+        self.set(move |settings| settings.answer_timeout_secs = timeout.as_secs())
+    }
+
     /// Sends all requests that the server itself makes through the HTTP proxy at `url`. A Worker
     /// ignores it, because the platform sends its requests.
     #[must_use]

@@ -16,7 +16,8 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientResult,
         ContentBlock, CreateMessageRequest, CreateMessageRequestParams, ElicitRequest,
-        ElicitRequestParams, Implementation, ListRootsRequest, ListToolsResult, LoggingLevel,
+        ElicitRequestParams, Implementation, InputRequest, InputRequests, InputRequiredResult,
+        InputResponses, ListRootsRequest, ListToolsResult, LoggingLevel,
         LoggingMessageNotificationParam, PaginatedRequestParams, ProgressNotificationParam,
         ResourceUpdatedNotificationParam, SamplingMessage, ServerCapabilities, ServerConfig,
         ServerRequest, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
@@ -199,6 +200,14 @@ impl Workshop {
                 }
                 Ok(heard.join(" "))
             }
+            // Asks, and waits at its gate.
+            "ask_then_wait" => {
+                let _ends = Ends(shop, text.clone());
+                let answer = ask(&context.peer, elicitation(&text)).await;
+                shop.note(format!("waits {text}"));
+                shop.pass(&text).await;
+                Ok(answer)
+            }
             // Asks three questions at once.
             "ask_together" => {
                 let said = vec![SamplingMessage::user_text(&text)];
@@ -212,6 +221,7 @@ impl Workshop {
             }
             // Asks, and returns without the answer once its gate opens.
             "ask_or_pass" => {
+                let _ends = Ends(shop, text.clone());
                 tokio::select! {
                     answer = ask(&context.peer, elicitation(&text)) => Ok(answer),
                     () = shop.pass(&text) => Ok("passed".to_owned()),
@@ -223,7 +233,9 @@ impl Workshop {
                     .peer
                     .send_request_with_option(elicitation(&text), brief);
                 let asked = asked.await.map_err(internal)?;
-                Ok(described_response(asked.await_response().await))
+                let answer = described_response(asked.await_response().await);
+                shop.note(format!("{answer} {text}"));
+                Ok(answer)
             }
             "sample" => {
                 let said = vec![SamplingMessage::user_text(&text)];
@@ -298,6 +310,27 @@ impl Workshop {
     }
 }
 
+/// Asks two questions in two rounds with results of its own, and keeps the first answer in its state.
+fn rounds(responses: Option<InputResponses>, state: Option<String>) -> CallToolResponse {
+    let answer = |key: &str| Some(responses.as_ref()?.get(key)?["content"]["answer"].to_string());
+    let ask = |key: &str, state: &str| {
+        let ServerRequest::ElicitRequest(question) = elicitation(key) else {
+            unreachable!()
+        };
+        let question = InputRequest::Elicitation(question);
+        let requests = InputRequests::from([(key.to_owned(), question)]);
+        InputRequiredResult::new(Some(requests), Some(state.to_owned())).into()
+    };
+    match (state, answer("first"), answer("second")) {
+        (None, _, _) => ask("first", "round 1"),
+        (Some(_), Some(first), _) => ask("second", &first),
+        (Some(first), _, Some(second)) => {
+            CallToolResult::success(vec![ContentBlock::text(format!("{first} {second}"))]).into()
+        }
+        (Some(state), None, None) => ask("first", &state),
+    }
+}
+
 fn internal(error: ServiceError) -> ErrorData {
     ErrorData::internal_error(error.to_string(), None)
 }
@@ -354,6 +387,9 @@ impl ServerHandler for Workshop {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let arguments = Value::Object(request.arguments.unwrap_or_default());
+        if request.name == "rounds" {
+            return Ok(rounds(request.input_responses, request.request_state));
+        }
         let said = self.run(&request.name, &arguments, &context).await?;
         Ok(CallToolResult::success(vec![ContentBlock::text(said)]).into())
     }
