@@ -13,6 +13,7 @@ macro_rules! pages {
 pages! {
     guide = "docs/guide.md";
     handlers = "docs/handlers.md";
+    ask_the_user = "docs/ask-the-user.md";
     testing = "docs/testing.md";
     sign_in = "docs/sign-in.md";
     providers = "docs/providers.md";

@@ -310,7 +310,7 @@ impl Workshop {
     }
 }
 
-/// Asks two questions in two rounds with results of its own, and keeps the first answer in its state.
+/// Returns two questions in two rounds, and keeps the first answer in the state.
 fn rounds(responses: Option<InputResponses>, state: Option<String>) -> CallToolResponse {
     let answer = |key: &str| Some(responses.as_ref()?.get(key)?["content"]["answer"].to_string());
     let ask = |key: &str, state: &str| {
