@@ -215,9 +215,10 @@ impl ModernCalls {
             Some(stream) => Sink::Call(Arc::new(ModernOutbox {
                 stream: stream.clone(),
                 log_level: meta.log_level,
-                refusal: match asks {
-                    true => Undeliverable::NoParking,
-                    false => Undeliverable::NoRequests,
+                refusal: if asks {
+                    Undeliverable::NoParking
+                } else {
+                    Undeliverable::NoRequests
                 },
             })),
             None if asks => Sink::NoParking,

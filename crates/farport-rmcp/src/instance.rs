@@ -401,9 +401,10 @@ fn modern_client(
         None => return None,
     };
     let mut params = InitializeRequestParams::new(capabilities, client);
-    params.protocol_version = rmcp_version(match asks {
-        true => ProtocolVersion::V2025_11_25,
-        false => version,
+    params.protocol_version = rmcp_version(if asks {
+        ProtocolVersion::V2025_11_25
+    } else {
+        version
     });
     Some(params)
 }

@@ -143,9 +143,10 @@ impl AskingOutbox {
             _ => frame,
         };
         drop(state);
-        match stream.push(frame) {
-            true => Ok(()),
-            false => Err(Undeliverable::Ended),
+        if stream.push(frame) {
+            Ok(())
+        } else {
+            Err(Undeliverable::Ended)
         }
     }
 
