@@ -1,4 +1,4 @@
-//! The fixture server of farport-testkit, which conformance, clients and schemas talk to.
+//! The fixture server of farport-testkit, which conformance and clients talk to.
 
 use std::process::Command;
 use std::time::Duration;

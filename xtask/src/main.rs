@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use chores::{
     api, bench, clients, conditions, conformance, dist, docs, fuzz, instructions, lint, methods,
-    models, mutants, package, schemas, templates, test, ui, wasm, words, worker,
+    models, mutants, package, templates, test, ui, wasm, words, worker,
 };
 use clap::{Parser, Subcommand};
 
@@ -44,7 +44,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Runs every test: the workspace, the templates, conformance, clients, schemas, wasm,
+    /// Runs every test: the workspace, the templates, conformance, clients, wasm,
     /// Workers, fuzz.
     Test(test::Args),
     /// Checks format, lints, dependencies and documentation.
@@ -57,8 +57,6 @@ enum Chore {
     Ui(ui::Args),
     /// Lets a small real model call a tool of `farport demo`.
     Models(models::Args),
-    /// Validates recorded wire messages of every revision against the official schemas.
-    Schemas(schemas::Args),
     /// Compiles the portable crates for WebAssembly and checks that they import nothing from `env`.
     Wasm(wasm::Args),
     /// Runs the Workers of tests/worker in workerd: conformance, clients, restart, races, sizes.
@@ -101,7 +99,6 @@ fn main() -> ExitCode {
         Chore::Clients(args) => clients::run(&args),
         Chore::Ui(args) => ui::run(&args),
         Chore::Models(args) => models::run(&args),
-        Chore::Schemas(args) => schemas::run(&args),
         Chore::Wasm(args) => wasm::run(&args),
         Chore::Worker(args) => worker::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),

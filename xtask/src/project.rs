@@ -35,18 +35,6 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// The folder of the official MCP schemas, if this machine has them.
-///
-/// They are not part of the repository: `FARPORT_SCHEMA_DIR` names the folder, and without it
-/// `../shared/schema` is tried.
-pub(crate) fn schemas() -> Option<PathBuf> {
-    let folder = match std::env::var_os("FARPORT_SCHEMA_DIR") {
-        Some(folder) => PathBuf::from(folder),
-        None => root().join("../shared/schema"),
-    };
-    folder.is_dir().then_some(folder)
-}
-
 /// The compiler that cargo uses.
 pub(crate) fn rustc() -> Command {
     let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));

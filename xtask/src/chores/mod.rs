@@ -14,7 +14,6 @@ pub(crate) mod methods;
 pub(crate) mod models;
 pub(crate) mod mutants;
 pub(crate) mod package;
-pub(crate) mod schemas;
 pub(crate) mod templates;
 pub(crate) mod test;
 pub(crate) mod ui;

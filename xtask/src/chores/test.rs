@@ -6,7 +6,7 @@ use anyhow::Result;
 
 mod slowest;
 
-use super::{clients, conformance, dist, fuzz, instructions, models, schemas, ui, wasm, worker};
+use super::{clients, conformance, dist, fuzz, instructions, models, ui, wasm, worker};
 use crate::process::{self, TESTS};
 use crate::project;
 use crate::steps::{Outcome, Steps};
@@ -74,9 +74,6 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
             dist::run(&dist::Args::trial())
         });
     }
-    steps.step("schemas", "cargo xtask schemas", || {
-        schemas::run(&schemas::Args::default())
-    });
     steps.step("wasm", "cargo xtask wasm", || {
         wasm::run(&wasm::Args::default())
     });

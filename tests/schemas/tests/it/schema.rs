@@ -1,4 +1,4 @@
-//! One revision's schema: which definition a message has to fit, and whether it does.
+//! The schema of a revision: the definition that a message has to match, and the check.
 
 use std::collections::HashMap;
 use std::fs;
@@ -8,10 +8,10 @@ use anyhow::{Context, Result, anyhow};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-/// The definitions of one revision, each compiled when it is first asked for.
-pub(crate) struct Schema {
+/// The definitions of one revision, each compiled at its first use.
+pub(super) struct Schema {
     document: Map<String, Value>,
-    /// Where the definitions stand: `definitions` or `$defs`.
+    /// The member with the definitions: `definitions` or `$defs`.
     key: &'static str,
     compiled: HashMap<String, Validator>,
     /// The definition of each method's request or notification.
@@ -22,14 +22,12 @@ impl Schema {
     /// Reads a schema from its file.
     ///
     /// # Errors
-    /// When there is no such file, or it is no schema with definitions.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
+    /// When the file cannot be read, or is not a schema with definitions.
+    pub(super) fn read(path: &Path) -> Result<Self> {
         let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::new(serde_json::from_slice(&text)?)
     }
 
-    /// # Errors
-    /// When the document is no schema with definitions.
     fn new(document: Value) -> Result<Self> {
         let Value::Object(document) = document else {
             return Err(anyhow!("a schema is a JSON object"));
@@ -68,12 +66,12 @@ impl Schema {
             .is_some_and(|definitions| definitions.get(definition).is_some())
     }
 
-    /// The definition that `message` has to fit. `asked` is the method of the request that it
-    /// answers, for a response.
+    /// Returns the definition that `message` has to match. For a response, `requested` is the method of its
+    /// request.
     ///
     /// # Errors
-    /// When the revision has no such method, or the message is of no kind.
-    pub(crate) fn definition(&self, message: &Value, asked: Option<&str>) -> Result<String> {
+    /// When the revision has no such method, or the message is not JSON-RPC.
+    pub(super) fn definition(&self, message: &Value, requested: Option<&str>) -> Result<String> {
         if let Some(method) = message["method"].as_str() {
             let known = self.methods.get(method).cloned();
             return known.with_context(|| format!("this revision has no method {method}"));
@@ -89,11 +87,11 @@ impl Schema {
             let name = names.into_iter().find(|name| self.has(name));
             return Ok(name.context("this revision has no errors")?.to_owned());
         }
-        let asked = asked.context("a response to nothing that was asked")?;
+        let method = requested.context("a response without a request")?;
         let request = self
             .methods
-            .get(asked)
-            .with_context(|| format!("this revision has no method {asked}"))?;
+            .get(method)
+            .with_context(|| format!("this revision has no method {method}"))?;
         let result = match message["result"]["resultType"].as_str() {
             Some("input_required") => "InputRequiredResult".to_owned(),
             _ => request.replace("Request", "Result"),
@@ -105,11 +103,11 @@ impl Schema {
         })
     }
 
-    /// Every way in which `message` does not fit `definition`, or its envelope.
+    /// Returns the faults of `message` against `definition` and the definition of its envelope.
     ///
     /// # Errors
     /// When a definition is missing or cannot be compiled.
-    pub(crate) fn faults(&mut self, message: &Value, definition: &str) -> Result<Vec<String>> {
+    pub(super) fn faults(&mut self, message: &Value, definition: &str) -> Result<Vec<String>> {
         let mut faults = self.check("JSONRPCMessage", message)?;
         let subject = if definition.ends_with("Result") {
             &message["result"]
@@ -120,11 +118,11 @@ impl Schema {
         Ok(faults)
     }
 
-    /// Every way in which `value` does not fit `definition`.
+    /// Returns the faults of `value` against `definition`.
     ///
     /// # Errors
     /// When the definition is missing or cannot be compiled.
-    pub(crate) fn check(&mut self, definition: &str, value: &Value) -> Result<Vec<String>> {
+    pub(super) fn check(&mut self, definition: &str, value: &Value) -> Result<Vec<String>> {
         if !self.compiled.contains_key(definition) {
             let mut document = self.document.clone();
             document.insert("$ref".into(), json!(format!("#/{}/{definition}", self.key)));
@@ -133,7 +131,10 @@ impl Schema {
                 validator.map_err(|error| anyhow!("the definition {definition}: {error}"))?;
             self.compiled.insert(definition.to_owned(), validator);
         }
-        let validator = self.compiled.get(definition).context("compiled just now")?;
+        let validator = self
+            .compiled
+            .get(definition)
+            .context("a definition that was just compiled")?;
         let faults = validator.iter_errors(value);
         Ok(faults
             .map(|fault| format!("{definition}{}: {fault}", fault.instance_path()))
@@ -163,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn a_message_names_the_definition_it_has_to_fit() {
-        for (message, asked, expect) in [
+    fn a_message_names_the_definition_that_it_has_to_match() {
+        for (message, requested, expect) in [
             (
                 json!({ "method": "add", "id": 1 }),
                 None,
@@ -185,11 +186,11 @@ mod tests {
                 Some("add"),
                 Some("JSONRPCErrorResponse"),
             ),
-            (json!({ "method": "unheard/of" }), None, None),
+            (json!({ "method": "unknown/method" }), None, None),
             (json!({ "id": 1, "result": {} }), None, None),
         ] {
             assert_eq!(
-                schema().definition(&message, asked).ok().as_deref(),
+                schema().definition(&message, requested).ok().as_deref(),
                 expect,
                 "{message}"
             );

@@ -14,30 +14,30 @@ use serde_json::Value;
 use ureq::http::{Method, Request, Response};
 use ureq::{Agent, Body};
 
-/// What came in.
-pub(crate) enum Incoming {
+/// What the server sent.
+pub(super) enum Incoming {
     /// A message of the server.
     Message(Value),
-    /// The session that the server began.
+    /// The id of the new session.
     Session(String),
-    /// Where a 2024-11-05 server wants to be posted to.
+    /// The endpoint for messages of a 2024-11-05 server.
     Endpoint(String),
-    /// A request of ours came to nothing.
+    /// A request failed.
     Failed(anyhow::Error),
 }
 
-/// The longest that a request, its answering stream included, may take.
+/// The time limit for a request, with the stream of its response.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Sends requests; clones share their connections.
 #[derive(Clone)]
-pub(crate) struct Wire {
+pub(super) struct Wire {
     agent: Agent,
     sink: Sender<Incoming>,
 }
 
 impl Wire {
-    pub(crate) fn new(sink: Sender<Incoming>) -> Self {
+    pub(super) fn new(sink: Sender<Incoming>) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(LIMIT));
@@ -47,13 +47,13 @@ impl Wire {
         }
     }
 
-    /// Posts `body`, with `headers`, and hands on what comes back.
-    pub(crate) fn post(&self, url: &str, headers: &[(String, String)], body: &Value) {
+    /// Posts `body` with `headers`, and forwards the response.
+    pub(super) fn post(&self, url: &str, headers: &[(String, String)], body: &Value) {
         self.send(Method::POST, url, headers, Some(body.to_string()));
     }
 
-    /// Opens a stream and hands on what comes over it.
-    pub(crate) fn listen(&self, url: &str, headers: &[(String, String)]) {
+    /// Opens a stream, and forwards its messages.
+    pub(super) fn listen(&self, url: &str, headers: &[(String, String)]) {
         self.send(Method::GET, url, headers, None);
     }
 
@@ -64,9 +64,9 @@ impl Wire {
         }
         let wire = self.clone();
         thread::spawn(move || {
-            let answered = wire.exchange(request, body);
-            if let Err(error) = answered {
-                wire.hand_on(Incoming::Failed(error));
+            let exchanged = wire.exchange(request, body);
+            if let Err(error) = exchanged {
+                wire.forward(Incoming::Failed(error));
             }
         });
     }
@@ -85,7 +85,7 @@ impl Wire {
                 .run(request.header("accept", "text/event-stream").body(())?)?,
         };
         if let Some(session) = response.headers().get("mcp-session-id") {
-            self.hand_on(Incoming::Session(session.to_str()?.to_owned()));
+            self.forward(Incoming::Session(session.to_str()?.to_owned()));
         }
         self.read(response)
     }
@@ -105,7 +105,7 @@ impl Wire {
         if is_json {
             let message =
                 serde_json::from_str(&text).with_context(|| format!("{status}: {text}"))?;
-            self.hand_on(Incoming::Message(message));
+            self.forward(Incoming::Message(message));
             return Ok(());
         }
         // Notifications and responses are accepted without a message.
@@ -126,7 +126,7 @@ impl Wire {
                 ("event", value) => name = value.trim_start().to_owned(),
                 ("data", value) => data.push_str(value.strip_prefix(' ').unwrap_or(value)),
                 ("", "") if !data.is_empty() => {
-                    self.hand_on(if name == "endpoint" {
+                    self.forward(if name == "endpoint" {
                         Incoming::Endpoint(std::mem::take(&mut data))
                     } else {
                         Incoming::Message(serde_json::from_str(&std::mem::take(&mut data))?)
@@ -139,7 +139,7 @@ impl Wire {
         Ok(())
     }
 
-    fn hand_on(&self, incoming: Incoming) {
+    fn forward(&self, incoming: Incoming) {
         // This fails when the conversation has ended.
         let _ = self.sink.send(incoming);
     }

@@ -1,4 +1,4 @@
-//! A client that validates: every message that comes or goes is held against the schema.
+//! A client that validates every message in both directions against the schema.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::{self, Receiver};
@@ -7,60 +7,57 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::{Map, Value, json};
 
-use super::Revision;
+use farport_core::{Era, ProtocolVersion};
+
 use super::schema::Schema;
 use super::wire::{Incoming, Wire};
-use crate::fixture::Fixture;
 
-/// The longest that a message is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for a message.
+const LIMIT: Duration = Duration::from_secs(10);
 
-/// One side of a conversation in one revision.
-pub(crate) struct Peer {
-    /// The revision that is spoken.
-    pub(crate) revision: Revision,
+/// A client that speaks one revision.
+pub(super) struct Peer {
+    pub(super) revision: ProtocolVersion,
     schema: Schema,
     wire: Wire,
     incoming: Receiver<Incoming>,
     url: String,
-    sse_url: String,
     session: Option<String>,
-    /// The method of each request that was sent, by its id.
-    asked: HashMap<String, String>,
+    /// The method of each request, by its id.
+    methods: HashMap<String, String>,
     next_id: u64,
     record: Vec<Value>,
     problems: Vec<String>,
-    /// How many messages of the server fitted each definition.
+    /// The number of messages of the server that matched each definition.
     seen: BTreeMap<String, usize>,
 }
 
 impl Peer {
-    /// A peer that has said nothing yet.
+    /// Creates a client of the server at `origin`.
     ///
     /// # Errors
     /// On HTTP+SSE, when the server does not open its stream.
-    pub(crate) fn new(revision: Revision, schema: Schema, server: &Fixture) -> Result<Self> {
+    pub(super) fn open(revision: ProtocolVersion, schema: Schema, origin: &str) -> Result<Self> {
         let (sink, incoming) = mpsc::channel();
         let mut peer = Self {
             revision,
             schema,
             wire: Wire::new(sink),
             incoming,
-            url: server.url.clone(),
-            sse_url: server.sse_url(),
+            url: format!("{origin}/mcp"),
             session: None,
-            asked: HashMap::new(),
+            methods: HashMap::new(),
             next_id: 1,
             record: Vec::new(),
             problems: Vec::new(),
             seen: BTreeMap::new(),
         };
-        if revision == Revision::V2024_11_05 {
-            peer.wire.listen(&peer.sse_url, &[]);
-            let Incoming::Endpoint(endpoint) = peer.incoming.recv_timeout(PATIENCE)? else {
-                bail!("the first event of {} is not its endpoint", peer.sse_url);
+        if revision == ProtocolVersion::V2024_11_05 {
+            let stream = format!("{origin}/sse");
+            peer.wire.listen(&stream, &[]);
+            let Incoming::Endpoint(endpoint) = peer.incoming.recv_timeout(LIMIT)? else {
+                bail!("the first event of {stream} is not its endpoint");
             };
-            let origin = peer.url.trim_end_matches("/mcp");
             peer.url = if endpoint.starts_with('/') {
                 format!("{origin}{endpoint}")
             } else {
@@ -70,70 +67,71 @@ impl Peer {
         Ok(peer)
     }
 
-    /// Opens the stream on which the server speaks by itself.
-    pub(crate) fn open_stream(&self) {
-        if !self.revision.is_modern() && self.revision != Revision::V2024_11_05 {
+    /// Opens the stream for messages outside of calls.
+    pub(super) fn open_stream(&self) {
+        if !self.is_modern() && self.revision != ProtocolVersion::V2024_11_05 {
             self.wire.listen(&self.url, &self.headers(None));
         }
     }
 
-    /// Sends a request and gives its response.
+    /// Sends a request, and returns its result.
     ///
     /// # Errors
-    /// When there is none in time, or it is an error.
-    pub(crate) fn call(&mut self, method: &str, params: Value) -> Result<Value> {
-        let response = self.ask(method, params)?;
+    /// When the response is late or an error.
+    pub(super) fn call(&mut self, method: &str, params: Value) -> Result<Value> {
+        let response = self.exchange(method, params)?;
         match response.get("error") {
-            Some(error) => Err(anyhow!("{method} was answered with {error}")),
+            Some(error) => Err(anyhow!("the response to {method} was {error}")),
             None => Ok(response["result"].clone()),
         }
     }
 
-    /// Sends a request that has to be refused, and gives the error's code.
+    /// Sends a request that the server has to refuse, and returns the code of the error.
     ///
     /// # Errors
-    /// When it is not refused in time.
-    pub(crate) fn refused(&mut self, method: &str, params: Value) -> Result<i64> {
-        let response = self.ask(method, params)?;
+    /// When the server does not refuse it in time.
+    pub(super) fn refused(&mut self, method: &str, params: Value) -> Result<i64> {
+        let response = self.exchange(method, params)?;
         response["error"]["code"]
             .as_i64()
             .with_context(|| format!("{method} was not refused: {response}"))
     }
 
-    fn ask(&mut self, method: &str, params: Value) -> Result<Value> {
+    fn exchange(&mut self, method: &str, params: Value) -> Result<Value> {
         let id = self.send(method, params)?;
         self.wait(method, |message| {
             message.get("method").is_none() && message["id"] == id
         })
     }
 
-    /// Sends a request, and does not wait for its response. Gives its id.
+    /// Sends a request, and returns its id without waiting for the response.
     ///
     /// # Errors
-    /// When the request itself does not fit the schema.
-    pub(crate) fn send(&mut self, method: &str, params: Value) -> Result<Value> {
+    /// When the request does not match the schema.
+    pub(super) fn send(&mut self, method: &str, params: Value) -> Result<Value> {
         let message = self.request(method, params);
-        self.say(&message, Some(method))?;
+        self.send_checked(&message, Some(method))?;
         Ok(message["id"].clone())
     }
 
-    /// A request with a new id. A modern one names its client.
-    pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {
+    /// Creates a request with a new id. A modern one describes its client.
+    pub(super) fn request(&mut self, method: &str, params: Value) -> Value {
         let id = self.next_id;
         self.next_id += 1;
         let mut params = params;
-        if self.revision.is_modern() {
+        if self.is_modern() {
             let meta = params
                 .as_object_mut()
                 .map(|params| params.entry("_meta").or_insert_with(|| json!({})));
             if let Some(Value::Object(meta)) = meta {
-                let defaults = modern_meta(self.revision.name());
+                let defaults = modern_meta(self.revision.as_str());
                 defaults.into_iter().for_each(|(key, value)| {
                     meta.entry(key).or_insert(value);
                 });
             }
         }
-        self.asked.insert(json!(id).to_string(), method.to_owned());
+        self.methods
+            .insert(json!(id).to_string(), method.to_owned());
         if params.as_object().is_some_and(Map::is_empty) {
             return json!({ "jsonrpc": "2.0", "id": id, "method": method });
         }
@@ -143,43 +141,47 @@ impl Peer {
     /// Sends a notification.
     ///
     /// # Errors
-    /// When it does not fit the schema.
-    pub(crate) fn notify(&mut self, method: &str, params: Value) -> Result<()> {
-        self.say(
+    /// When it does not match the schema.
+    pub(super) fn notify(&mut self, method: &str, params: Value) -> Result<()> {
+        self.send_checked(
             &json!({ "jsonrpc": "2.0", "method": method, "params": params }),
             Some(method),
         )
     }
 
-    /// Sends any message as it is, after checking it.
-    fn say(&mut self, message: &Value, method: Option<&str>) -> Result<()> {
+    /// Sends a message that matches the schema.
+    fn send_checked(&mut self, message: &Value, method: Option<&str>) -> Result<()> {
         let definition = self.schema.definition(message, method)?;
         let faults = self.schema.faults(message, &definition)?;
         ensure!(
             faults.is_empty(),
-            "what this test sends does not fit: {}",
+            "the message of this test does not match: {}",
             faults.join("; ")
         );
         self.post(message);
         Ok(())
     }
 
-    /// Posts `body` unchecked: for what is meant to be refused.
-    pub(crate) fn post(&mut self, body: &Value) {
+    /// Posts `body` unchecked, for messages that the server has to refuse.
+    pub(super) fn post(&mut self, body: &Value) {
         self.record.push(json!({ "client": body }));
         self.wire.post(&self.url, &self.headers(Some(body)), body);
+    }
+
+    fn is_modern(&self) -> bool {
+        self.revision.era() == Era::Modern
     }
 
     fn headers(&self, body: Option<&Value>) -> Vec<(String, String)> {
         let mut headers = Vec::new();
         let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
-        if self.revision >= Revision::V2025_06_18 {
-            add("mcp-protocol-version", self.revision.name());
+        if self.revision >= ProtocolVersion::V2025_06_18 {
+            add("mcp-protocol-version", self.revision.as_str());
         }
         if let Some(session) = &self.session {
             add("mcp-session-id", session);
         }
-        if let Some(body) = body.filter(|_| self.revision.is_modern()) {
+        if let Some(body) = body.filter(|_| self.is_modern()) {
             add("mcp-method", body["method"].as_str().unwrap_or_default());
             let params = &body["params"];
             if let Some(name) = params["name"].as_str().or_else(|| params["uri"].as_str()) {
@@ -189,18 +191,20 @@ impl Peer {
         headers
     }
 
-    /// Waits for a message that `wanted` accepts. Checks and answers all other messages.
+    /// Waits for a message that `wanted` accepts. Checks each message on the way, and answers requests.
     ///
     /// # Errors
-    /// When it does not come in time, or a request of ours failed.
-    pub(crate) fn wait(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        let deadline = Instant::now() + PATIENCE;
+    /// When it does not arrive in time, or a request failed.
+    pub(super) fn wait(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        let deadline = Instant::now() + LIMIT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let incoming = self.incoming.recv_timeout(left);
-            match incoming.map_err(|_| anyhow!("waited for {what} for {} s", PATIENCE.as_secs()))? {
+            match incoming
+                .map_err(|_| anyhow!("{what} did not arrive within {} s", LIMIT.as_secs()))?
+            {
                 Incoming::Message(message) => {
-                    self.hear(&message)?;
+                    self.receive(&message)?;
                     if wanted(&message) {
                         return Ok(message);
                     }
@@ -218,20 +222,20 @@ impl Peer {
     ///
     /// # Errors
     /// As [`Peer::wait`].
-    pub(crate) fn wait_for(&mut self, method: &str) -> Result<Value> {
+    pub(super) fn wait_for(&mut self, method: &str) -> Result<Value> {
         self.wait(method, |message| message["method"] == method)
     }
 
-    /// Checks what the server said, and answers it if it asked something.
-    fn hear(&mut self, message: &Value) -> Result<()> {
+    /// Checks a message of the server, and answers it if it is a request.
+    fn receive(&mut self, message: &Value) -> Result<()> {
         self.record.push(json!({ "server": message }));
         if let Value::Array(entries) = message {
             let faults = self.schema.check("JSONRPCBatchResponse", message)?;
             self.note("JSONRPCBatchResponse", faults, message);
-            return entries.iter().try_for_each(|entry| self.hear(entry));
+            return entries.iter().try_for_each(|entry| self.receive(entry));
         }
-        let asked = self.asked.get(&message["id"].to_string()).cloned();
-        match self.schema.definition(message, asked.as_deref()) {
+        let requested = self.methods.get(&message["id"].to_string()).cloned();
+        match self.schema.definition(message, requested.as_deref()) {
             Ok(definition) => {
                 let faults = self.schema.faults(message, &definition)?;
                 self.note(&definition, faults, message);
@@ -245,7 +249,7 @@ impl Peer {
             return Ok(());
         };
         let result = answer(method, &message["params"])?;
-        self.say(
+        self.send_checked(
             &json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }),
             Some(method),
         )
@@ -260,23 +264,18 @@ impl Peer {
         }
     }
 
-    /// What did not fit, one text a message.
-    pub(crate) fn problems(&self) -> &[String] {
+    /// Returns the faults, one text for each message.
+    pub(super) fn problems(&self) -> &[String] {
         &self.problems
     }
 
-    /// How many messages of the server fitted.
-    pub(crate) fn received(&self) -> usize {
+    /// Returns the number of messages of the server that matched.
+    pub(super) fn received(&self) -> usize {
         self.seen.values().sum()
     }
 
-    /// What the server's messages were, for people.
-    pub(crate) fn summary(&self) -> String {
-        format!("{} messages of {} kinds", self.received(), self.seen.len())
-    }
-
-    /// Every message of both sides, one a line.
-    pub(crate) fn record(&self) -> String {
+    /// Returns the messages of both sides, one in each line.
+    pub(super) fn record(&self) -> String {
         self.record
             .iter()
             .map(|message| format!("{message}\n"))
@@ -284,7 +283,7 @@ impl Peer {
     }
 }
 
-/// What a modern request says of its sender.
+/// The `_meta` of a modern request, which describes its client.
 fn modern_meta(revision: &str) -> [(String, Value); 3] {
     let key = |name| format!("io.modelcontextprotocol/{name}");
     [
@@ -300,11 +299,11 @@ fn modern_meta(revision: &str) -> [(String, Value); 3] {
     ]
 }
 
-/// What this client answers to what a server asks.
+/// Returns the result of a server's request.
 ///
 /// # Errors
-/// For a method that it does not know.
-pub(crate) fn answer(method: &str, params: &Value) -> Result<Value> {
+/// When the method is unknown.
+pub(super) fn answer(method: &str, params: &Value) -> Result<Value> {
     Ok(match method {
         "ping" => json!({}),
         "roots/list" => {
@@ -318,11 +317,11 @@ pub(crate) fn answer(method: &str, params: &Value) -> Result<Value> {
         "elicitation/create" => {
             json!({ "action": "accept", "content": filled_in(&params["requestedSchema"]) })
         }
-        other => bail!("the server asked for {other}"),
+        other => bail!("the server requested {other}"),
     })
 }
 
-/// Something that fits each required field of a form.
+/// Returns a valid value for each field of a form.
 fn filled_in(form: &Value) -> Value {
     let fields = form["properties"].as_object().into_iter().flatten();
     let value = |field: &Value| match field["type"].as_str() {

@@ -1,20 +1,20 @@
-//! What is said to the fixture: every feature that a revision has.
+//! The requests to the fixture: every feature of a revision.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::Revision;
+use farport_core::{Era, ProtocolVersion};
+
 use super::peer::{Peer, answer};
 
 const WATCHED: &str = "test://watched-resource";
 
-/// Says all of it.
+/// Runs the whole conversation.
 ///
 /// # Errors
-/// When an answer does not come or is not what was asked for. Messages that do not fit the schema
-/// are collected by the peer.
-pub(crate) fn hold(peer: &mut Peer) -> Result<()> {
-    if peer.revision.is_modern() {
+/// When a response is missing or wrong. The peer collects the messages that do not match the schema.
+pub(super) fn run(peer: &mut Peer) -> Result<()> {
+    if peer.revision.era() == Era::Modern {
         peer.call("server/discover", json!({}))?;
     } else {
         initialize(peer)?;
@@ -27,7 +27,7 @@ pub(crate) fn hold(peer: &mut Peer) -> Result<()> {
     questions(peer)?;
     errors(peer)?;
     changes(peer)?;
-    if peer.revision == Revision::V2025_03_26 {
+    if peer.revision == ProtocolVersion::V2025_03_26 {
         batch(peer)?;
     }
     Ok(())
@@ -35,10 +35,10 @@ pub(crate) fn hold(peer: &mut Peer) -> Result<()> {
 
 fn initialize(peer: &mut Peer) -> Result<()> {
     let mut capabilities = json!({ "sampling": {}, "roots": { "listChanged": true } });
-    if peer.revision >= Revision::V2025_06_18 {
+    if peer.revision >= ProtocolVersion::V2025_06_18 {
         capabilities["elicitation"] = json!({});
     }
-    let version = peer.revision.name();
+    let version = peer.revision.as_str();
     let result = peer.call(
         "initialize",
         json!({
@@ -49,7 +49,7 @@ fn initialize(peer: &mut Peer) -> Result<()> {
     )?;
     ensure!(
         result["protocolVersion"] == version,
-        "{version} was answered with {}",
+        "the response to {version} was {}",
         result["protocolVersion"]
     );
     peer.notify("notifications/initialized", json!({}))?;
@@ -74,7 +74,7 @@ fn lists(peer: &mut Peer) -> Result<()> {
             };
             let page = peer.call(method, params)?;
             let length = page[items].as_array().map_or(0, Vec::len);
-            ensure!(length > 0, "{method} gave nothing in {items}: {page}");
+            ensure!(length > 0, "{method} returned no {items}: {page}");
             cursor = page["nextCursor"].clone();
             if cursor.is_null() {
                 break;
@@ -128,7 +128,7 @@ fn tools(peer: &mut Peer) -> Result<()> {
     ] {
         peer.call("tools/call", json!({ "name": name, "arguments": {} }))?;
     }
-    if peer.revision >= Revision::V2025_03_26 {
+    if peer.revision >= ProtocolVersion::V2025_03_26 {
         // Audio is new here.
         peer.call(
             "tools/call",
@@ -149,7 +149,7 @@ fn tools(peer: &mut Peer) -> Result<()> {
     peer.wait_for("notifications/progress")?;
     peer.wait("the result after progress", |message| message["id"] == id)?;
 
-    let level = if peer.revision.is_modern() {
+    let level = if peer.revision.era() == Era::Modern {
         json!({ "io.modelcontextprotocol/logLevel": "debug" })
     } else {
         json!({})
@@ -160,17 +160,17 @@ fn tools(peer: &mut Peer) -> Result<()> {
     Ok(())
 }
 
-/// What the server asks of its client in the middle of a call.
+/// The requests of the server to the client during a call.
 fn questions(peer: &mut Peer) -> Result<()> {
     let mut calls = vec![("test_sampling", json!({ "prompt": "Say something." }))];
-    if peer.revision >= Revision::V2025_06_18 {
+    if peer.revision >= ProtocolVersion::V2025_06_18 {
         calls.push(("test_elicitation", json!({ "message": "Who are you?" })));
     }
-    if peer.revision >= Revision::V2025_11_25 {
+    if peer.revision >= ProtocolVersion::V2025_11_25 {
         calls.push(("test_elicitation_sep1034_defaults", json!({})));
         calls.push(("test_elicitation_sep1330_enums", json!({})));
     }
-    if peer.revision.is_modern() {
+    if peer.revision.era() == Era::Modern {
         calls.push(("test_input_required_result_list_roots", json!({})));
         calls.push(("test_input_required_result_multi_round", json!({})));
     }
@@ -181,8 +181,8 @@ fn questions(peer: &mut Peer) -> Result<()> {
     Ok(())
 }
 
-/// Calls a tool until it asks nothing more. Before 2026-07-28 its questions are requests, which
-/// the peer answers by itself.
+/// Calls a tool until it needs no more input. Before 2026-07-28 a server sends requests, which the peer
+/// answers itself.
 fn rounds(peer: &mut Peer, name: &str, arguments: &Value) -> Result<Value> {
     let mut params = json!({ "name": name, "arguments": arguments });
     loop {
@@ -220,48 +220,48 @@ fn errors(peer: &mut Peer) -> Result<()> {
             "resources/read",
             json!({ "uri": "test://no-such-resource" }),
         ),
-        ("tools/list", json!({ "cursor": "not one of yours" })),
+        ("tools/list", json!({ "cursor": "unknown" })),
     ] {
         peer.refused(method, params)?;
     }
-    // What no schema knows cannot be checked on its way out, only its answer.
+    // No schema has this request, so only the response is checked.
     let mut unknown = peer.request("tools/list", json!({}));
     unknown["method"] = json!("no/such/method");
     peer.post(&unknown);
-    let refused = peer.wait("the answer to an unknown method", |message| {
+    let refused = peer.wait("the response to an unknown method", |message| {
         message["id"] == unknown["id"]
     })?;
     ensure!(
         refused["error"]["code"] == -32601,
-        "an unknown method was answered with {refused}"
+        "the response to an unknown method was {refused}"
     );
-    if peer.revision.is_modern() {
+    if peer.revision.era() == Era::Modern {
         let key = "io.modelcontextprotocol/clientCapabilities";
         let meta =
             json!({ "name": "test_missing_capability", "arguments": {}, "_meta": { key: {} } });
         let code = peer.refused("tools/call", meta)?;
         ensure!(
             code == -32021,
-            "a missing capability was answered with {code}"
+            "the error of a missing capability was {code}"
         );
         let mut future = peer.request("tools/list", json!({}));
         future["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2099-01-01");
         peer.post(&future);
-        let refused = peer.wait("the answer to another version", |message| {
+        let refused = peer.wait("the response to another version", |message| {
             message["id"] == future["id"]
         })?;
         let code = refused["error"]["code"].as_i64();
         ensure!(
             matches!(code, Some(-32020 | -32022)),
-            "another version was answered with {refused}"
+            "the response to another version was {refused}"
         );
     }
     Ok(())
 }
 
-/// Lists that change, and a resource that is watched.
+/// Changes of lists and of a subscribed resource.
 fn changes(peer: &mut Peer) -> Result<()> {
-    if peer.revision.is_modern() {
+    if peer.revision.era() == Era::Modern {
         let wanted = json!({
             "toolsListChanged": true,
             "promptsListChanged": true,
@@ -292,21 +292,21 @@ fn changes(peer: &mut Peer) -> Result<()> {
         ),
     ] {
         let id = peer.send("tools/call", json!({ "name": tool, "arguments": {} }))?;
-        let mut missing = vec!["the answer", notification];
+        let mut missing = vec!["the response", notification];
         while !missing.is_empty() {
             let message = peer
                 .wait(&format!("{} of {tool}", missing.join(" and ")), |message| {
                     message["id"] == id || message["method"] == notification
                 })?;
             let came = if message["id"] == id {
-                "the answer"
+                "the response"
             } else {
                 notification
             };
             missing.retain(|what| *what != came);
         }
     }
-    if !peer.revision.is_modern() {
+    if peer.revision.era() != Era::Modern {
         peer.call("resources/unsubscribe", json!({ "uri": WATCHED }))?;
     }
     Ok(())
@@ -323,6 +323,6 @@ fn batch(peer: &mut Peer) -> Result<()> {
                 .all(|id| entries.iter().any(|entry| entry["id"] == **id))
         })
     };
-    peer.wait("the answers to a batch", answered)?;
+    peer.wait("the responses to a batch", answered)?;
     Ok(())
 }
