@@ -41,8 +41,9 @@ const FLAGS: [&str; 7] = [
 
 /// Builds the fuzz targets and runs each for a bounded time, on the stable toolchain.
 ///
-/// What a target finds is kept under fuzz/artifacts, and what it learns under target/fuzz/corpus,
-/// where the next run continues. Seeds to start from are in fuzz/seeds.
+/// An input that fails is in fuzz/artifacts. Inputs that reach new code are in target/fuzz/corpus, where the
+/// next run continues; each run also starts from fuzz/corpus. The layout is cargo-fuzz's, so with a nightly
+/// toolchain `cargo fuzz run TARGET` works as well.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How long each target runs.
@@ -112,7 +113,7 @@ fn fuzz(target: &str, folder: &Path, seconds: u64) -> Result<String> {
     let root = project::root();
     let corpus = folder.join("corpus").join(target);
     let artifacts = root.join("fuzz/artifacts").join(target);
-    let seeds = root.join("fuzz/seeds").join(target);
+    let seeds = root.join("fuzz/corpus").join(target);
     for folder in [&corpus, &artifacts] {
         fs::create_dir_all(folder)?;
     }
@@ -170,7 +171,24 @@ fn coverage(line: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::coverage;
+    use super::{TARGETS, coverage};
+    use crate::project;
+
+    #[test]
+    fn every_target_is_run() {
+        let text = std::fs::read_to_string(project::root().join("fuzz/Cargo.toml")).unwrap();
+        let manifest: toml::Table = toml::from_str(&text).unwrap();
+        let programs = manifest["bin"].as_array().unwrap();
+        let names: Vec<_> = programs
+            .iter()
+            .filter_map(|bin| bin["name"].as_str())
+            .collect();
+        assert_eq!(names, TARGETS);
+        for name in names {
+            let file = format!("fuzz/fuzz_targets/{name}.rs");
+            assert!(project::root().join(&file).is_file(), "{file}");
+        }
+    }
 
     #[test]
     fn the_edges_of_a_status_line_are_read() {

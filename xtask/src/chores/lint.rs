@@ -30,6 +30,9 @@ pub(crate) fn run(_: &Args) -> Result<Outcome> {
     steps.step("format", "cargo fmt --all --check", || {
         process::run(project::cargo().args(["fmt", "--all", "--check"]), BUILD)
             .context("`cargo fmt --all` fixes it")?;
+        let fuzz = ["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"];
+        process::run(project::cargo().args(fuzz), BUILD)
+            .context("`cargo fmt --manifest-path fuzz/Cargo.toml` fixes it")?;
         Outcome::passed("nothing to change")
     });
     steps.step("documents", "cargo xtask docs --check", || {

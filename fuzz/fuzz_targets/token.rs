@@ -199,7 +199,10 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
         r#"{{"redirect_uris":["{REDIRECT}"],"token_endpoint_auth_method":"none",
             "grant_types":["authorization_code","refresh_token"]}}"#
     );
-    let client = now(server.registration().register(metadata.as_bytes(), None, NOW)).expect("a client");
+    let client = now(server
+        .registration()
+        .register(metadata.as_bytes(), None, NOW))
+    .expect("a client");
     let client = serde_json::to_value(client).expect("JSON");
     let client = client["client_id"].as_str().expect("an id").to_owned();
     House {

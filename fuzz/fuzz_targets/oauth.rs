@@ -61,7 +61,10 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     );
     let metadata =
         format!(r#"{{"redirect_uris":["{REDIRECT}"],"token_endpoint_auth_method":"none"}}"#);
-    let client = now(server.registration().register(metadata.as_bytes(), None, NOW)).expect("a client");
+    let client = now(server
+        .registration()
+        .register(metadata.as_bytes(), None, NOW))
+    .expect("a client");
     let client = serde_json::to_value(client).expect("JSON");
     Fixture {
         store,

@@ -99,7 +99,11 @@ fuzz_target!(|input: (String, bool, Vec<(u8, u8, u8)>, String)| {
     let metadata = serde_json::json!({
         "redirect_uris": [registered], "token_endpoint_auth_method": "none",
     });
-    let Ok(client) = now(server.registration().register(metadata.to_string().as_bytes(), None, NOW)) else {
+    let Ok(client) =
+        now(server
+            .registration()
+            .register(metadata.to_string().as_bytes(), None, NOW))
+    else {
         return;
     };
     assert_eq!(RedirectPolicy::default().check(&registered), Ok(()));
