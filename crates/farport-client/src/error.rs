@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::auth::SignInError;
 use crate::connection::ResponseError;
 use crate::spool::Fault;
-use crate::store::KEYRING_HINT;
+use crate::store::Keyring;
 
 /// Why the remote server cannot be reached or used.
 ///
@@ -255,6 +255,12 @@ impl Error {
             Self::TimedOut { flag, .. } => {
                 return Some(format!("try again, or raise the limit with {flag}"));
             }
+            Self::Keyring { .. } => {
+                return Some(format!(
+                    "{}, or sign in without --keyring to store the tokens in a file that only you can read",
+                    Keyring::HINT
+                ));
+            }
             Self::NotRedirected { to, .. } => return Some(format!("use the URL {to}")),
             Self::Certificate { hint, .. } | Self::Store { hint, .. } => *hint,
             Self::Unreachable { .. } => "check the URL, and that the server is running",
@@ -279,7 +285,6 @@ impl Error {
             Self::Temporary { .. } => "free some space there, or name another folder in TMPDIR",
             Self::Broken { .. } => "try again",
             Self::Version { .. } => "update the client",
-            Self::Keyring { .. } => KEYRING_HINT,
             Self::Process { .. } => "check that the program is installed and its name is correct",
             Self::TooLarge { .. }
             | Self::Refused { .. }

@@ -132,7 +132,7 @@ pub use opener::{Browser, NoBrowser, Opener, command};
 pub use options::{Options, Protocol, TransportOrder};
 pub use sign_in::{LoggedOut, log_in, log_out};
 pub use stdio::{connect, connect_process};
-pub use store::{Keyring, Store, Summary};
+pub use store::{ApiKey, ApiKeys, Keyring, Store, Summary};
 pub use tokio_util::sync::CancellationToken;
 pub use url::Url;
 pub use user::{Reporter, User};

@@ -7,6 +7,7 @@
 //! Tokens rest in the file, or, where that is wanted, in the keyring of the operating system; then the
 //! file says where they are. A sign-in that is in the keyring stays there until it ends.
 
+mod api_keys;
 mod folder;
 mod import;
 mod keyring;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub(crate) use keyring::HINT as KEYRING_HINT;
+pub use api_keys::{ApiKey, ApiKeys};
 pub use keyring::Keyring;
 pub(crate) use lock::Guard;
 pub(crate) use record::{Client, ClientAuth, Record, Tokens, now};
@@ -36,6 +37,8 @@ pub struct Store {
     folder: PathBuf,
     /// The folder of the proxy that is replaced, whose sign-ins are taken over.
     elsewhere: Option<PathBuf>,
+    /// The file that lists the API keys.
+    api_keys: PathBuf,
     keyring: Keyring,
     /// Whether what is kept anew goes into the keyring.
     into_keyring: bool,
@@ -99,6 +102,7 @@ impl Store {
         Ok(Self {
             folder: folder.join("sign-ins"),
             elsewhere: folder::mcp_auth(),
+            api_keys: folder.join("api-keys.json"),
             keyring: Keyring::of_system(),
             into_keyring: false,
         })
@@ -106,8 +110,11 @@ impl Store {
 
     /// A store in this folder, without sign-ins from elsewhere.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
         Self {
-            folder: folder.into(),
+            // Sign-ins are the files that end in `.json`.
+            api_keys: folder.join("api-keys.list"),
+            folder,
             elsewhere: None,
             keyring: Keyring::of_system(),
             into_keyring: false,
@@ -134,6 +141,11 @@ impl Store {
     pub fn using(mut self, keyring: Keyring) -> Self {
         self.keyring = keyring;
         self
+    }
+
+    /// The API keys in the keyring of this store.
+    pub fn api_keys(&self) -> ApiKeys {
+        ApiKeys::new(self.api_keys.clone(), self.keyring.clone())
     }
 
     /// Where it is.

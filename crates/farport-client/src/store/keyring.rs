@@ -23,8 +23,6 @@ cfg_if::cfg_if! {
     }
 }
 
-pub(crate) use platform::HINT;
-
 use std::fmt;
 use std::sync::Arc;
 
@@ -67,6 +65,9 @@ impl Default for Keyring {
 }
 
 impl Keyring {
+    /// What the user can do when the keyring cannot be used.
+    pub const HINT: &str = platform::HINT;
+
     /// The keyring of the user who runs this.
     pub fn of_system() -> Self {
         Self(Arc::new(Inner {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use farport_client::{Keyring, Store};
+use farport_client::{ApiKey, Keyring, Store};
 use keyring_core::mock;
 
 use crate::sharing::protected;
@@ -164,4 +164,44 @@ async fn what_was_taken_out_of_the_keyring_is_signed_in_to_again() {
         .filter(|seen| seen.path.starts_with("/authorize?"))
         .count();
     assert_eq!(authorized, 3);
+}
+
+#[tokio::test]
+async fn api_keys_rest_in_the_keyring_and_a_file_lists_them_without_their_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let (keyring, inside) = keyring();
+    let keys = Store::at(folder.path()).using(keyring).api_keys();
+    let about = |id: &str| ApiKey {
+        id: id.to_owned(),
+        label: "Mine".to_owned(),
+        api: "openai".to_owned(),
+        base_url: "https://models.example/v1".to_owned(),
+    };
+    assert_eq!(keys.list().unwrap(), []);
+    for (id, key) in [("a", "sk-first"), ("b", "sk-second"), ("a", "sk-third")] {
+        keys.keep(about(id), &key.into()).await.unwrap();
+    }
+    assert_eq!(keys.list().unwrap(), [about("b"), about("a")]);
+    let read = keys.get("a").await.unwrap().unwrap();
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&read), "sk-third");
+    assert!(!format!("{read:?} {keys:?}").contains("sk-third"));
+    assert!(!files(folder.path()).contains("sk-"));
+
+    let long = "x".repeat(ENTRY + 1);
+    let refused = keys.keep(about("c"), &long.clone().into()).await;
+    let why = refused.unwrap_err().to_string();
+    assert!(why.contains("too long") && !why.contains(&long), "{why}");
+
+    assert!(keys.forget("a").await.unwrap());
+    assert!(!keys.forget("a").await.unwrap());
+    assert!(keys.get("a").await.unwrap().is_none());
+    assert_eq!(keys.list().unwrap(), [about("b")]);
+    assert_eq!(secrets(&inside).len(), 1);
+    // Sign-ins are listed apart.
+    assert!(Store::at(folder.path()).list().unwrap().is_empty());
+
+    // Another folder has other keys, under other names.
+    let other = tempfile::tempdir().unwrap();
+    let elsewhere = Store::at(other.path()).using(Keyring::of(inside, ENTRY));
+    assert!(elsewhere.api_keys().get("b").await.unwrap().is_none());
 }

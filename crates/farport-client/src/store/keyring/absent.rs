@@ -9,7 +9,8 @@ pub(super) use super::no_service::Service;
 pub(super) const LARGEST_ENTRY: usize = 48 * 1024;
 
 /// What to do when the keyring fails.
-pub(crate) const HINT: &str = "install a release build of farport, build it with `--features keyring`, or sign in without --keyring to store the tokens in a file that only you can read";
+pub(super) const HINT: &str =
+    "install a release build of farport, or build it with `--features keyring`";
 
 /// Returns an error.
 pub(super) async fn open() -> Result<Opened, Error> {

@@ -9,7 +9,7 @@ pub(super) use super::no_service::Service;
 pub(super) const LARGEST_ENTRY: usize = 2400;
 
 /// What to do when the keyring fails.
-pub(crate) const HINT: &str = "start or unlock one (on Linux: GNOME Keyring, KWallet or KeePassXC), or sign in without --keyring to store the tokens in a file that only you can read";
+pub(super) const HINT: &str = "start or unlock one (on Linux: GNOME Keyring, KWallet or KeePassXC)";
 
 /// Opens the keyring of this user.
 pub(super) async fn open() -> Result<Opened, Error> {
