@@ -1,12 +1,13 @@
 //! The state that the clones of a connection share.
 
 use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Duration;
 
 use farport_core::Era;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::call::{Call, ServerMessage};
@@ -23,6 +24,9 @@ use crate::spool::Filed;
 
 /// The most messages of the server that wait to be received.
 const MOST_MESSAGES: usize = 256;
+
+/// How long the end of a session waits for the notifications that cancel its calls.
+const CANCELLATIONS: Duration = Duration::from_secs(1);
 
 /// How messages reach the server.
 pub(super) enum Wire {
@@ -51,6 +55,8 @@ pub(super) struct Inner {
     server: OnceLock<Server>,
     inbox: mpsc::Sender<ServerMessage>,
     messages: Mutex<Option<mpsc::Receiver<ServerMessage>>>,
+    /// How many notifications that cancel a call are on their way.
+    cancellations: watch::Sender<usize>,
     weak: Weak<Self>,
 }
 
@@ -71,6 +77,7 @@ impl Inner {
             server: OnceLock::new(),
             inbox,
             messages: Mutex::new(Some(messages)),
+            cancellations: watch::Sender::new(0),
             weak,
         }
     }
@@ -211,10 +218,12 @@ impl Inner {
             }
             let params = format!(r#"{{"requestId":{}}}"#, id.json());
             let text = message::notification("notifications/cancelled", &params);
+            inner.cancellations.send_modify(|count| *count += 1);
             runtime.spawn(async move {
                 if let Err(error) = inner.send(text).await {
                     tracing::debug!(%error, "a cancellation did not reach the server");
                 }
+                inner.cancellations.send_modify(|count| *count -= 1);
             });
         })
     }
@@ -255,6 +264,10 @@ impl Inner {
     }
 
     pub(super) async fn close(&self) {
+        let mut cancellations = self.cancellations.subscribe();
+        let sent = cancellations.wait_for(|count| *count == 0);
+        // A server that takes too long learns from the end of the session.
+        let _ = tokio::time::timeout(CANCELLATIONS, sent).await;
         match &self.wire {
             Wire::Http { session, .. } => session.close().await,
             Wire::Child(child) => child.close().await,
