@@ -85,7 +85,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     process::run(&mut build, process::BUILD).context("farport does not build")?;
     let programs = project::target().join("debug");
     let chromium = setup::optional(setup::chromium())?;
+    let python = setup::python()?;
     let mut chat = node.command("node");
+    chat.env("FARPORT_PYTHON", &python);
     if let Ok(chromium) = &chromium {
         chat.env("FARPORT_CHROMIUM", chromium);
     }
@@ -102,7 +104,6 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
         }
     };
     let apps = Node::with("tests/inspector", project::target().join("inspector"))?;
-    let python = setup::python()?;
     let chosen = |name: &&&str| args.only.is_empty() || args.only.iter().any(|one| one == *name);
     for name in BROWSER.iter().filter(chosen) {
         let mut browser = node.command("node");

@@ -1,7 +1,7 @@
 // The chat against models that are played: `node chat.mjs FARPORT NODE_MODULES [SCREENSHOTS]`.
 //
 // First `farport chat`, then the page in headless Chromium (FARPORT_CHROMIUM; without it, the command
-// only). The models are those of aimock, whose journal shows exactly what was sent.
+// only). FARPORT_STORIES chooses parts: command, terminal, page, more. The models are those of aimock, whose journal shows exactly what was sent.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -11,7 +11,9 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { runMore } from './chatmore.mjs';
 import { runPage } from './chatpage.mjs';
+import { runTerminal } from './chatterminal.mjs';
 import { INJECTIONS, PIXEL, startChatServer } from './chatserver.mjs';
 
 const [farport, modules, pictures] = process.argv.slice(2);
@@ -217,10 +219,14 @@ async function command() {
 }
 
 const since = performance.now();
-await command();
+const stories = (process.env.FARPORT_STORIES ?? 'command,terminal,page,more').split(',');
+if (stories.includes('command')) await command();
 console.log(`farport chat: ${Math.round(performance.now() - since)} ms`);
+if (stories.includes('terminal')) await runTerminal({ farport, startModel, play, call, bodies, env, openai });
 if (process.env.FARPORT_CHROMIUM) {
   const puppeteer = require('puppeteer-core');
-  await runPage({ farport, puppeteer, axe: readFileSync(require.resolve('axe-core'), 'utf8'), pictures, startModel, play, call, bodies, env, openai, KEY });
+  const given = { farport, puppeteer, axe: readFileSync(require.resolve('axe-core'), 'utf8'), pictures, startModel, record, play, call, bodies, env, openai, anthropic, KEY };
+  if (stories.includes('page')) await runPage(given);
+  if (stories.includes('more')) await runMore(given);
   console.log(`the chat works, ${Math.round(performance.now() - since)} ms`);
 }

@@ -58,14 +58,44 @@ const TOOLS = [
 ];
 const MUL = { name: 'mul', description: 'Multiplies two numbers.', inputSchema: two };
 
+/** Tools that answer with a task. */
+const TASKS = [
+  { name: 'report', description: 'Writes a report, which takes a while.', inputSchema: { type: 'object' }, execution: { taskSupport: 'required' } },
+  { name: 'order', description: 'Asks for a colour while it works.', inputSchema: { type: 'object' }, execution: { taskSupport: 'required' } },
+  { name: 'endless', description: 'Works until it is cancelled.', inputSchema: { type: 'object' }, execution: { taskSupport: 'required' } },
+];
+const VERSION = '2026-07-28';
+const COLOUR = { message: 'Which colour?', requestedSchema: { type: 'object', properties: { colour: { type: 'string' } }, required: ['colour'] } };
+const SUMMARY = { messages: [{ role: 'user', content: { type: 'text', text: 'Summarize the report' } }], maxTokens: 50 };
+const chosen = (answer) => text(`you chose ${answer?.content?.colour ?? answer?.action}`);
+
 const text = (value) => ({ content: [{ type: 'text', text: String(value) }] });
 
-/** Starts the server. `log` lists the messages that it received. */
-export async function startChatServer({ name = 'math' } = {}) {
+/** Starts the server. `log` lists the messages that it received. With `modern`, it knows 2026-07-28 only; with `tasks`, it has tools that answer with a task. */
+export async function startChatServer({ name = 'math', modern = false, tasks = false } = {}) {
+  const running = new Map();
+  const own = tasks ? [...TOOLS, ...TASKS] : TOOLS;
+  /** What is known of a task. Each look changes it. */
+  const described = (id) => {
+    const task = running.get(id);
+    return { taskId: id, status: task.status, statusMessage: `step ${task.looks}`, createdAt: '2026-11-01T10:00:00Z', lastUpdatedAt: '2026-11-01T10:00:01Z', ...(modern ? { ttlMs: 60_000, pollIntervalMs: 200 } : { ttl: 60_000, pollInterval: 200 }) };
+  };
+  const begin = (tool) => {
+    const id = `task-${running.size + 1}`;
+    running.set(id, { tool, looks: 0, status: 'working', answer: undefined });
+    return modern ? { resultType: 'task', ...described(id) } : { task: described(id) };
+  };
+  const finished = ({ tool, answer }) => (tool === 'order' ? chosen(answer) : text('the report is written'));
+  const look = (id) => {
+    const task = running.get(id);
+    task.looks += 1;
+    if (task.status !== 'cancelled' && task.looks > 1 && task.tool !== 'endless') task.status = task.tool === 'order' && task.answer === undefined ? 'input_required' : 'completed';
+    return { ...described(id), ...(modern && task.status === 'completed' && { result: finished(task) }), ...(modern && task.status === 'input_required' && { inputRequests: { colour: { method: 'elicitation/create', params: COLOUR } } }) };
+  };
   const log = [];
   const sessions = new Set();
   const waiting = new Map();
-  let tools = TOOLS;
+  let tools = own;
   let asked = 0;
   const event = (response, message) => response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`);
   const ask = (response, method, params) => new Promise((resolve) => {
@@ -74,7 +104,10 @@ export async function startChatServer({ name = 'math' } = {}) {
     event(response, { id, method, params });
   });
 
-  async function run(id, { name: tool, arguments: given = {}, _meta: meta }, response) {
+  async function run(id, { name: tool, arguments: given = {}, _meta: meta, task, inputResponses: answers }, response) {
+    if (TASKS.some((one) => one.name === tool)) return modern || task !== undefined ? begin(tool) : { isError: true, ...text('this tool only runs as a task') };
+    if (modern && tool === 'choose') return answers ? chosen(answers.colour) : { resultType: 'input_required', inputRequests: { colour: { method: 'elicitation/create', params: COLOUR } }, requestState: 'asked' };
+    if (modern && tool === 'summarize') return answers ? text(`the model said: ${answers.summary?.content?.text}`) : { resultType: 'input_required', inputRequests: { summary: { method: 'sampling/createMessage', params: SUMMARY } } };
     if (tool === 'add') return text(given.a + given.b);
     if (tool === 'sub') return text(given.a - given.b);
     if (tool === 'mul') return text(given.a * given.b);
@@ -83,16 +116,16 @@ export async function startChatServer({ name = 'math' } = {}) {
     if (tool === 'inject') return text(INJECTIONS[given.kind ?? 'call']);
     if (tool === 'delete_everything') return text('everything is deleted');
     if (tool === 'grow') {
-      tools = [...TOOLS, MUL];
+      tools = [...own, MUL];
       event(response, { method: 'notifications/tools/list_changed' });
       return text('there is a new tool');
     }
     if (tool === 'choose') {
-      const answer = await ask(response, 'elicitation/create', { message: 'Which colour?', requestedSchema: { type: 'object', properties: { colour: { type: 'string' } }, required: ['colour'] } });
-      return text(`you chose ${answer.result?.content?.colour ?? answer.result?.action}`);
+      const answer = await ask(response, 'elicitation/create', COLOUR);
+      return chosen(answer.result);
     }
     if (tool === 'summarize') {
-      const answer = await ask(response, 'sampling/createMessage', { messages: [{ role: 'user', content: { type: 'text', text: 'Summarize the report' } }], maxTokens: 50 });
+      const answer = await ask(response, 'sampling/createMessage', SUMMARY);
       return text(`the model said: ${answer.result?.content?.text ?? answer.error?.message}`);
     }
     if (tool === 'slow') {
@@ -109,6 +142,11 @@ export async function startChatServer({ name = 'math' } = {}) {
     if (request.method !== 'POST') return response.writeHead(405).end();
     const message = JSON.parse(body);
     log.push(message);
+    const json = (status, value) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id: message.id, ...value }));
+    const capabilities = { tools: { listChanged: true }, resources: {}, ...(tasks && (modern ? { extensions: { 'io.modelcontextprotocol/tasks': {} } } : { tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } } })) };
+    if (modern && message.id === undefined) return response.writeHead(202).end();
+    if (modern && request.headers['mcp-protocol-version'] !== VERSION) return json(400, { error: { code: -32022, message: 'Unsupported protocol version', data: { supported: [VERSION], requested: message.params?.protocolVersion } } });
+    if (modern && message.method === 'server/discover') return json(200, { result: { resultType: 'complete', supportedVersions: [VERSION], capabilities, ttlMs: 0, cacheScope: 'private', _meta: { 'io.modelcontextprotocol/serverInfo': { name, version: '1.0.0' } } } });
     if (message.method === 'server/discover') {
       response.setHeader('content-type', 'application/json');
       return response.writeHead(404).end(JSON.stringify({ jsonrpc: '2.0', id: message.id, error: { code: -32601, message: 'Method not found' } }));
@@ -118,9 +156,9 @@ export async function startChatServer({ name = 'math' } = {}) {
       sessions.add(session);
       response.setHeader('mcp-session-id', session);
       response.setHeader('content-type', 'application/json');
-      return response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: { protocolVersion: '2025-11-25', capabilities: { tools: { listChanged: true }, resources: {} }, serverInfo: { name, version: '1.0.0' } } }));
+      return response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, result: { protocolVersion: '2025-11-25', capabilities, serverInfo: { name, version: '1.0.0' } } }));
     }
-    if (!sessions.has(request.headers['mcp-session-id'])) return response.writeHead(404).end();
+    if (!modern && !sessions.has(request.headers['mcp-session-id'])) return response.writeHead(404).end();
     if (message.method === undefined) {
       waiting.get(message.id)?.(message);
       waiting.delete(message.id);
@@ -133,14 +171,22 @@ export async function startChatServer({ name = 'math' } = {}) {
     response.setHeader('content-type', 'text/event-stream');
     response.flushHeaders();
     const answers = {
-      'tools/list': () => ({ tools }),
+      'tools/list': () => ({ tools: modern ? tools.map(({ execution: _, ...rest }) => rest) : tools }),
+      'tasks/get': () => look(message.params.taskId),
+      'tasks/update': () => { running.get(message.params.taskId).answer = message.params.inputResponses.colour; return {}; },
+      'tasks/cancel': () => { running.get(message.params.taskId).status = 'cancelled'; return described(message.params.taskId); },
+      'tasks/result': async () => {
+        const task = running.get(message.params.taskId);
+        if (task.status === 'input_required') task.answer = (await ask(response, 'elicitation/create', COLOUR)).result;
+        return finished(task);
+      },
       'tools/call': () => run(message.id, message.params, response),
       'resources/list': () => ({ resources: [] }),
       'resources/templates/list': () => ({ resourceTemplates: [] }),
       'resources/read': () => ({ contents: [{ uri: message.params.uri, mimeType: 'text/html;profile=mcp-app', text: CHART }] }),
     };
     const result = await (answers[message.method]?.() ?? {});
-    if (result !== undefined) event(response, { id: message.id, result });
+    if (result !== undefined) event(response, { id: message.id, result: modern ? { resultType: 'complete', ...result } : result });
     response.end();
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
