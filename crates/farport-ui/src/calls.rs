@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use farport_client::{Error, RequestId, ServerMessage};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::chat::{CallUpdate, Updates};
@@ -137,6 +137,16 @@ impl State {
         call.response().await
     }
 
+    /// Lets the user answer requests of a server, by their keys.
+    pub(crate) async fn answers(&self, generation: u64, requests: &Value) -> Result<Value, String> {
+        let text = json!({ "inputRequests": requests }).to_string();
+        let required = serde_json::from_str::<InputRequired<'_>>(&text);
+        let required =
+            required.map_err(|error| format!("the server's requests are invalid: {error}"))?;
+        let answers = self.input(generation, &required).await?;
+        serde_json::to_value(answers).map_err(|error| error.to_string())
+    }
+
     /// Collects the input that a round requires.
     async fn input(
         &self,
@@ -235,7 +245,7 @@ impl State {
 
     /// Answers a question. False if it is not open.
     pub(crate) async fn answer(&self, number: u64, reply: Reply) -> Result<bool, Refused> {
-        let (_, generation) = self.live()?;
+        let generation = self.generation();
         let Some(question) = self.take_question(generation, number) else {
             return Ok(false);
         };

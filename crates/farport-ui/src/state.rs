@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use tokio::sync::broadcast::Receiver;
 use tokio::task::AbortHandle;
 
-use crate::chat::page::PageChat;
+use crate::chat::{self, page::PageChat};
 use crate::events::Events;
 use crate::hold::Holds;
 use crate::live::{Live, Refused};
@@ -111,6 +111,10 @@ impl State {
             chat: start,
             ..
         } = settings;
+        let mut providers = start.providers;
+        for problem in chat::add_kept(&mut providers, &store.api_keys()) {
+            tracing::warn!(problem, "a key in the keyring cannot be used");
+        }
         let state = Arc::new_cyclic(|state: &Weak<Self>| Self {
             inner: Mutex::new(Inner {
                 mask: Arc::new(target.as_ref().map(Mask::of).unwrap_or_default()),
@@ -131,7 +135,7 @@ impl State {
             saved_calls,
             servers,
             holds: Holds::default(),
-            chat: PageChat::new(Weak::clone(state), start.providers),
+            chat: PageChat::new(Weak::clone(state), providers),
         });
         for server in start.servers {
             if let Err(why) = state.chat.add_server(server) {
@@ -168,6 +172,11 @@ impl State {
 
     pub(crate) fn mask(&self) -> Arc<Mask> {
         Arc::clone(&lock(&self.inner).mask)
+    }
+
+    /// The number of the current connection, which may be closed.
+    pub(crate) fn generation(&self) -> u64 {
+        lock(&self.inner).generation
     }
 
     pub(crate) fn masked(&self, text: &str) -> String {

@@ -41,7 +41,11 @@ export async function act(name, more = {}) {
 }
 
 /** Changes settings. */
-export const set = (change) => act('settings', { settings: { ...chat.value.settings, ...change } });
+export function set(change) {
+  // Another change may come before the answer to this one.
+  chat.value = { ...chat.value, settings: { ...chat.value.settings, ...change } };
+  return act('settings', { settings: chat.value.settings });
+}
 
 let requested = false;
 /** Requests the providers, and looks for those on this machine. Chooses the only model there is. */

@@ -29,12 +29,14 @@ Examples:
   farport chat https://a.example/mcp https://b.example/mcp --yes 'compare both reports'
   farport chat github --yes 'which issues are open?'
   farport chat http://localhost:8787/mcp --base-url http://127.0.0.1:8080/v1 'add 23 and 19'
+  farport chat http://localhost:8787/mcp --model openai:gpt-5 --keep-key 'add 23 and 19'
+  farport chat --forget-key openai
   echo 'add 23 and 19' | farport chat http://localhost:8787/mcp --model gpt-5 --yes --json
 
 farport finds providers in OPENAI_API_KEY, ANTHROPIC_API_KEY, OPENROUTER_API_KEY, GEMINI_API_KEY,
 GROQ_API_KEY, MISTRAL_API_KEY, DEEPSEEK_API_KEY, XAI_API_KEY, CLOUDFLARE_API_TOKEN and OLLAMA_HOST,
-else Ollama, llama-server, vLLM and LM Studio on this machine. It sends the question, the tools'
-descriptions and their results to the provider of the model.
+then in the keyring, else Ollama, llama-server, vLLM and LM Studio on this machine. It sends the
+question, the tools' descriptions and their results to the provider of the model.
 
 Exit codes:
   0  the model answered
@@ -62,6 +64,14 @@ pub(crate) struct ChatArgs {
     /// Environment variable with the key for --base-url
     #[arg(long, value_name = "NAME", help_heading = MODEL, requires = "base_url")]
     pub(crate) key_env: Option<String>,
+
+    /// Keep the provider's key in the keyring of this system, for later chats
+    #[arg(long, help_heading = MODEL)]
+    pub(crate) keep_key: bool,
+
+    /// Remove the key of this provider from the keyring, and end
+    #[arg(long, value_name = "PROVIDER", help_heading = MODEL, conflicts_with_all = ["words", "model", "base_url", "keep_key"])]
+    pub(crate) forget_key: Option<String>,
 
     /// API at --base-url
     #[arg(long, value_name = "API", default_value = "openai", help_heading = MODEL, requires = "base_url")]

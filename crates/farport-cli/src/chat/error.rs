@@ -1,6 +1,6 @@
 //! Why a chat has no answer.
 
-use farport_ui::chat::Failure;
+use farport_ui::chat::{Failure, ProviderError};
 
 /// Why a chat has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +11,17 @@ pub(crate) enum Error {
     /// The question cannot be read.
     #[error("cannot read the question from standard input")]
     Input(#[source] std::io::Error),
+    /// The keyring cannot be used, or has no such key.
+    #[error("{0}")]
+    Key(ProviderError),
+    /// No key is kept for a provider.
+    #[error("the keyring has no key of `{provider}`")]
+    NoKey {
+        /// The provider.
+        provider: String,
+        /// The providers that have one.
+        kept: Vec<String>,
+    },
     /// There is no provider of models.
     #[error("no provider of models found in the environment or on this machine")]
     NoProvider,
@@ -50,9 +61,9 @@ impl Error {
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::NoModel { .. } => 2,
+            Self::Usage(_) | Self::NoModel { .. } | Self::NoKey { .. } => 2,
             Self::Input(_) => 1,
-            Self::NoProvider | Self::Model(_) => 7,
+            Self::NoProvider | Self::Model(_) | Self::Key(_) => 7,
             Self::Limit(_) | Self::Cut | Self::NotPermitted(_) => 8,
         }
     }
@@ -64,6 +75,10 @@ impl Error {
                 "set OPENAI_API_KEY or another key, start Ollama, or use --base-url"
             }
             Self::NoModel { .. } => "name one with --model",
+            Self::Key(error) => return error.hint().map(ToOwned::to_owned),
+            Self::NoKey { kept, .. } if !kept.is_empty() => {
+                return Some(format!("it has those of {}", kept.join(", ")));
+            }
             Self::Model(failure) => return failure.hint.clone(),
             Self::Limit(_) => "raise the limit with --steps",
             Self::NotPermitted(tool) => {

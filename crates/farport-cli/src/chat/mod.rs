@@ -48,6 +48,9 @@ impl Host for Terminal {
 /// # Errors
 /// When a server or the model cannot be used, or there is no complete answer.
 pub(crate) fn run(mut args: ChatArgs) -> Result<(), Command> {
+    if let Some(provider) = &args.forget_key {
+        return forget(provider);
+    }
     let words = std::mem::take(&mut args.words);
     let (servers, question) = split(words, !args.connection.command.is_empty())?;
     let connection = &args.connection;
@@ -79,19 +82,23 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<(), Command> {
         .map_err(Command::Runtime)?;
     let result = runtime.block_on(async {
         let mut servers: Vec<Arc<ChatServer>> = Vec::new();
-        let work = async {
+        let opening = async {
             let mut names = BTreeSet::new();
             for target in targets {
-                let answers = Answers::new(&args.connection)?;
+                let answers = Answers::new(&args.connection)?.with_tasks();
                 let connection = open::open(target, &args.connection, &answers).await?;
                 let session = session::Session::new(connection, answers, args.connection.timeout);
                 servers.push(Arc::new(ChatServer::new(session, &mut names)));
             }
-            converse(&args, question, &servers).await
+            Ok(())
         };
-        let result = tokio::select! {
-            result = Box::pin(work) => result,
+        let opened = tokio::select! {
+            opened = Box::pin(opening) => opened,
             _ = tokio::signal::ctrl_c() => Err(mcp::Error::Interrupted.into()),
+        };
+        let result = match opened {
+            Ok(()) => Box::pin(converse(&args, question, &servers)).await,
+            Err(error) => Err(error),
         };
         for server in &servers {
             server.connection().close().await;
@@ -101,6 +108,17 @@ pub(crate) fn run(mut args: ChatArgs) -> Result<(), Command> {
     // A question on the terminal may still wait for its answer.
     runtime.shutdown_background();
     result
+}
+
+/// Removes a provider's key from the keyring.
+fn forget(provider: &str) -> Result<(), Command> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Command::Runtime)?;
+    runtime.block_on(models::forget(provider))?;
+    anstream::eprintln!("The keyring no longer has the key of {}.", Plain(provider));
+    Ok(())
 }
 
 /// The URLs or names of servers, and the question, among the words. The last word that is no URL is the
@@ -165,7 +183,7 @@ async fn converse(
     question: String,
     servers: &[Arc<ChatServer>],
 ) -> Result<(), Command> {
-    let (events, mut incoming) = mpsc::unbounded_channel();
+    let (events, incoming) = mpsc::unbounded_channel();
     let servers = servers
         .iter()
         .map(|server| Arc::clone(server) as Arc<dyn Server>);
@@ -173,7 +191,10 @@ async fn converse(
         servers: servers.collect(),
         events,
     }));
-    let (provider, model) = models::choose(args, session.http()).await?;
+    let (provider, model) = tokio::select! {
+        chosen = models::choose(args, session.http()) => chosen?,
+        _ = tokio::signal::ctrl_c() => return Err(mcp::Error::Interrupted.into()),
+    };
     session.choose(provider, model);
     session.allow(args.allow.iter().cloned(), args.yes);
     session.set(ChatSettings {
@@ -188,6 +209,22 @@ async fn converse(
         images: Vec::new(),
     });
     sent.map_err(Error::Usage)?;
+    let talk = talk(args, &session, incoming);
+    tokio::select! {
+        result = talk => result,
+        _ = tokio::signal::ctrl_c() => {
+            session.stop().await;
+            Err(mcp::Error::Interrupted.into())
+        }
+    }
+}
+
+/// Shows what happens, and asks the user, until the turn ends.
+async fn talk(
+    args: &ChatArgs,
+    session: &Arc<Session>,
+    mut incoming: mpsc::UnboundedReceiver<ChatEvent>,
+) -> Result<(), Command> {
     let can_ask = !args.connection.no_input && std::io::stdin().is_terminal();
     let mut screen = Screen::new(args.json);
     let mut unasked = None;
@@ -202,6 +239,10 @@ async fn converse(
                 state: CallState::Waiting,
                 ..
             } => {
+                // "Always" or "never" for another call decided about this one already.
+                if !session.is_waiting(call) {
+                    continue;
+                }
                 let decision = if can_ask {
                     ask(server, tool, arguments).await
                 } else {

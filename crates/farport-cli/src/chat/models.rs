@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use farport_client::HttpClient;
+use farport_client::{ApiKeys, HttpClient, Store};
 use farport_ui::chat::{self, Provider};
 use secrecy::SecretString;
 
@@ -20,10 +20,17 @@ pub(crate) async fn choose(
     args: &ChatArgs,
     http: &HttpClient,
 ) -> Result<(Arc<Provider>, String), Error> {
+    let keys = keys()?;
     let (provider, model) = match &args.base_url {
-        Some(base) => (given(args, base)?, args.model.clone()),
-        None => found(args, http).await?,
+        Some(base) => (given(args, base, &keys)?, args.model.clone()),
+        None => found(args, http, &keys).await?,
     };
+    let unlocked = chat::unlock(&keys, &provider).await;
+    let mut provider = unlocked.map_err(Error::Key)?;
+    if args.keep_key {
+        let kept = chat::keep_key(&keys, &provider, &[]).await;
+        provider = kept.map_err(Error::Key)?;
+    }
     let model = match model {
         Some(model) => model,
         None => only(&provider, http).await?,
@@ -31,7 +38,33 @@ pub(crate) async fn choose(
     Ok((Arc::new(provider), model))
 }
 
-fn given(args: &ChatArgs, base: &str) -> Result<Provider, Error> {
+/// Removes the key of a provider, given by its id or base URL, from the keyring.
+///
+/// # Errors
+/// When the keyring cannot be used, or has no such key.
+pub(crate) async fn forget(wanted: &str) -> Result<(), Error> {
+    let keys = keys()?;
+    let mut known = Vec::new();
+    for problem in chat::add_kept(&mut known, &keys) {
+        crate::mcp::output::note(&problem);
+    }
+    let found = known.iter().find(|one| one.is_named(wanted));
+    let Some(provider) = found else {
+        return Err(Error::NoKey {
+            provider: wanted.to_owned(),
+            kept: known.iter().map(|one| one.id().to_owned()).collect(),
+        });
+    };
+    let forgotten = chat::forget_key(&keys, provider).await;
+    forgotten.map(drop).map_err(Error::Key)
+}
+
+fn keys() -> Result<ApiKeys, Error> {
+    let store = Store::of_user().map_err(|error| Error::Usage(error.with_hint()))?;
+    Ok(store.api_keys())
+}
+
+fn given(args: &ChatArgs, base: &str, keys: &ApiKeys) -> Result<Provider, Error> {
     let key =
         match &args.key_env {
             Some(name) => Some(std::env::var(name).map(SecretString::from).map_err(|_| {
@@ -39,12 +72,24 @@ fn given(args: &ChatArgs, base: &str) -> Result<Provider, Error> {
             })?),
             None => None,
         };
-    Provider::new("custom", base, args.api.into(), base, key, "--base-url")
-        .map_err(|error| Error::Usage(error.to_string()))
+    let mut providers = Vec::new();
+    if key.is_none() {
+        // A key that was kept for another API or base URL is not sent.
+        chat::add_kept(&mut providers, keys);
+    }
+    let given = Provider::new("custom", base, args.api.into(), base, key, "--base-url")
+        .map_err(|error| Error::Usage(error.to_string()))?;
+    let kept = providers.into_iter().find(|one| one.is_same(&given));
+    Ok(kept.unwrap_or(given))
 }
 
-async fn found(args: &ChatArgs, http: &HttpClient) -> Result<(Provider, Option<String>), Error> {
-    let (mut providers, problems) = chat::from_environment(|name| std::env::var(name).ok());
+async fn found(
+    args: &ChatArgs,
+    http: &HttpClient,
+    keys: &ApiKeys,
+) -> Result<(Provider, Option<String>), Error> {
+    let (mut providers, mut problems) = chat::from_environment(|name| std::env::var(name).ok());
+    problems.extend(chat::add_kept(&mut providers, keys));
     for problem in problems {
         crate::mcp::output::note(&problem);
     }

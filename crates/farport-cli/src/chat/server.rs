@@ -1,10 +1,13 @@
 //! A server of the chat. The user, or the command line, answers its questions.
 
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
 use farport_client::Connection;
-use farport_ui::chat::{self, BoxFuture, CallUpdate, Offered, Server, Updates};
-use serde_json::Value;
+use farport_ui::chat::{
+    self, BoxFuture, CallUpdate, Offered, Server, TaskServer, ToolCall, Updates,
+};
+use serde_json::{Value, json};
 
 use crate::mcp::messages;
 use crate::mcp::session::Session;
@@ -34,10 +37,13 @@ impl ChatServer {
         &self.session
     }
 
-    async fn run(&self, tool: &str, arguments: Value) -> Result<Value, crate::mcp::Error> {
-        let params = chat::call_params(tool, arguments);
-        let result = messages::request(&self.session, "tools/call", &params).await?;
-        messages::value(&result)
+    async fn send(&self, method: &str, params: &impl serde::Serialize) -> Result<Value, String> {
+        let result = messages::request(&self.session, method, params).await;
+        let result = result.and_then(|result| messages::value(&result));
+        result.map_err(|error| match error.hint() {
+            Some(hint) => format!("{error}; hint: {hint}"),
+            None => error.to_string(),
+        })
     }
 }
 
@@ -52,20 +58,41 @@ impl Server for ChatServer {
 
     fn call<'a>(
         &'a self,
-        tool: &'a str,
-        arguments: Value,
+        call: ToolCall<'a>,
         updates: Updates<'a>,
     ) -> BoxFuture<'a, Result<Value, String>> {
         Box::pin(async move {
-            let result = self.run(tool, arguments).await;
+            let params = chat::call_params(call);
+            let result = self.send("tools/call", &params).await;
             if self.changes {
                 updates(CallUpdate::ToolsChanged);
             }
-            result.map_err(|error| match error.hint() {
-                Some(hint) => format!("{error}; hint: {hint}"),
-                None => error.to_string(),
-            })
+            chat::finished(self, result?, updates).await
         })
+    }
+}
+
+impl TaskServer for ChatServer {
+    fn ask<'a>(&'a self, method: &'a str, params: Value) -> BoxFuture<'a, Result<Value, String>> {
+        Box::pin(async move { self.send(method, &params).await })
+    }
+
+    fn answer<'a>(&'a self, requests: &'a Value) -> BoxFuture<'a, Result<Value, String>> {
+        Box::pin(async move {
+            let answers = messages::input(&self.session, requests).await;
+            answers.map_err(|error| error.to_string())
+        })
+    }
+
+    fn cancel(&self, task: &str) {
+        let connection = self.session.deref().clone();
+        let params = json!({ "taskId": task });
+        tokio::spawn(async move {
+            if let Ok(call) = connection.request("tasks/cancel", &params) {
+                // The command does not wait for it.
+                let _ = call.response().await;
+            }
+        });
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Answers {
     given: Vec<Argument>,
     decline: bool,
     interactive: bool,
+    /// Whether calls may be answered with a task.
+    tasks: bool,
 }
 
 impl Answers {
@@ -36,16 +38,26 @@ impl Answers {
             interactive: on_terminal && !args.no_input && given.is_empty() && !args.decline,
             given,
             decline: args.decline,
+            tasks: false,
         })
+    }
+
+    /// Tells servers that the caller follows tasks.
+    pub(crate) fn with_tasks(mut self) -> Self {
+        self.tasks = true;
+        self
     }
 
     /// The capabilities of the client. Without answers, the server should not ask.
     pub(crate) fn capabilities(&self) -> Value {
+        let mut capabilities = json!({});
         if self.interactive || self.decline || !self.given.is_empty() {
-            json!({ "elicitation": { "form": {}, "url": {} } })
-        } else {
-            json!({})
+            capabilities["elicitation"] = json!({ "form": {}, "url": {} });
         }
+        if self.tasks {
+            capabilities["extensions"] = json!({ "io.modelcontextprotocol/tasks": {} });
+        }
+        capabilities
     }
 
     /// The result of a request of the server; `None` if this client does not support the method.

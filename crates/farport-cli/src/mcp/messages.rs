@@ -112,7 +112,10 @@ pub(crate) async fn respond(session: &Session, message: ServerMessage) -> Result
 }
 
 /// The input that a result requires.
-async fn input(session: &Session, requests: &Value) -> Result<Value, Error> {
+///
+/// # Errors
+/// When a request of the server cannot be answered.
+pub(crate) async fn input(session: &Session, requests: &Value) -> Result<Value, Error> {
     let mut responses = Map::new();
     for (key, request) in requests.as_object().into_iter().flatten() {
         let method = request["method"].as_str().unwrap_or_default();

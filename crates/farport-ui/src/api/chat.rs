@@ -8,21 +8,25 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::connect::SecretValue;
 use super::{AppState, Failure, parse};
 use crate::chat::Dialect;
-use crate::chat::page::Act;
+use crate::chat::page::{self, Act};
 
 pub(super) fn routes() -> Router<std::sync::Arc<crate::state::State>> {
     Router::new()
         .route("/api/chat/act", post(act))
         .route("/api/chat/providers", post(providers))
         .route("/api/chat/provider", post(add_provider))
+        .route("/api/chat/keep-key", post(keep_key))
+        .route("/api/chat/forget-key", post(forget_key))
         .route("/api/chat/models", post(models))
         .route("/api/chat/result", post(result))
         .route("/api/chat/raw", post(raw))
+        .route("/api/chat/view", post(of_view))
         .route("/api/chat/export", post(export))
         .route("/api/chat/import", post(import))
         .route("/api/chat/sample", post(sample))
@@ -49,7 +53,7 @@ fn gone(what: &str) -> Failure {
 
 async fn act(Shared(state): AppState, body: Bytes) -> Result<StatusCode, Failure> {
     let act: Act = parse(&body)?;
-    state.chat().act(act).map_err(refused)?;
+    state.chat().act(act).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -91,12 +95,26 @@ async fn add_provider(Shared(state): AppState, body: Bytes) -> Result<Json<Value
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ModelsOf {
+struct OfProvider {
     provider: String,
 }
 
+async fn keep_key(Shared(state): AppState, body: Bytes) -> Result<StatusCode, Failure> {
+    let wanted: OfProvider = parse(&body)?;
+    let kept = state.chat().keep_key(&wanted.provider).await;
+    kept.map_err(refused)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn forget_key(Shared(state): AppState, body: Bytes) -> Result<StatusCode, Failure> {
+    let wanted: OfProvider = parse(&body)?;
+    let forgotten = state.chat().forget_key(&wanted.provider).await;
+    forgotten.map_err(refused)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 async fn models(Shared(state): AppState, body: Bytes) -> Result<Response, Failure> {
-    let wanted: ModelsOf = parse(&body)?;
+    let wanted: OfProvider = parse(&body)?;
     let models = state
         .chat()
         .models(&wanted.provider)
@@ -128,6 +146,36 @@ async fn raw(Shared(state): AppState, body: Bytes) -> Result<Json<Value>, Failur
     let raw = state.chat().raw(wanted.step);
     raw.map(Json)
         .ok_or_else(|| gone("the request of this response"))
+}
+
+/// What the view of an app may request of its server.
+const OF_VIEW: [&str; 3] = ["resources/read", "tools/call", "tools/list"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfView {
+    server: String,
+    #[serde(default)]
+    address: Option<String>,
+    method: String,
+    params: Box<RawValue>,
+}
+
+async fn of_view(Shared(state): AppState, body: Bytes) -> Result<Response, Failure> {
+    let wanted: OfView = parse(&body)?;
+    if !OF_VIEW.contains(&wanted.method.as_str()) {
+        return Err(refused(format!("a view may not request {}", wanted.method)));
+    }
+    let address = wanted.address.as_deref();
+    let asked = page::of_view(
+        &state,
+        &wanted.server,
+        address,
+        &wanted.method,
+        &wanted.params,
+    );
+    let (address, outcome) = asked.await?;
+    Ok(Json(json!({ "address": address, "outcome": outcome })).into_response())
 }
 
 async fn export(Shared(state): AppState) -> Response {

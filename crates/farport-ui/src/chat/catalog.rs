@@ -23,6 +23,10 @@ pub struct Offered {
     pub schema: Value,
     /// What the server claims about the tool.
     pub annotations: Value,
+    /// Whether the tool only runs as a task (2025-11-25).
+    pub as_task: bool,
+    /// Whether the tool has a view (MCP Apps).
+    pub has_view: bool,
 }
 
 /// A tool with the name that the model knows it by.
@@ -35,6 +39,9 @@ pub(crate) struct Entry {
     #[serde(skip)]
     pub(crate) schema: Value,
     pub(crate) annotations: Value,
+    #[serde(skip)]
+    pub(crate) as_task: bool,
+    pub(crate) has_view: bool,
 }
 
 /// All tools.
@@ -61,6 +68,8 @@ impl Catalog {
                 description: one.description,
                 schema: one.schema,
                 annotations: one.annotations,
+                as_task: one.as_task,
+                has_view: one.has_view,
             });
         }
         Self(entries)
@@ -68,6 +77,15 @@ impl Catalog {
 
     pub(crate) fn all(&self) -> &[Entry] {
         &self.0
+    }
+
+    /// Whether a tool only runs as a task.
+    pub(crate) fn is_task(&self, server: &str, tool: &str) -> bool {
+        let found = self
+            .0
+            .iter()
+            .find(|entry| entry.server == server && entry.tool == tool);
+        found.is_some_and(|entry| entry.as_task)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Entry> {

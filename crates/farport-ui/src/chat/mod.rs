@@ -13,6 +13,7 @@ pub(crate) mod page;
 mod providers;
 mod run;
 mod server;
+mod task;
 mod transfer;
 
 pub use catalog::Offered;
@@ -23,6 +24,12 @@ pub use conversation::{
 pub use dialect::{Dialect, ModelEvent};
 pub use machine::{ChatEvent, ChatSettings, Decision, EndReason, Input, MOST_STEPS};
 pub use page::ChatStart;
-pub use providers::{Model, Provider, ProviderError, choose, from_environment, probe};
+pub use providers::{
+    Model, Provider, ProviderError, add_kept, choose, forget_key, from_environment, keep_key,
+    probe, unlock,
+};
 pub use run::{Host, Session};
-pub use server::{BoxFuture, CallParams, CallUpdate, Server, Updates, call_params, list_tools};
+pub use server::{
+    BoxFuture, CallParams, CallUpdate, Server, ToolCall, Updates, call_params, list_tools,
+};
+pub use task::{TaskServer, finished};

@@ -1,5 +1,6 @@
 //! The chat of the page: its servers, its providers, and the events that show it.
 
+mod keys;
 mod others;
 mod server;
 mod view;
@@ -20,6 +21,7 @@ use crate::state::{State, lock};
 use crate::target::Target;
 use crate::timeline::{Note, Topic};
 use others::Other;
+pub(crate) use server::of_view;
 
 /// How long changes of a stream are gathered before the page receives them.
 const GATHER: Duration = Duration::from_millis(40);
@@ -151,7 +153,7 @@ impl PageChat {
     }
 
     /// Handles what the user does.
-    pub(crate) fn act(&self, act: Act) -> Result<(), String> {
+    pub(crate) async fn act(&self, act: Act) -> Result<(), String> {
         let input = match act {
             Act::Send { text, images } => Input::Send { text, images },
             Act::Edit { at, text } => Input::Edit { at, text },
@@ -160,7 +162,7 @@ impl PageChat {
             Act::DropOldest {} => Input::DropOldest,
             Act::Stop {} => Input::Stop,
             Act::Decide { call, decision } => Input::Decide { call, decision },
-            Act::Model { provider, model } => return self.choose(&provider, model),
+            Act::Model { provider, model } => return self.choose(&provider, model).await,
             Act::Settings { settings } => {
                 self.session.set(settings);
                 return Ok(());
@@ -188,8 +190,8 @@ impl PageChat {
         self.session.input(input)
     }
 
-    fn choose(&self, provider: &str, model: String) -> Result<(), String> {
-        let found = self.provider(provider)?;
+    async fn choose(&self, provider: &str, model: String) -> Result<(), String> {
+        let found = self.unlocked(provider).await?;
         *lock(&self.chosen) = Some((provider.to_owned(), model.clone()));
         self.session.choose(found, model);
         self.session.edit(|chat| chat.set(chat.settings().clone()));
@@ -227,7 +229,7 @@ impl PageChat {
 
     pub(crate) async fn models(&self, provider: &str) -> Result<Vec<Model>, Failure> {
         let missing = |why| Failure::new(super::FailureKind::Other, why);
-        let provider = self.provider(provider).map_err(missing)?;
+        let provider = self.unlocked(provider).await.map_err(missing)?;
         let mut models = provider.models(self.session.http()).await?;
         // llama-server has one model, and tells its context elsewhere.
         if let [only] = &mut models[..]

@@ -2,6 +2,7 @@
 //! user enters.
 
 mod find;
+mod keys;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use find::{choose, from_environment, probe};
+pub use keys::{add_kept, forget_key, keep_key, unlock};
 
 use super::conversation::{Failure, FailureKind};
 use super::dialect::{self, Dialect};
@@ -37,6 +39,8 @@ pub struct Provider {
     key: Option<SecretString>,
     /// Where it is known from, such as the name of a variable.
     source: String,
+    /// The id of its key in the keyring, if it is kept there.
+    kept: Option<String>,
 }
 
 /// A provider as the page shows it.
@@ -50,6 +54,8 @@ pub(crate) struct Shown<'a> {
     source: &'a str,
     /// Whether it runs on this machine.
     local: bool,
+    /// Whether its key is in the keyring.
+    kept: bool,
 }
 
 /// A model of a provider.
@@ -63,8 +69,30 @@ pub struct Model {
 
 /// Why a provider cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ProviderError(String);
+#[error("{why}")]
+pub struct ProviderError {
+    why: String,
+    hint: Option<String>,
+}
+
+impl ProviderError {
+    fn new(why: String) -> Self {
+        Self { why, hint: None }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The text with the hint.
+    pub(crate) fn with_hint(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}; {hint}", self.why),
+            None => self.why.clone(),
+        }
+    }
+}
 
 impl Provider {
     /// A provider at a base URL, such as `http://127.0.0.1:8080/v1`.
@@ -80,7 +108,7 @@ impl Provider {
         source: &str,
     ) -> Result<Self, ProviderError> {
         let invalid =
-            |why: &str| ProviderError(format!("cannot use the base URL of {label}: {why}"));
+            |why: &str| ProviderError::new(format!("cannot use the base URL of {label}: {why}"));
         let base = parse_url(base_url.trim()).map_err(|error| invalid(&error.to_string()))?;
         if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
             return Err(invalid("it is not an http or https URL"));
@@ -98,6 +126,7 @@ impl Provider {
             base,
             key: key.map(|key| SecretString::from(key.expose_secret().trim())),
             source: source.to_owned(),
+            kept: None,
         };
         if provider.key.is_some() && provider.base.scheme() == "http" && !provider.is_local() {
             return Err(invalid(
@@ -111,6 +140,16 @@ impl Provider {
     /// The id, which prefixes a model: `openai:gpt-5`.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whether its id or base URL is `name`.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.id == name || self.base.as_str() == name || self.label == name
+    }
+
+    /// Whether both have the same API at the same base URL.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.dialect == other.dialect && self.base == other.base
     }
 
     /// The name for people.
@@ -131,9 +170,10 @@ impl Provider {
             label: &self.label,
             dialect: self.dialect,
             base_url: base.to_string(),
-            has_key: self.key.is_some(),
+            has_key: self.key.is_some() || self.kept.is_some(),
             source: &self.source,
             local: self.is_local(),
+            kept: self.kept.is_some(),
         }
     }
 
@@ -188,7 +228,7 @@ impl Provider {
             ),
         };
         let mut value = HeaderValue::try_from(value).map_err(|_| {
-            ProviderError(format!(
+            ProviderError::new(format!(
                 "the key of {} contains characters that no key has",
                 self.label
             ))

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use farport_client::{CancellationToken, HttpClient, HttpOptions};
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::conversation::{Failure, FailureKind, Message};
@@ -13,7 +14,7 @@ use super::dialect::Request;
 use super::machine::{Changes, Chat, ChatEvent, ChatSettings, Effect, Input, Refused};
 use super::model::{self, Raw};
 use super::providers::Provider;
-use super::server::{CallUpdate, Server};
+use super::server::{CallUpdate, Server, ToolCall};
 use crate::state::lock;
 
 /// How many steps keep their exact request and response.
@@ -39,6 +40,8 @@ pub struct Session {
     http: HttpClient,
     host: Box<dyn Host>,
     changed: Option<OnChange>,
+    /// How many calls run, including those that are about to stop.
+    calls: watch::Sender<usize>,
 }
 
 struct Inner {
@@ -71,6 +74,7 @@ impl Session {
             http: HttpClient::new(options),
             host,
             changed,
+            calls: watch::Sender::new(0),
         })
     }
 
@@ -101,6 +105,19 @@ impl Session {
     /// Reads the chat.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Chat) -> T) -> T {
         read(&lock(&self.inner).chat)
+    }
+
+    /// Stops what runs, and waits until every call is cancelled.
+    pub async fn stop(self: &Arc<Self>) {
+        self.late(Input::Stop);
+        let mut calls = self.calls.subscribe();
+        // The sender is a part of this chat.
+        let _ = calls.wait_for(|count| *count == 0).await;
+    }
+
+    /// Whether a call waits for the user's permission.
+    pub fn is_waiting(&self, call: u64) -> bool {
+        self.read(|chat| chat.is_waiting(call))
     }
 
     /// Changes the chat outside of its loop.
@@ -176,6 +193,7 @@ impl Session {
                 let stop = CancellationToken::new();
                 inner.running.insert(call, stop.clone());
                 let session = Arc::clone(self);
+                session.calls.send_modify(|count| *count += 1);
                 tokio::spawn(async move {
                     // Dropping the call cancels it at the server.
                     tokio::select! {
@@ -184,6 +202,7 @@ impl Session {
                         () = session.call(call, &server, &tool, arguments) => {}
                     }
                     lock(&session.inner).running.remove(&call);
+                    session.calls.send_modify(|count| *count -= 1);
                 });
             }
             Effect::CancelCall { call } => {
@@ -275,7 +294,13 @@ impl Session {
                         CallUpdate::ToolsChanged => Input::ToolsChanged,
                     });
                 };
-                server.call(tool, arguments, &updates).await
+                let as_task = self.read(|chat| chat.catalog().is_task(&server.name(), tool));
+                let run = ToolCall {
+                    tool,
+                    arguments,
+                    as_task,
+                };
+                server.call(run, &updates).await
             }
             None => Err(format!("{server} is no longer connected")),
         };

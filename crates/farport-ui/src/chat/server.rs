@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::catalog::Offered;
 use super::conversation::Progress;
+use super::task;
 
 /// JSON-RPC: the method is not supported.
 const METHOD_NOT_FOUND: i64 = -32601;
@@ -59,6 +60,17 @@ impl CallUpdate {
 /// Receives what happens while a call runs.
 pub type Updates<'a> = &'a (dyn Fn(CallUpdate) + Send + Sync);
 
+/// A call of a tool.
+#[derive(Debug)]
+pub struct ToolCall<'a> {
+    /// The name of the tool.
+    pub tool: &'a str,
+    /// The arguments.
+    pub arguments: Value,
+    /// Whether the tool only runs as a task (2025-11-25).
+    pub as_task: bool,
+}
+
 /// An MCP server whose tools a chat uses.
 pub trait Server: Send + Sync {
     /// The name, which prefixes the tools if there are several servers.
@@ -70,8 +82,7 @@ pub trait Server: Send + Sync {
     /// Calls a tool. Dropping the future cancels the call.
     fn call<'a>(
         &'a self,
-        tool: &'a str,
-        arguments: Value,
+        call: ToolCall<'a>,
         updates: Updates<'a>,
     ) -> BoxFuture<'a, Result<Value, String>>;
 }
@@ -81,17 +92,20 @@ pub trait Server: Send + Sync {
 pub struct CallParams<'a> {
     name: &'a str,
     arguments: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<Value>,
     _meta: Value,
 }
 
 /// The parameters of a call, with a token so that the server reports progress. Calls that run at the same
 /// time need different ones.
-pub fn call_params(tool: &str, arguments: Value) -> CallParams<'_> {
+pub fn call_params(call: ToolCall<'_>) -> CallParams<'_> {
     static CALLS: AtomicU64 = AtomicU64::new(1);
     let token = format!("chat-{}", CALLS.fetch_add(1, Ordering::Relaxed));
     CallParams {
-        name: tool,
-        arguments,
+        name: call.tool,
+        arguments: call.arguments,
+        task: call.as_task.then(task::requested),
         _meta: json!({ "progressToken": token }),
     }
 }
@@ -120,6 +134,8 @@ fn offered(server: &str, tool: &farport_client::Tool) -> Option<Offered> {
     if visibility.is_some_and(|all| !all.iter().any(|one| one == "model")) {
         return None;
     }
+    let meta = &json["_meta"];
+    let view = [&meta["ui"]["resourceUri"], &meta["ui/resourceUri"]];
     let description = tool.description.clone().or_else(|| tool.title.clone());
     Some(Offered {
         server: server.to_owned(),
@@ -127,5 +143,7 @@ fn offered(server: &str, tool: &farport_client::Tool) -> Option<Offered> {
         description: description.unwrap_or_default(),
         schema: json["inputSchema"].clone(),
         annotations: json["annotations"].clone(),
+        as_task: json["execution"]["taskSupport"] == "required",
+        has_view: view.iter().any(|uri| uri.is_string()),
     })
 }

@@ -12,17 +12,17 @@ use tokio::net::TcpListener;
 use crate::support::{Events, Page, mcp_server, target};
 
 /// A key that must appear nowhere.
-const KEY: &str = "sk-s3cret-key-of-the-user";
+pub(crate) const KEY: &str = "sk-s3cret-key-of-the-user";
 
 /// What a model received: the key, and each body.
 #[derive(Default)]
-struct Received {
-    keys: Vec<String>,
+pub(crate) struct Received {
+    pub(crate) keys: Vec<String>,
     bodies: Vec<Value>,
 }
 
 /// Starts a provider whose model calls `echo`, and answers once it has the result. It repeats the key.
-async fn provider() -> (String, Arc<Mutex<Received>>) {
+pub(crate) async fn provider() -> (String, Arc<Mutex<Received>>) {
     let received = Arc::new(Mutex::new(Received::default()));
     let log = Arc::clone(&received);
     let chat = move |headers: HeaderMap, body: String| {
@@ -71,12 +71,12 @@ fn respond(log: &Mutex<Received>, headers: &HeaderMap, body: &str) -> Response {
     ([(header::CONTENT_TYPE, "text/event-stream")], stream).into_response()
 }
 
-async fn act(page: &Page, body: Value) -> u16 {
+pub(crate) async fn act(page: &Page, body: Value) -> u16 {
     page.api("chat/act", body).await.status
 }
 
 /// Waits until the last call of the chat has this state, and returns it.
-async fn call(events: &mut Events, state: &str) -> Value {
+pub(crate) async fn call(events: &mut Events, state: &str) -> Value {
     let has = |event: &Value| find(event).is_some_and(|call| call["state"] == state);
     let event = events.next(has).await;
     find(&event).unwrap().clone()
@@ -87,7 +87,7 @@ fn find(event: &Value) -> Option<&Value> {
     parts.iter().rfind(|part| part["type"] == "call")
 }
 
-async fn begin(page: &Page, base: &str) -> Events {
+pub(crate) async fn begin(page: &Page, base: &str) -> Events {
     let mut events = page.events().await;
     events.phase("connected").await;
     let added = json!({ "label": "Played", "api": "openai", "base_url": base, "key": KEY });

@@ -13,6 +13,7 @@ mod assets;
 mod chat;
 mod guard;
 mod hold;
+mod keys;
 mod recovery;
 mod reload;
 mod saved;

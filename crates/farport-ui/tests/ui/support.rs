@@ -83,9 +83,19 @@ pub(crate) async fn get(address: &str, path: &str, headers: &[(&str, String)]) -
 impl Page {
     pub(crate) async fn start(target: Option<Target>) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path());
+        Self::start_in(folder, target, store).await
+    }
+
+    /// Starts an inspector with another store of sign-ins and keys.
+    pub(crate) async fn with_store(target: Option<Target>, store: Store) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), target, store).await
+    }
+
+    async fn start_in(folder: tempfile::TempDir, target: Option<Target>, store: Store) -> Self {
         let settings = Settings {
             target,
-            store: Store::at(folder.path()),
+            store,
             opener: Arc::new(NoBrowser),
             port: 0,
             saved_calls: folder.path().join("project/.farport/calls.json"),

@@ -24,13 +24,35 @@ function viewsHost() {
   throw new Error(`this address shows no apps; open the page at http://127.0.0.1:${location.port}`);
 }
 
-/** Sends a request of the view to the MCP server. */
-async function request(method, params) {
-  const answer = await rpc(nextId(), method, stringify(params));
+/** Sends a request of the view to the MCP server: the inspector's own, or one besides it. */
+async function request(method, params, server) {
+  const answer = server === undefined ? await rpc(nextId(), method, stringify(params)) : (await beside(server, method, params)).outcome;
   if (answer.error) throw new AppError(String(answer.error.message ?? 'The server returned an error'), Number(answer.error.code) || -32000, answer.error.data);
   if (answer.failed !== undefined) throw new AppError(answer.failed);
   if (answer.result === undefined) throw new AppError('The request was cancelled');
   return answer.result;
+}
+
+/** Sends a request to a server besides the inspector's own. */
+async function beside({ name, address }, method, params) {
+  const wanted = `{"server":${JSON.stringify(name)},"address":${JSON.stringify(address ?? null)},"method":${JSON.stringify(method)},"params":${stringify(params)}}`;
+  return parse(await (await post('chat/view', wanted)).text());
+}
+
+const MOST_PAGES = 20;
+/** A server besides the inspector's own, with its tools. */
+export async function serverOf(name) {
+  const server = { name, address: undefined, tools: [] };
+  let cursor;
+  for (let page = 0; page < MOST_PAGES; page += 1) {
+    const { address, outcome } = await beside(server, 'tools/list', cursor === undefined ? {} : { cursor });
+    if (!Array.isArray(outcome.result?.tools)) throw new Error(outcome.failed ?? outcome.error?.message ?? 'the server lists no tools');
+    server.address = address;
+    server.tools.push(...outcome.result.tools);
+    cursor = outcome.result.nextCursor;
+    if (typeof cursor !== 'string') break;
+  }
+  return server;
 }
 
 const VARIABLES = {
@@ -68,9 +90,9 @@ function save(file, contents) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-async function saveAll(files) {
+async function saveAll(files, server) {
   for (const file of files) {
-    const found = file.uri === undefined ? file : (await request('resources/read', { uri: file.uri })).contents?.[0];
+    const found = file.uri === undefined ? file : (await request('resources/read', { uri: file.uri }, server)).contents?.[0];
     if (found === undefined) throw new Error(`the server returned nothing for ${file.uri}`);
     save(file, found);
   }
@@ -82,7 +104,8 @@ async function saveAll(files) {
  * With a call, `tool` is its tool, `callId` its JSON-RPC id, `input` its arguments (undefined until they
  * are complete), `partial` what is known of them, and `answer` its end: `{result}`, `{error}`,
  * `{failed}` or `{cancelled}`. A new call needs a new `key`. `onMessage` and `onModelContext` receive
- * what the view sends to the chat, and return false to refuse it. `plain` leaves out the details.
+ * what the view sends to the chat, and return false to refuse it. `plain` leaves out the details. `server` is
+ * from `serverOf`; without it, the view belongs to the inspector's own server.
  * With `asks`, the user permits each tool that the view calls.
  */
 export const AppFrame = component((first, { onCleanup }) => {
@@ -120,7 +143,7 @@ export const AppFrame = component((first, { onCleanup }) => {
       if (!(await ask('call', params))) throw new AppError('The user did not permit this call');
       permitted.add(params.name);
     }
-    return request(method, params);
+    return request(method, params, props.server);
   };
   const send = (message) => frame.contentWindow?.postMessage(stringify(message), origin);
   const containerDimensions = () => (mode.peek() === 'fullscreen' ? { width: innerWidth, height: Math.max(innerHeight - 52, LOWEST) } : { width: frame.clientWidth || 600, maxHeight: HIGHEST });
@@ -142,7 +165,7 @@ export const AppFrame = component((first, { onCleanup }) => {
       safeAreaInsets: { top: 0, right: 0, bottom: 0, left: 0 },
     }),
     request: ofView,
-    tools: () => lists.tools.peek().items ?? [],
+    tools: () => props.server?.tools ?? lists.tools.peek().items ?? [],
     ask,
     message: (params) => {
       messages.value = [...messages.peek(), params].slice(-20);
@@ -200,8 +223,8 @@ export const AppFrame = component((first, { onCleanup }) => {
   async function load() {
     try {
       const host = viewsHost();
-      const listed = lists.resources.peek().items?.find((one) => one.uri === first.uri);
-      const { contents } = await request('resources/read', { uri: first.uri });
+      const listed = first.server === undefined ? lists.resources.peek().items?.find((one) => one.uri === first.uri) : undefined;
+      const { contents } = await request('resources/read', { uri: first.uri }, first.server);
       const view = pickView(contents, first.uri, listed);
       border.value = view.border;
       const opened = parse(await (await post('app', JSON.stringify({ html: view.html, csp: view.csp }))).text());
@@ -270,7 +293,7 @@ export const AppFrame = component((first, { onCleanup }) => {
       <header class="card-head"><strong>App</strong><span class="muted small-text app-uri">${now.uri}</span><span class="grow"></span>
         ${open && html`<button type="button" class="icon-button" aria-label=${full ? 'Show the app in the page' : 'Show the app in the whole window'} title=${full ? 'Smaller' : 'Whole window'} onClick=${() => bridge.setMode(full ? 'inline' : 'fullscreen')}>${icon(full ? 'shrink' : 'expand')}</button>
         <button type="button" class="icon-button" aria-label="Close the app" title="Close" onClick=${() => close('the user closed it')}>${icon('close')}</button>`}</header>
-      ${asked.value.map((one) => html`<${Asked} key=${one.id} one=${one} answer=${answerAsked} />`)}
+      ${asked.value.map((one) => html`<${Asked} key=${one.id} one=${one} answer=${answerAsked} server=${now.server} />`)}
       ${!open && html`<p class=${name === 'failed' ? 'problem app-note' : 'muted app-note'} role=${name === 'failed' ? 'alert' : undefined}>${name === 'failed' && icon('warn')} ${text}</p>`}
       ${open && html`<div class=${classes('app-body', border.value && 'framed')} style=${!full && height.value !== undefined ? { height: `${height.value}px` } : undefined} ref=${attach}>${name === 'loading' && slow.value && html`<p class="app-loading muted small-text" role="status"><i class="spinner small"></i> Loading the app</p>`}</div>`}
       ${!now.plain && shown && html`<${Details} policy=${shown} logged=${logged} context=${context} messages=${messages} />`}
@@ -278,7 +301,7 @@ export const AppFrame = component((first, { onCleanup }) => {
   };
 });
 
-function Asked({ one, answer }) {
+function Asked({ one, answer, server }) {
   const { kind, params } = one;
   if (kind === 'call') {
     return html`<div class="app-asked" role="alertdialog" aria-label="The app asks">
@@ -289,7 +312,7 @@ function Asked({ one, answer }) {
   return html`<div class="app-asked" role="alertdialog" aria-label="The app asks">
     ${kind === 'link' ? html`<p>The app wants to open <code class="uri">${params.url}</code></p>` : html`<p>The app wants to save ${params.files.map((file, at) => html`${at > 0 && ', '}<code class="uri">${file.name}</code>`)}</p>`}
     <div class="row">${kind === 'link' ? html`<a class="button small primary" href=${params.url} target="_blank" rel="noopener noreferrer" onClick=${() => answer(one, true)}>Open</a>`
-      : html`<button type="button" class="button small primary" onClick=${() => saveAll(params.files).then(() => answer(one, true), () => answer(one, false))}>Save</button>`}
+      : html`<button type="button" class="button small primary" onClick=${() => saveAll(params.files, server).then(() => answer(one, true), () => answer(one, false))}>Save</button>`}
       <button type="button" class="button small" onClick=${() => answer(one, false)}>Refuse</button></div></div>`;
 }
 

@@ -4,10 +4,10 @@ import { call as api } from '../api.js';
 import { viewOf } from '../appbridge.js';
 import { parse, stringify } from '../json.js';
 import { act, chat } from '../chat.js';
-import { drawerOpen, go, lists, reveal, serverInfo, state, timeline } from '../store.js';
+import { connected, drawerOpen, go, lists, reveal, serverInfo, state, timeline } from '../store.js';
 import { classes, component, duration, html, signal, size } from '../ui.js';
 import { icon } from '../icons.js';
-import { AppFrame } from './apps.js';
+import { AppFrame, serverOf } from './apps.js';
 import { Block } from './result.js';
 import { visible } from './markdown.js';
 import { Code, Long } from './tree.js';
@@ -61,17 +61,39 @@ function answerOf(call, whole) {
 /** Which server each call with a view went to: another one may have the same name later. */
 const owners = new Map();
 
-/** The view of the tool, if it has one. Views belong to the inspector's own server. */
-function App({ call, whole }) {
-  if (!call.request || call.server !== (serverInfo.value.name || 'server')) return null;
+// What a view sends to the chat or to the model's context is refused: only the user writes there.
+const frame = (call, whole, uri, more) => html`<${AppFrame} key=${call.number} plain asks uri=${uri} callId=${call.request} input=${value(call.arguments) ?? {}} answer=${answerOf(call, whole)} onMessage=${() => false} onModelContext=${() => false} ...${more} />`;
+
+/** The view of a tool of the inspector's own server, if it has one. */
+function OwnApp({ call, whole }) {
   const [id, target] = [`${call.number} ${call.request}`, stringify(state.value?.target ?? null)];
   if (!owners.has(id)) owners.set(id, target);
   if (owners.get(id) !== target) return null;
   const tool = lists.tools.value.items?.find((one) => one.name === call.tool);
   const uri = viewOf(tool);
-  if (uri === undefined) return null;
-  // What a view sends to the chat or to the model's context is refused: only the user writes there.
-  return html`<${AppFrame} key=${call.number} plain asks uri=${uri} tool=${tool} callId=${call.request} input=${value(call.arguments) ?? {}} answer=${answerOf(call, whole)} onMessage=${() => false} onModelContext=${() => false} />`;
+  return uri === undefined ? null : frame(call, whole, uri, { tool });
+}
+
+/** The view of a tool of another server. Its list of tools says which one. */
+const OtherApp = component(({ call }) => {
+  const found = signal(undefined);
+  serverOf(call.server).then((server) => {
+    const tool = server.tools.find((one) => one.name === call.tool);
+    const uri = viewOf(tool);
+    if (uri !== undefined) found.value = { uri, tool, server };
+  }, (error) => { found.value = { failed: error.message }; });
+  return ({ call: now, whole }) => {
+    if (found.value === undefined) return null;
+    const { failed, uri, ...more } = found.value;
+    return failed === undefined ? frame(now, whole, uri, more) : html`<p class="muted small-text">The view of this tool cannot be shown: ${visible(failed)}</p>`;
+  };
+});
+
+function App({ call, whole }) {
+  if (!call.request) return null;
+  if (connected.value && call.server === (serverInfo.value.name || 'server')) return html`<${OwnApp} call=${call} whole=${whole} />`;
+  const tool = chat.value.tools.find((one) => one.server === call.server && one.tool === call.tool);
+  return tool?.has_view ? html`<${OtherApp} key=${call.number} call=${call} whole=${whole} />` : null;
 }
 
 function Decision({ call }) {
@@ -110,7 +132,7 @@ export const Card = component(() => {
     const tool = chat.value.tools.find((one) => one.server === call.server && one.tool === call.tool);
     const hints = waiting ? LABELS.filter(([name]) => tool?.annotations?.[name] === true).map(([, text]) => text) : [];
     const content = Array.isArray(whole?.content) ? safe(whole.content) : [];
-    return html`<section class=${classes('call-card', waiting && 'asks')} aria-label=${`Call of ${call.tool}`} data-call=${call.number} data-state=${call.state}>
+    return html`<section class=${classes('call-card', waiting && 'asks')} aria-label=${`Call ${call.number}: ${call.tool}`} data-call=${call.number} data-state=${call.state}>
       <header><button type="button" class="call-toggle" aria-expanded=${shown} onClick=${() => { open.value = !shown; }}>
           <i class=${`dot ${bad ? 'bad' : tone}`}></i><code>${visible(call.tool || call.name || 'tool')}</code>${!shown || !waiting ? html`<span class="muted call-summary">${visible(summary(call.arguments))}</span>` : ''}</button>
         ${label && html`<span class=${classes('chip', waiting && 'warn')}>${label}</span>`}

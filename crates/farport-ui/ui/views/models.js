@@ -37,8 +37,46 @@ const ModelList = component(({ provider }) => {
   };
 });
 
+/** Puts a provider's key into the keyring. Returns why it failed. */
+async function keepKey(provider) {
+  try {
+    await api('chat/keep-key', { provider });
+    return undefined;
+  } catch (error) {
+    return error.message;
+  }
+}
+
+/** Whether the provider's key is in the keyring, and how to change that. */
+const KeyPlace = component(({ failed }) => {
+  const running = signal(false);
+  const change = (what) => async () => {
+    running.value = true;
+    try {
+      await api(`chat/${what}`, { provider: chosen.id });
+      failed.value = undefined;
+    } catch (error) {
+      failed.value = error.message;
+    }
+    running.value = false;
+    await findProviders(false);
+  };
+  let chosen;
+  return ({ provider }) => {
+    chosen = provider;
+    if (!provider.has_key) return null;
+    const note = provider.kept ? 'Its key is in the keyring.' : `Its key is in ${provider.source.includes('_') ? 'the environment' : "farport's process"}.`;
+    return html`<div class="row key-place"><span class="muted small-text grow">${note}</span>${provider.kept
+      ? html`<button type="button" class="button ghost small" disabled=${running.value} onClick=${change('forget-key')}>Forget the key</button>`
+      : html`<button type="button" class="button ghost small" disabled=${running.value} onClick=${change('keep-key')}>${icon('key')} Keep in the keyring</button>`}</div>`;
+  };
+});
+
+const EMPTY = { label: '', api: 'openai', base_url: '', key: '' };
+
 const AddProvider = component(({ onDone }) => {
-  const form = signal({ label: '', api: 'openai', base_url: '', key: '' });
+  const form = signal(EMPTY);
+  const keep = signal(false);
   const error = signal(undefined);
   const ids = { url: freshId(), key: freshId(), api: freshId(), label: freshId() };
   const change = (name) => (event) => { form.value = { ...form.value, [name]: event.target.value }; };
@@ -47,10 +85,12 @@ const AddProvider = component(({ onDone }) => {
     const { key, ...rest } = form.value;
     try {
       const added = await api('chat/provider', key === '' ? rest : { ...rest, key });
-      form.value = { label: '', api: 'openai', base_url: '', key: '' };
+      // The provider is there, also if the keyring is not.
+      const why = keep.value && key !== '' ? await keepKey(added.id) : undefined;
+      form.value = EMPTY;
       error.value = undefined;
       await findProviders(false);
-      onDone(added.id);
+      onDone(added.id, why);
     } catch (failure) {
       error.value = failure.message;
     }
@@ -59,7 +99,8 @@ const AddProvider = component(({ onDone }) => {
     <label class="field-label" for=${ids.url}>Base URL</label><input id=${ids.url} class="input" inputmode="url" required spellcheck=${false} autocomplete="off" placeholder="http://127.0.0.1:8080/v1" value=${form.value.base_url} onInput=${change('base_url')} />
     <label class="field-label" for=${ids.api}>API</label><select id=${ids.api} class="input" onChange=${change('api')}><option value="openai" selected=${form.value.api === 'openai'}>OpenAI Chat Completions</option><option value="anthropic" selected=${form.value.api === 'anthropic'}>Anthropic Messages</option></select>
     <label class="field-label" for=${ids.key}>Key, if it needs one</label><input id=${ids.key} class="input" type="password" autocomplete="off" value=${form.value.key} onInput=${change('key')} />
-    <p class="muted small-text">The key stays in farport's process until it ends. farport does not store or log it.</p>
+    <label class="check"><input type="checkbox" checked=${keep.value} disabled=${form.value.key === ''} onChange=${(event) => { keep.value = event.target.checked; }} /> Keep the key in this system's keyring</label>
+    <p class="muted small-text">${keep.value && form.value.key !== '' ? 'The key goes into the keyring, and farport reads it from there until you forget it.' : "The key stays in farport's process until it ends."} It is never on this page, in a log or in an export.</p>
     <label class="field-label" for=${ids.label}>Name</label><input id=${ids.label} class="input" autocomplete="off" placeholder="My server" value=${form.value.label} onInput=${change('label')} />
     ${error.value && html`<p class="problem" role="alert">${icon('warn')} ${visible(error.value)}</p>`}
     <button type="submit" class="button small">Add</button></form>`;
@@ -69,6 +110,7 @@ const ModelPanel = component(() => {
   const current = signal(undefined);
   const adding = signal(false);
   const looking = signal(providers.value === undefined);
+  const failed = signal(undefined);
   const look = async () => {
     looking.value = true;
     await findProviders();
@@ -82,10 +124,12 @@ const ModelPanel = component(() => {
     return html`${looking.value && html`<p class="muted small-text"><i class="spinner small"></i> Looking for models on this machine</p>`}
       ${all.length === 0 && !looking.value && html`<p>farport found no models. Set <code>OPENAI_API_KEY</code>, <code>ANTHROPIC_API_KEY</code> or another key before you start farport, start Ollama, or add a provider.</p>`}
       ${all.length > 0 && html`<label class="field-label" for=${id}>Provider</label><select id=${id} class="input" onChange=${(event) => { current.value = event.target.value; }}>${all.map((one) => html`<option key=${one.id} value=${one.id} selected=${one.id === provider.id}>${visible(one.label)}${one.local ? ' · this machine' : ''}</option>`)}</select>
-        <p class="muted small-text">${visible(provider.base_url)} · from ${visible(provider.source)}${provider.has_key ? ' · with a key' : ''}</p>
+        <p class="muted small-text">${visible(provider.base_url)} · from ${visible(provider.source)}</p>
+        <${KeyPlace} key=${`key-${provider.id}`} provider=${provider} failed=${failed} />
         <${ModelList} key=${provider.id} provider=${provider} />`}
       <div class="row"><button type="button" class="button ghost small" aria-expanded=${adding.value} onClick=${() => { adding.value = !adding.value; }}>${icon('plus')} Add a provider</button><button type="button" class="button ghost small" disabled=${looking.value} onClick=${look}>${icon('refresh')} Look again</button></div>
-      ${adding.value && html`<${AddProvider} onDone=${(added) => { current.value = added; adding.value = false; }} />`}`;
+      ${failed.value && html`<p class="problem" role="alert">${icon('warn')} ${visible(failed.value)}</p>`}
+      ${adding.value && html`<${AddProvider} onDone=${(added, why) => { current.value = added; adding.value = false; failed.value = why; }} />`}`;
   };
 });
 

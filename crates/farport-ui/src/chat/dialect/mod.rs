@@ -30,6 +30,23 @@ pub enum Dialect {
     Anthropic,
 }
 
+impl Dialect {
+    /// Its name in settings.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+        }
+    }
+
+    /// The dialect with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Openai, Self::Anthropic]
+            .into_iter()
+            .find(|one| one.name() == name)
+    }
+}
+
 /// What a request to a model is made of.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {

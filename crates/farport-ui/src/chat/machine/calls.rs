@@ -105,6 +105,12 @@ impl Chat {
         Err(why)
     }
 
+    /// Whether a call waits for the user's permission.
+    pub(crate) fn is_waiting(&self, number: u64) -> bool {
+        self.call(number)
+            .is_some_and(|call| call.state == CallState::Waiting)
+    }
+
     fn rule(&self, call: &Call) -> Option<Rule> {
         let key = (call.server.clone(), call.tool.clone());
         let allowed = self.allow_all || self.allowed.contains(&call.tool);

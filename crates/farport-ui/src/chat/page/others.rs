@@ -11,7 +11,7 @@ use super::{MOST_SERVERS, PageChat};
 use crate::hold::HoldGate;
 use crate::live::Live;
 use crate::recorder::Recorder;
-use crate::state::{BESIDE, State, lock};
+use crate::state::{BESIDE, State, capabilities, lock};
 use crate::target::Target;
 
 /// A server besides the inspector's.
@@ -34,6 +34,11 @@ impl Other {
             Phase::Connected { live, name } => Some((Arc::clone(live), name.clone())),
             _ => None,
         }
+    }
+
+    /// The address, without secrets.
+    pub(super) fn address(&self) -> String {
+        self.target.shown()
     }
 
     pub(super) fn shown(&self) -> Value {
@@ -121,7 +126,9 @@ async fn open(state: Arc<State>, other: Arc<Other>) {
     let gate = Arc::new(HoldGate(Arc::downgrade(&state)));
     let opened = async {
         let client = other.target.to_client(Some((recorder as _, gate as _)))?;
-        Connection::open(client, state.options(&other.target)).await
+        let mut options = state.options(&other.target);
+        options.capabilities = capabilities();
+        Connection::open(client, options).await
     };
     // Boxed: the future of a sign-in is large.
     let opened: Result<Connection, Error> = Box::pin(opened).await;

@@ -39,6 +39,7 @@ impl PageChat {
                 "tool": entry.tool,
                 "description": entry.description,
                 "annotations": entry.annotations,
+                "has_view": entry.has_view,
                 "disabled": chat.settings().disabled.contains(&(entry.server.clone(), entry.tool.clone())),
                 "rule": rule.map(|(_, _, permitted)| if permitted { "always" } else { "never" }),
             })

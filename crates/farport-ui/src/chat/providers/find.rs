@@ -183,7 +183,7 @@ pub fn choose<'a>(
     }
     match providers.first() {
         Some(provider) => Ok((provider, wanted.to_owned())),
-        None => Err(ProviderError("no provider of models found".to_owned())),
+        None => Err(ProviderError::new("no provider of models found".to_owned())),
     }
 }
 
