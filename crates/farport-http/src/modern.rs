@@ -204,7 +204,10 @@ impl ModernCalls {
             let id = request.id.clone();
             let asker = asker(&caller, &request, meta);
             let share = Share::of(&caller.principal, caller.address.map(network));
-            let outbox = Arc::new(AskingOutbox::new(leg(meta, stream.cloned())));
+            let outbox = Arc::new(AskingOutbox::new(
+                leg(meta, stream.cloned()),
+                meta.input_responses.as_ref(),
+            ));
             let sink = Sink::Call(outbox.clone());
             let context = call_context(caller, version, sink);
             let work = instance.call(Call { request, context });

@@ -34,6 +34,7 @@ mod logging;
 mod media;
 mod notes;
 mod pages;
+mod peers;
 mod polling;
 mod prompts;
 mod questions;

@@ -1,6 +1,6 @@
 //! The open questions of one call.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
@@ -16,6 +16,8 @@ pub struct Questions {
     expected: Vec<(i64, Arc<dyn ReplyTo>)>,
     open: Vec<Question>,
     bytes: usize,
+    /// Answers that the client sent before the questions.
+    offered: HashMap<String, Box<str>>,
     /// When the open questions expire, once the client has received one.
     deadline: Option<Timestamp>,
 }
@@ -67,6 +69,26 @@ impl Questions {
     /// The maximum total size of the open questions of one call, in bytes.
     pub const MOST_BYTES: usize = 1 << 20;
 
+    /// The member of a request's `_meta` that names the question, in up to 64 bytes. The name becomes the
+    /// key in `inputRequests`. Questions without a name are numbered.
+    pub const NAME: &str = "farport/question";
+
+    /// Takes the `inputResponses` of a call's first request. They answer questions that the handler
+    /// names: a client that lost its `requestState` need not ask its user again. A number could belong to
+    /// another question by now, so numbered questions are always asked.
+    pub fn offer(&mut self, responses: &RawJson) {
+        let responses: HashMap<String, &RawValue> = responses.read().unwrap_or_default();
+        let responses = responses.into_iter().take(Self::MOST);
+        self.offered = responses
+            .map(|(key, raw)| (key, raw.get().into()))
+            .collect();
+    }
+
+    /// Drops the answers of [`Questions::offer`].
+    pub fn drop_offers(&mut self) {
+        self.offered = HashMap::new();
+    }
+
     /// Registers a request of the handler, whose text follows in [`Questions::ask`].
     ///
     /// # Errors
@@ -85,7 +107,8 @@ impl Questions {
         Some(self.expected.swap_remove(index).1)
     }
 
-    /// Opens a question with the text of a registered request.
+    /// Opens a question with the text of a registered request. Returns the answer instead if the client
+    /// has sent it already.
     ///
     /// # Errors
     /// [`Undeliverable::TooManyRequests`] if the open questions are too large, and
@@ -95,25 +118,33 @@ impl Questions {
         local: i64,
         method: &str,
         params: Option<&str>,
-    ) -> Result<(), Undeliverable> {
+    ) -> Result<Option<Answer>, Undeliverable> {
         let to = self.refuse(local).ok_or(Undeliverable::Ended)?;
         let bytes = method.len() + params.map_or(0, str::len);
         if self.bytes + bytes > Self::MOST_BYTES {
             return Err(Undeliverable::TooManyRequests);
         }
         self.asked += 1;
+        let params = params.and_then(|params| serde_json::from_str(params).ok());
+        let (params, name) = params.map_or((None, None), for_client);
+        let is_taken = |name: &String| self.open.iter().any(|question| question.key == *name);
+        let name = name.filter(|name| !is_taken(name));
+        if let Some(offered) = name.as_ref().and_then(|name| self.offered.remove(name))
+            && has_form(method, &offered)
+        {
+            let outcome = Outcome::Result(RawJson::from(String::from(offered)));
+            return Ok(Some(Answer { to, local, outcome }));
+        }
         self.bytes += bytes;
         self.open.push(Question {
-            key: format!("question-{}", self.asked),
+            key: name.unwrap_or_else(|| format!("question-{}", self.asked)),
             local,
             to,
             method: method.into(),
-            params: params
-                .and_then(|params| serde_json::from_str(params).ok())
-                .and_then(without_progress_token),
+            params,
             bytes,
         });
-        Ok(())
+        Ok(None)
     }
 
     /// Removes a request whose answer the handler no longer needs.
@@ -184,16 +215,23 @@ impl Questions {
     }
 }
 
-/// Removes the progress token, because a client cannot report progress on a question.
-fn without_progress_token(mut params: Value) -> Option<Value> {
-    let members = params.as_object_mut()?;
+/// Returns the parameters for the client, and the name of the question. Removes the progress token,
+/// because a client cannot report progress on a question.
+fn for_client(mut params: Value) -> (Option<Value>, Option<String>) {
+    let mut name = None;
+    let Some(members) = params.as_object_mut() else {
+        return (None, None);
+    };
     if let Some(Value::Object(meta)) = members.get_mut("_meta") {
         meta.remove("progressToken");
+        if let Some(Value::String(given)) = meta.remove(Questions::NAME) {
+            name = (1..=64).contains(&given.len()).then_some(given);
+        }
         if meta.is_empty() {
             members.remove("_meta");
         }
     }
-    (!members.is_empty()).then_some(params)
+    ((!members.is_empty()).then_some(params), name)
 }
 
 /// Reports whether an answer has the form that `method` requires.

@@ -69,7 +69,10 @@ impl Story {
     fn ask(&self, call: &mut Call, local: i64, method: &str, params: Value) {
         call.questions.expect(local, self.handler.clone()).unwrap();
         let params = params.to_string();
-        call.questions.ask(local, method, Some(&params)).unwrap();
+        let answer = call.questions.ask(local, method, Some(&params)).unwrap();
+        if let Some(answer) = answer {
+            answer.deliver();
+        }
     }
 
     fn elicit(&self, call: &mut Call, local: i64) {
@@ -281,6 +284,45 @@ fn a_question_that_the_handler_withdraws_is_closed() {
 }
 
 #[test]
+fn only_a_named_question_accepts_an_answer_that_came_before_it() {
+    let story = Story::new(10);
+    let mut call = story.call();
+    let answers = json!({ "sure": yes(), "question-2": yes(), "bad": { "action": 1 } });
+    call.questions.offer(&RawJson::from(answers.to_string()));
+    let named = |name: &str| json!({ "message": "?", "_meta": { (Questions::NAME): name } });
+    story.ask(&mut call, 0, "elicitation/create", named("sure"));
+    assert_eq!(story.heard(), [0]);
+    // It is used once, and numbered questions, taken and long names and malformed answers count as none.
+    story.elicit(&mut call, 1);
+    for (local, name) in ["sure", "sure", "bad", "", &"x".repeat(65)]
+        .into_iter()
+        .enumerate()
+    {
+        story.ask(
+            &mut call,
+            local as i64 + 2,
+            "elicitation/create",
+            named(name),
+        );
+    }
+    assert_eq!(story.heard(), [0]);
+    let requests = call.questions.requests();
+    let keys: Vec<_> = requests.keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        [
+            "bad",
+            "question-2",
+            "question-4",
+            "question-6",
+            "question-7",
+            "sure"
+        ]
+    );
+    assert_eq!(requests["sure"]["params"], json!({ "message": "?" }));
+}
+
+#[test]
 fn at_the_limit_the_user_with_the_most_calls_makes_room() {
     let mut story = Story::new(4);
     let park = |story: &mut Story, user: &str| {
@@ -313,7 +355,7 @@ fn one_call_has_a_bounded_number_and_size_of_questions() {
     call.questions.expect(99, story.handler.clone()).unwrap();
     let large = format!("{{\"message\":\"{}\"}}", "x".repeat(Questions::MOST_BYTES));
     let refused = call.questions.ask(99, "elicitation/create", Some(&large));
-    assert_eq!(refused, Err(Undeliverable::TooManyRequests));
+    assert_eq!(refused.unwrap_err(), Undeliverable::TooManyRequests);
 }
 
 #[test]

@@ -58,11 +58,15 @@ struct Sent<'a> {
 }
 
 impl AskingOutbox {
-    /// Creates the outbox of a call that starts with `leg`.
-    pub(crate) fn new(leg: Leg) -> Self {
+    /// Creates the outbox of a call that starts with `leg`, which may already have answers.
+    pub(crate) fn new(leg: Leg, responses: Option<&RawJson>) -> Self {
+        let mut questions = Questions::default();
+        if let Some(responses) = responses {
+            questions.offer(responses);
+        }
         Self {
             state: Mutex::new(State {
-                questions: Questions::default(),
+                questions,
                 token: leg.token.clone(),
                 leg,
                 waker: None,
@@ -72,7 +76,9 @@ impl AskingOutbox {
 
     /// Ends the current request, whose stream receives nothing more.
     pub(crate) fn pause(&self) {
-        self.lock().leg.stream = None;
+        let mut state = self.lock();
+        state.leg.stream = None;
+        state.questions.drop_offers();
     }
 
     /// Continues with another request, which may answer questions.
@@ -117,7 +123,11 @@ impl AskingOutbox {
             }
             return Ok(());
         }
-        state.questions.ask(local, method, params)?;
+        if let Some(answer) = state.questions.ask(local, method, params)? {
+            drop(state);
+            answer.deliver();
+            return Ok(());
+        }
         let waker = mem::take(&mut state.waker);
         drop(state);
         if let Some(waker) = waker {

@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(flags: Flags) -> Result<(), Box<dyn std::error::Error>> {
-    let state = FixtureState::new()?;
+    let state = FixtureState::new()?.asking_peers();
     let server = Server::new(move |cx| Fixture::of(cx, state.clone()))
         .host("127.0.0.1")
         .port(flags.port)
