@@ -132,6 +132,13 @@ export function basics(subject) {
     assert.match(text(result), /file:\/\/\/home\/ada\/project/);
   });
 
+  check('answers all questions of one call, together and in turn', async (client) => {
+    const together = { name: 'test_input_required_result_multiple_inputs', arguments: {} };
+    assert.match(text(await subject.call(client, together)), /a sampled sentence.*file:\/\/\/home\/ada\/project/s);
+    const inTurn = { name: 'test_input_required_result_multi_round', arguments: {} };
+    assert.match(text(await subject.call(client, inTurn)), /likes/);
+  });
+
   check('cancels a call and goes on', async (client) => {
     const cancel = new AbortController();
     const started = performance.now();

@@ -1,6 +1,7 @@
 //! One handler, serving one session or one modern request.
 
 use std::{
+    future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -28,7 +29,7 @@ use tokio_util::sync::DropGuard;
 use crate::{
     decode,
     dispatch::Shared,
-    peer::{Handled, Live, Notifications, Silent, client_of, rmcp_version},
+    peer::{Deferred, Handled, Live, Notifications, Silent, client_of, rmcp_version},
     pump,
     rounds::Rounds,
 };
@@ -53,6 +54,7 @@ enum CallPeer<H: ServerHandler> {
     Shared(Peer<RoleServer>),
     Fresh(Silent),
     Live(Live<Notifications<H>>),
+    Deferred(Deferred<H>),
     Session(Arc<SessionPeer<H>>),
 }
 
@@ -62,8 +64,26 @@ impl<H: ServerHandler> CallPeer<H> {
             Self::Shared(peer) => peer,
             Self::Fresh(silent) => &silent.peer,
             Self::Live(live) => &live.peer,
+            Self::Deferred(deferred) => &deferred.peer,
             Self::Session(session) => &session.peer,
         }
+    }
+}
+
+impl<H: ServerHandler> CallPeer<H> {
+    /// Awaits the handler, and starts the peer's loop when the handler waits.
+    async fn serving<T>(&mut self, served: impl Future<Output = T>) -> T {
+        let mut served = pin!(served);
+        poll_fn(|cx| {
+            let polled = served.as_mut().poll(cx);
+            if polled.is_pending()
+                && let Self::Deferred(deferred) = self
+            {
+                deferred.poll_start(cx);
+            }
+            polled
+        })
+        .await
     }
 }
 
@@ -100,6 +120,11 @@ impl<H: ServerHandler> RmcpInstance<H> {
         };
         match (&context.sink, method) {
             (Sink::Call(outbox), _) => {
+                if let Some(client) = client().filter(|it| it.protocol_version.has_initialize())
+                    && let Some(peer) = Deferred::new(self.handler.clone(), outbox.clone(), client)
+                {
+                    return CallPeer::Deferred(peer);
+                }
                 let service = Notifications(self.handler.clone());
                 CallPeer::Live(Live::new(service, outbox.clone(), client()))
             }
@@ -174,17 +199,19 @@ impl<H: ServerHandler> RmcpInstance<H> {
             ClientRequest::InitializeRequest(request) => Some(request.params.clone()),
             _ => None,
         };
-        let peer = self.peer_for(&context, &envelope.method, &meta);
+        let mut peer = self.peer_for(&context, &envelope.method, &meta);
         let (rmcp, guard) = rmcp_context(envelope, context, &peer, meta);
         let rounds = (!modern && envelope.method.allows_input_required())
             .then(|| Rounds::prepare(&rmcp))
             .flatten();
         if let Some(rounds) = rounds {
-            let result = Box::pin(self.in_rounds(envelope, request, rmcp, rounds)).await;
+            let result = Box::pin(self.in_rounds(envelope, request, rmcp, rounds));
+            let result = peer.serving(result).await;
             guard.map(DropGuard::disarm);
             return self.reply(envelope, modern, &result?);
         }
-        let result = Service::handle_request(&*self.handler, request, rmcp).await;
+        let result = Service::handle_request(&*self.handler, request, rmcp);
+        let result = peer.serving(result).await;
         guard.map(DropGuard::disarm);
         let mut result = result.map_err(error)?;
         if let Some(opening) = opening {
@@ -201,15 +228,16 @@ impl<H: ServerHandler> RmcpInstance<H> {
         let (params, meta) = decode::tool_call(envelope)?;
         let declares_tasks = declares_tasks(&meta);
         let creator = self.tasks.as_ref().map(|_| context.principal.clone());
-        let peer = self.peer_for(&context, &envelope.method, &meta);
+        let mut peer = self.peer_for(&context, &envelope.method, &meta);
         let (rmcp, guard) = rmcp_context(envelope, context, &peer, meta);
         let rounds = (!modern).then(|| Rounds::prepare(&rmcp)).flatten();
-        let mut served = self.handler.call_tool(params, rmcp).await;
+        let mut served = peer.serving(self.handler.call_tool(params, rmcp)).await;
         if let Some(rounds) = rounds
             && let Ok(CallToolResponse::InputRequired(required)) = served
         {
             // Boxed, because most calls need no second round.
-            served = Box::pin(self.more_rounds(envelope, rounds, required)).await?;
+            let more = Box::pin(self.more_rounds(envelope, rounds, required));
+            served = peer.serving(more).await?;
         }
         guard.map(DropGuard::disarm);
         let mut result = match served {

@@ -2,22 +2,29 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    future::poll_fn,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use farport_core::{Outbox, ProtocolVersion, SessionRecord, Undeliverable};
+use farport_core::{BoxFuture, Outbox, ProtocolVersion, SessionRecord, Undeliverable};
+use futures_util::FutureExt;
 use lru::LruCache;
 use rmcp::{
-    ErrorData, Peer, RoleServer, Service,
+    ErrorData, Peer, RoleServer, ServerHandler, Service,
     model::{
-        ClientNotification, ClientRequest, GetExtensions, Implementation, InitializeRequestParams,
-        ServerConfig, ServerResult,
+        ClientNotification, ClientRequest, GetExtensions, Implementation, InitializeRequest,
+        InitializeRequestParams, InitializeResult, JsonRpcMessage, NumberOrString,
+        ServerCapabilities, ServerConfig, ServerResult,
     },
-    service::{NotificationContext, RequestContext, RunningService, serve_directly},
+    service::{NotificationContext, RequestContext, RunningService, serve_directly, serve_server},
 };
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::unconstrained};
 
 use crate::{
     pump::Loops,
@@ -48,6 +55,117 @@ impl<S: Service<RoleServer>> Live<S> {
             _running: running,
             _loops: loops,
         }
+    }
+}
+
+/// rmcp's handshake. The lock is never contended: it makes the future `Sync`.
+type Handshake<H> = Mutex<BoxFuture<'static, Option<RunningService<RoleServer, Opening<H>>>>>;
+
+/// A peer whose loop starts when the handler first waits. Most calls return at once and send nothing, so
+/// they need no loop. Messages that a handler sends before wait in the peer's channel.
+pub(crate) struct Deferred<H: ServerHandler> {
+    pub(crate) peer: Peer<RoleServer>,
+    /// Pauses in [`Opening`], with the peer's channel.
+    opening: Option<Handshake<H>>,
+    start: Arc<AtomicBool>,
+    running: Option<RunningService<RoleServer, Opening<H>>>,
+    loops: Option<Loops>,
+}
+
+impl<H: ServerHandler> Deferred<H> {
+    /// Creates a peer for `client` that writes to `outbox`. Returns `None` if rmcp gives none.
+    pub(crate) fn new(
+        handler: Arc<H>,
+        outbox: Arc<dyn Outbox>,
+        client: InitializeRequestParams,
+    ) -> Option<Self> {
+        let (transport, inbox) = OutboxTransport::new(outbox);
+        let request = InitializeRequest::new(client).into();
+        inbox
+            .send(JsonRpcMessage::request(request, NumberOrString::Number(0)))
+            .ok()?;
+        let (peer, start) = (Arc::default(), Arc::default());
+        let service = Opening {
+            notifications: Notifications(handler),
+            peer: Arc::clone(&peer),
+            start: Arc::clone(&start),
+        };
+        let opening = async move { serve_server(service, transport).await.ok() };
+        // It runs in a few steps at once, whatever the handler's task has used of its budget.
+        let mut opening: BoxFuture<'static, _> = Box::pin(unconstrained(opening));
+        // Runs until it pauses.
+        if opening.as_mut().now_or_never().is_some() {
+            return None;
+        }
+        let peer = peer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Some(Self {
+            peer: peer?,
+            opening: Some(Mutex::new(opening)),
+            start,
+            running: None,
+            loops: None,
+        })
+    }
+
+    /// Starts the loop, unless it runs already.
+    pub(crate) fn poll_start(&mut self, cx: &mut Context<'_>) {
+        let Some(opening) = &mut self.opening else {
+            return;
+        };
+        self.start.store(true, Ordering::Relaxed);
+        let loops = self.loops.get_or_insert_with(Loops::new);
+        let opening = opening.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // Nothing in it waits any more.
+        if let Poll::Ready(running) = loops.within(|| opening.as_mut().poll(cx)) {
+            self.opening = None;
+            self.running = running;
+        }
+    }
+}
+
+/// The service of a [`Deferred`] peer: takes the peer out of the handshake, and pauses there.
+pub(crate) struct Opening<H> {
+    notifications: Notifications<H>,
+    peer: Arc<Mutex<Option<Peer<RoleServer>>>>,
+    start: Arc<AtomicBool>,
+}
+
+impl<H: ServerHandler> Service<RoleServer> for Opening<H> {
+    async fn handle_request(
+        &self,
+        request: ClientRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        let ClientRequest::InitializeRequest(request) = request else {
+            return self.notifications.handle_request(request, context).await;
+        };
+        *self.peer.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.peer);
+        // `Deferred` polls it again when it starts the loop.
+        poll_fn(|_| {
+            if self.start.load(Ordering::Relaxed) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        let mut result = InitializeResult::new(ServerCapabilities::default());
+        result.protocol_version = request.params.protocol_version;
+        Ok(ServerResult::InitializeResult(result))
+    }
+
+    async fn handle_notification(
+        &self,
+        notification: ClientNotification,
+        context: NotificationContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.notifications
+            .handle_notification(notification, context)
+            .await
+    }
+
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::default()
     }
 }
 
