@@ -1,18 +1,17 @@
 // `farport inspect` beside the npm inspector, against one server:
-// `node inspect.mjs FARPORT PUPPETEER_MODULES CHROMIUM SERVER_URL TOOL ROUNDS`. Prints one line of JSON.
+// `node inspect.mjs FARPORT PUPPETEER_MODULES CHROMIUM SERVER_URL TOOL ROUNDS INSPECTOR`. INSPECTOR is the npm
+// inspector with its version, as `npx` takes it. Prints one line of JSON.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-const [farport, modules, chromium, server, tool, roundsText] = process.argv.slice(2);
+const [farport, modules, chromium, server, tool, roundsText, inspector] = process.argv.slice(2);
 const rounds = Number(roundsText);
 const puppeteer = createRequire(join(modules, 'x.js'))('puppeteer-core');
-const here = import.meta.dirname;
-const launcher = join(here, 'node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js');
 const PATIENCE = 60_000;
 
 const median = (all) => [...all].sort((a, b) => a - b)[Math.floor(all.length / 2)];
@@ -92,20 +91,22 @@ function timed([program, ...args], wanted) {
   return performance.now() - since;
 }
 
-/** Installs the npm inspector without a cache: how long it takes, and how much it downloads. */
+/** Installs the npm inspector as `npx` does for a user who has nothing yet: how long it takes, and how much it downloads. */
 function install() {
-  const target = join(folder, 'install');
   const cache = join(folder, 'cache');
-  mkdirSync(target);
-  for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(here, name), join(target, name));
   const since = performance.now();
-  const { status, stderr } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--cache', cache], { cwd: target, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`npm ci: ${stderr}`);
-  const packages = Object.keys(JSON.parse(readFileSync(join(target, 'node_modules/.package-lock.json'), 'utf8')).packages).length;
-  return { seconds: (performance.now() - since) / 1000, download: size(join(cache, '_cacache/content-v2')), installed: size(join(target, 'node_modules')), packages };
+  // Its one script for after the installation does nothing outside of its own repository.
+  const { status, stdout, stderr } = spawnSync('npx', ['--yes', '--ignore-scripts', '--cache', cache, inspector, '--version'], { cwd: folder, env, encoding: 'utf8' });
+  const seconds = (performance.now() - since) / 1000;
+  if (status !== 0) throw new Error(`npx ${inspector}: ${stdout}${stderr}`);
+  const packages = readdirSync(join(cache, '_npx')).map((name) => join(cache, '_npx', name, 'node_modules')).find((path) => existsSync(path));
+  const names = Object.keys(JSON.parse(readFileSync(join(packages, '.package-lock.json'), 'utf8')).packages);
+  const launcher = join(packages, '@modelcontextprotocol/inspector/clients/launcher/build/index.js');
+  return { launcher, size: { seconds, download: size(join(cache, '_cacache/content-v2')), installed: size(packages), packages: names.length } };
 }
 
 const token = (text) => /MCP_INSPECTOR_API_TOKEN=([0-9a-f]+)/.exec(text)?.[1];
+const { launcher, size: sizeOfInspector } = install();
 const both = {
   farport: {
     page: [[farport, 'inspect', server, '--no-open'], (text) => /http:\/\/127\.0\.0\.1:\d+\/#token=\S+/.exec(text)?.[0]],
@@ -133,7 +134,7 @@ try {
   const results = Object.fromEntries(Object.entries(measured).map(([name, all]) => [name, Object.fromEntries(Object.entries(all).map(([key, values]) => [key, median(values)]))]));
   const binary = readFileSync(farport);
   results.farport = { ...results.farport, download: gzipSync(binary, { level: 9 }).length, installed: binary.length };
-  results.inspector = { ...results.inspector, ...install() };
+  results.inspector = { ...results.inspector, ...sizeOfInspector };
   console.log(JSON.stringify(results));
 } finally {
   await browser.close();

@@ -108,8 +108,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     );
     setup::programs(&[("wrk", "wrk"), ("taskset", "util-linux")])?;
     memory::raise_limits(args.sessions)?;
-    if args.only != Some(Part::Workers) {
-        build()?;
+    match args.only {
+        Some(Part::Workers) => {}
+        Some(Part::Inspect) => build(&["farport-cli"])?,
+        _ => build(&["farport-bench", "farport-cli"])?,
     }
     let mut tables = Vec::new();
     for part in Part::ALL {
@@ -133,19 +135,13 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
     Outcome::passed(format!("written into {PAGE}"))
 }
 
-/// Builds all that is measured natively.
-fn build() -> Result<()> {
+/// Builds the programs of `packages` as they are shipped.
+fn build(packages: &[&str]) -> Result<()> {
     let mut build = project::cargo();
-    build.args([
-        "build",
-        "--quiet",
-        "--profile",
-        "dist",
-        "--package",
-        "farport-bench",
-        "--package",
-        "farport-cli",
-    ]);
+    build.args(["build", "--quiet", "--profile", "dist"]);
+    for package in packages {
+        build.args(["--package", package]);
+    }
     process::run(&mut build, BUILD)
 }
 

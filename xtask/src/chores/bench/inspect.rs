@@ -11,6 +11,8 @@ use crate::{console, process, project};
 
 /// How often each is started; the median counts.
 const ROUNDS: usize = 7;
+/// The npm inspector, as users install it.
+const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
 
 /// What both were measured at.
 pub(crate) struct Inspect {
@@ -56,19 +58,17 @@ impl Inspector {
 /// When there is no Chromium, or a program fails.
 pub(crate) fn measure() -> Result<Inspect> {
     let node = Node::ready()?;
-    let folder = project::target().join("bench-inspector");
-    let inspector = Node::with("bench/inspector", folder)?;
     let chromium = setup::chromium().context("the page needs a browser")?;
     let kind = SERVERS.iter().find(|kind| kind.name == DEMO);
     let server = Target::start(kind.context("the demo is among the servers")?)?;
-    let mut command = inspector.command("node");
+    let mut command = node.command("node");
     command
-        .arg("inspect.mjs")
+        .arg(project::root().join("bench/inspector/inspect.mjs"))
         .arg(project::target().join("dist/farport"))
         .arg(node.folder.join("node_modules"))
         .arg(chromium)
         .arg(server.url())
-        .args(["add", &ROUNDS.to_string()]);
+        .args(["add", &ROUNDS.to_string(), INSPECTOR]);
     let text = process::output(&mut command)?;
     let line = text.lines().last().context("the script printed nothing")?;
     let value: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
@@ -101,7 +101,7 @@ impl Inspect {
         let mut out = String::new();
         writeln!(
             out,
-            "`farport inspect` beside `@modelcontextprotocol/inspector` 2.12 (already installed, without `npx`), before the same server, in a Chromium that is already open: from the command to the page's address, and to the tools on the page; the memory of its processes without the browser; one `farport call` beside `inspector --cli`, from start to end (medians of {ROUNDS} starts, in turns). The download is the compressed program, or npm's packages; Node is not counted.\n"
+            "`farport inspect` beside `@modelcontextprotocol/inspector` 2.12 (already installed, and started without `npx`), in front of the same server, in a Chromium that is already open: from the command to the page's address, and to the tools on the page; the memory of its processes without the browser; one `farport call` beside `inspector --cli`, from start to end (medians of {ROUNDS} starts, in turns). The download is the compressed program, or npm's packages; Node is not counted.\n"
         )?;
         writeln!(
             out,
@@ -124,7 +124,7 @@ impl Inspect {
         if let (Some(seconds), Some(packages)) = (self.inspector.seconds, self.inspector.packages) {
             writeln!(
                 out,
-                "\nnpm installs {packages} packages for its inspector, in {seconds:.0} s on this machine with an empty cache. A call with farport takes {:.0} times less.",
+                "\nThe first `npx {INSPECTOR}` installs {packages} packages, in {seconds:.0} s on this machine with an empty cache. `farport call` is {:.0} times faster than `inspector --cli`.",
                 self.inspector.call / self.farport.call
             )?;
         }
