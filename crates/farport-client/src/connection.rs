@@ -14,6 +14,7 @@ pub(crate) mod session;
 mod token;
 mod tools;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use farport_core::Era;
@@ -228,6 +229,15 @@ impl Connection {
     /// and `None` after [`Connection::close`].
     pub async fn ended(&self) -> Option<Error> {
         self.0.ended().await
+    }
+
+    /// A text without the secrets that the client has sent: tokens, and headers whose names say that they are
+    /// secret. Each is replaced by `***`. Borrowed when the text has none, or the connection has no observer.
+    pub fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.0.hub().watch() {
+            Some(watch) => watch.masked(text),
+            None => Cow::Borrowed(text),
+        }
     }
 
     /// Closes the session at the server, and ends the connection.

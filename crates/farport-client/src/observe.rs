@@ -7,6 +7,7 @@ mod exchange;
 mod mask;
 mod steps;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -203,6 +204,11 @@ impl Watch {
     /// Masks this text from now on, wherever it appears.
     pub(crate) fn hide(&self, secret: &str) {
         self.0.masks.hide(secret);
+    }
+
+    /// A text as an observer may see it. Borrowed when it has no secret.
+    pub(crate) fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.0.masks.apply(text)
     }
 
     /// Reports a JSON-RPC message.

@@ -1,5 +1,6 @@
 //! Requests of the page, the rounds in which a server requires input, and the server's own requests.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,6 +14,7 @@ use tokio::sync::oneshot;
 use crate::chat::{CallUpdate, Updates};
 use crate::exchange::milliseconds;
 use crate::live::{Answer, Live, Outcome, Refused};
+use crate::mask::json as masked_json;
 use crate::questions::{Asker, Reply};
 use crate::state::State;
 
@@ -63,10 +65,21 @@ impl State {
             Outcome::Result(json) | Outcome::Error(json) => json.get().len(),
             Outcome::Failed(_) | Outcome::Cancelled(_) => 0,
         };
+        let ms = milliseconds(since.elapsed());
+        let mask = |text: &str| match live.connection.masked(text) {
+            Cow::Owned(masked) => Some(masked),
+            Cow::Borrowed(_) => None,
+        };
+        let (outcome, masked) = match outcome {
+            Outcome::Result(json) => masked_json(json, mask, Outcome::Result),
+            Outcome::Error(json) => masked_json(json, mask, Outcome::Error),
+            other => (other, false),
+        };
         Ok(Answer {
             outcome,
-            ms: milliseconds(since.elapsed()),
+            ms,
             bytes,
+            masked,
         })
     }
 

@@ -24,6 +24,9 @@ pub(crate) struct Answer {
     pub(crate) ms: f64,
     /// Bytes of the result.
     pub(crate) bytes: usize,
+    /// Whether the server repeated a secret that the client sent, which is masked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) masked: bool,
 }
 
 /// How a request ended.

@@ -1,10 +1,11 @@
 //! Masks secrets: by where they are, and by the text of those that are known.
 
-use farport_oauth::join_url;
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
+use farport_oauth::join_url;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
@@ -95,11 +96,16 @@ impl Masks {
 
     /// The text without the secrets that are known.
     pub(super) fn text(&self, text: &str) -> String {
+        self.apply(text).into_owned()
+    }
+
+    /// The text without the secrets that are known. Borrowed when it has none.
+    pub(super) fn apply<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut text = text.to_owned();
+        let mut text = Cow::Borrowed(text);
         for (_, secret) in &known.by_length {
             if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), MASK);
+                text = Cow::Owned(text.replace(secret.as_str(), MASK));
             }
         }
         text

@@ -38,7 +38,10 @@ async fn header_values_reach_the_server_and_never_the_timeline() {
     let mut events = page.events().await;
     events.phase("connected").await;
     let answer = page.rpc(1, "tools/call", json!({ "name": "echo" })).await;
-    assert_eq!(answer["result"]["key"], SECRET, "the server received it");
+    // The server repeats the value that it received.
+    assert_eq!(answer["result"]["key"], "***");
+    assert_eq!(answer["masked"], true);
+    assert_ne!(page.rpc(2, "tools/list", json!({})).await["masked"], true);
     let recorded = events
         .next(|event| event["kind"] == "result" && event["method"] == "tools/call")
         .await;

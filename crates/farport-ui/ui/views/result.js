@@ -76,6 +76,11 @@ function Difference({ before, after }) {
   return html`<pre class="code-block diff" tabindex="0">${fold(lines).map((line, at) => (line.kind === 'fold' ? html`<span class="fold" key=${at}>${line.count} equal ${line.count === 1 ? 'line' : 'lines'}</span>` : html`<span class=${line.kind} key=${at}>${{ same: ' ', removed: '-', added: '+' }[line.kind]} ${line.text}</span>`))}</pre>`;
 }
 
+/** Says that the server repeated a secret of the client. */
+export function Masked() {
+  return html`<p class="masked-note small-text" role="note">${icon('key')} <span><strong>Masked:</strong> the server repeats a secret that this client sent. The page shows <code>***</code> in its place; <code>farport call</code> prints the result as it is.</span></p>`;
+}
+
 /** The answer of a `tools/call`. */
 export const CallResult = component(() => {
   const tab = signal(undefined);
@@ -101,7 +106,7 @@ export const CallResult = component(() => {
         <span class="grow"></span><span class="muted small-text">${[duration(answer.ms), answer.bytes ? size(answer.bytes) : ''].filter(Boolean).join(' · ')}</span>
         ${whole !== undefined && html`<button type="button" class="icon-button" aria-label="Copy the result as JSON" title="Copy as JSON" onClick=${async () => { copied.value = await copy(stringify(whole, 2)); setTimeout(() => { copied.value = false; }, 1500); }}>${icon(copied.value ? 'check' : 'copy')}</button>`}
       </header>
-      <div class="card-body">${body()}</div>
+      <div class="card-body">${answer.masked && html`<${Masked} />`}${body()}</div>
     </section>`;
 
     function body() {
