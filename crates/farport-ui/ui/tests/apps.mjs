@@ -5,9 +5,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 
 import { startApps } from './apps-server.mjs';
-import { WAIT, freePort, inspect, open, start, stopAll } from './harness.mjs';
+import { WAIT, freePort, inspect, run, start } from './driver.mjs';
 
-const [farport, , modules, pictures] = process.argv.slice(2);
 const packages = process.env.FARPORT_APPS;
 
 /** The npm servers, the tool that shows their view, and a text of it. */
@@ -20,29 +19,29 @@ const SERVERS = [
   ['server-scenario-modeler', 'get-scenario-data', 'Scenario'],
 ];
 
-let tools;
+/** The page of the inspector. */
+let ui;
+/** The server with views. */
+let apps;
 
 /** The document of the view, two frames below the page. */
 async function viewFrame() {
   // The view before may still save its state.
-  await tools.until(() => document.querySelector('.app-frame.leaving') === null && document.querySelector('.app-body iframe') !== null);
-  const found = () => tools.page.frames().filter((one) => one.url().includes('/view/')).at(-1);
+  await ui.until(() => document.querySelector('.app-frame.leaving') === null && document.querySelector('.app-body iframe') !== null);
+  const found = () => ui.page.frames().filter((one) => one.url().includes('/view/')).at(-1);
   for (let turn = 0; turn < 200 && !found(); turn += 1) await new Promise((resolve) => setTimeout(resolve, 50));
   return found();
 }
 
-const counted = (way, method) => tools.page.$$eval('.app-log > li', (all, way, method) => all.filter((one) => one.querySelector(`.app-way.${way}`) && one.querySelector('code').textContent === method).length, way, method);
+const counted = (way, method) => ui.page.$$eval('.app-log > li', (all, way, method) => all.filter((one) => one.querySelector(`.app-way.${way}`) && one.querySelector('code').textContent === method).length, way, method);
 
 async function callTool(name) {
-  await tools.click('.nav-item', 'Tools');
-  await tools.seen('.list-item', name);
-  await tools.click('.list-item', `${name}(`);
-  await tools.seen('.tool-page h1', name);
-  await tools.click('.actions [data-send]');
+  await ui.tool(name);
+  await ui.send();
 }
 
 /** Every message between a view and its host. */
-async function polite(apps) {
+async function polite() {
   await callTool('polite');
   const frame = await viewFrame();
   await frame.waitForFunction(() => window.got?.some(([method]) => method === 'ui/notifications/tool-result'), WAIT);
@@ -55,7 +54,7 @@ async function polite(apps) {
   assert.ok(host.hostContext.styles.variables['--color-text-primary']);
   assert.deepEqual(host.hostCapabilities.sandbox.csp.connectDomains, ['https://api.example.com']);
   assert.equal(await frame.evaluate(() => self.origin), 'null', 'the view has an opaque origin');
-  await tools.until(() => document.querySelector('.app-body').style.height === '333px');
+  await ui.until(() => document.querySelector('.app-body').style.height === '333px');
 
   const ask = (method, params) => frame.evaluate((method, params) => window.ask(method, params), method, params);
   assert.equal((await ask('tools/call', { name: 'for_the_app', arguments: {} })).result.content[0].text, 'for_the_app done');
@@ -65,54 +64,54 @@ async function polite(apps) {
   assert.ok(!apps.called.includes('for_the_model'));
 
   const link = frame.evaluate(() => window.ask('ui/open-link', { url: 'https://example.com/docs' }));
-  await tools.seen('.app-asked', 'https://example.com/docs');
-  await tools.picture('app-link-light');
-  await tools.click('.app-asked button', 'Refuse');
+  await ui.seen('.app-asked', 'https://example.com/docs');
+  await ui.picture('app-link-light');
+  await ui.click('.app-asked button', 'Refuse');
   assert.equal((await link).error.message, 'Link opening denied by user');
   const file = frame.evaluate(() => window.ask('ui/download-file', { contents: [{ type: 'resource', resource: { uri: 'file:///../report.csv', mimeType: 'text/csv', text: 'a,b' } }] }));
-  await tools.seen('.app-asked', 'report.csv');
-  await tools.click('.app-asked button', 'Refuse');
+  await ui.seen('.app-asked', 'report.csv');
+  await ui.click('.app-asked button', 'Refuse');
   assert.deepEqual((await file).result, { isError: true });
   assert.deepEqual((await ask('ui/message', { role: 'user', content: [{ type: 'text', text: 'Is it raining in Bern?' }] })).result, {});
-  await tools.seen('.app-details', 'Is it raining in Bern?');
+  await ui.seen('.app-details', 'Is it raining in Bern?');
   await ask('ui/update-model-context', { structuredContent: { chosen: 'first' } });
   await ask('ui/update-model-context', { structuredContent: { chosen: 'second' } });
-  await tools.seen('.app-details', 'second');
-  assert.ok(!(await tools.textOf('.app-details')).includes('"first"') || (await tools.page.$$('.app-details > details[open]')).length > 0);
+  await ui.seen('.app-details', 'second');
+  assert.ok(!(await ui.text('.app-details')).includes('"first"') || (await ui.page.$$('.app-details > details[open]')).length > 0);
 
-  await tools.dark(true);
+  await ui.dark(true);
   await frame.waitForFunction(() => window.got.some(([method, params]) => method.endsWith('host-context-changed') && params.theme === 'dark'), WAIT);
-  await tools.dark(false);
+  await ui.dark(false);
   assert.deepEqual((await ask('ui/request-display-mode', { mode: 'fullscreen' })).result, { mode: 'fullscreen' });
-  await tools.page.waitForSelector('.app-card.fullscreen');
-  await tools.picture('app-fullscreen-light');
+  await ui.page.waitForSelector('.app-card.fullscreen');
+  await ui.picture('app-fullscreen-light');
   assert.deepEqual((await ask('ui/request-display-mode', { mode: 'inline' })).result, { mode: 'inline' });
-  await tools.until(() => document.querySelector('.app-card.fullscreen') === null);
-  await tools.page.$eval('.app-card', (one) => one.scrollIntoView());
-  await tools.picture('app-light');
+  await ui.until(() => document.querySelector('.app-card.fullscreen') === null);
+  await ui.page.$eval('.app-card', (one) => one.scrollIntoView());
+  await ui.picture('app-light');
 
   // A new call has a new view, and the old one may save its state before.
   const before = apps.called.filter((one) => one === 'polite').length;
-  await tools.click('.actions [data-send]');
-  await tools.until(() => document.querySelector('.spinner') === null);
+  await ui.click('.actions [data-send]');
+  await ui.until(() => document.querySelector('.spinner') === null);
   assert.equal(apps.called.filter((one) => one === 'polite').length, before + 1);
-  await tools.seen('.app-log', 'ui/notifications/tool-result');
+  await ui.seen('.app-log', 'ui/notifications/tool-result');
   assert.equal(await counted('out', 'ui/notifications/tool-input'), 1);
-  await tools.click('[aria-label="Close the app"]');
-  await tools.seen('.app-note', 'The app is closed.');
+  await ui.click('[aria-label="Close the app"]');
+  await ui.seen('.app-note', 'The app is closed.');
   const { capabilities } = apps.initialized[0];
   assert.deepEqual(capabilities.extensions['io.modelcontextprotocol/ui'], { mimeTypes: ['text/html;profile=mcp-app'] });
 }
 
 /** A view that tries to leave its frame does not. */
-async function escape(apps) {
-  const { page, browser } = tools;
+async function escape() {
+  const { page } = ui;
   const url = page.url();
   const token = await page.evaluate(() => sessionStorage.getItem('farport-inspect-token'));
-  const windows = (await browser.pages()).length;
+  const windows = await ui.windows();
   await callTool('escape');
   // The view sends what it tried, and at the end leaves its own document.
-  const sent = await tools.until(() => [...document.querySelectorAll('.app-details details')].find((one) => one.querySelector('summary').textContent === 'Context for the model')?.querySelector('pre').textContent);
+  const sent = await ui.until(() => [...document.querySelectorAll('.app-details details')].find((one) => one.querySelector('summary').textContent === 'Context for the model')?.querySelector('pre').textContent);
   const tries = JSON.parse(await sent.jsonValue());
   const escaped = Object.entries(tries).filter(([, said]) => said.startsWith('ESCAPED'));
   assert.deepEqual(escaped, []);
@@ -121,87 +120,65 @@ async function escape(apps) {
   await new Promise((resolve) => setTimeout(resolve, 2500));
   assert.deepEqual(apps.hits, [], 'nothing reached another origin');
   assert.equal(page.url(), url);
-  assert.equal((await browser.pages()).length, windows, 'no window opened');
+  assert.equal(await ui.windows(), windows, 'no window opened');
   assert.equal(await page.evaluate(() => sessionStorage.getItem('farport-inspect-token')), token);
   assert.ok(!JSON.stringify(tries).includes(token));
-  assert.equal(await tools.textOf('.address-text'), apps.url, 'still connected');
+  assert.equal(await ui.text('.address-text'), apps.url, 'still connected');
   assert.ok(!apps.called.includes('for_the_model'));
   console.log(`escape: ${Object.keys(tries).length} attempts of the script and 12 of the markup, 0 successes`);
 }
 
 async function refused() {
   await callTool('wrong_type');
-  await tools.seen('.app-note', 'the view has the media type text/html');
+  await ui.seen('.app-note', 'the view has the media type text/html');
   await callTool('flood');
-  await tools.seen('.app-note', 'too many messages');
-  await tools.picture('app-stopped-light');
+  await ui.seen('.app-note', 'too many messages');
+  await ui.picture('app-stopped-light');
 }
 
 /** A server of npm: its view shows its data. */
 async function npm([name, tool, text]) {
   const port = await freePort();
-  await start('node', [join(packages, 'node_modules/@modelcontextprotocol', name, 'dist/index.js')], { PORT: String(port) }, { matching: /(listening)/i });
+  await start('node', [join(packages, 'node_modules/@modelcontextprotocol', name, 'dist/index.js')], { env: { PORT: String(port) }, matching: /(listening)/i });
   const url = `http://127.0.0.1:${port}/mcp`;
-  await tools.connect(url);
-  await tools.until((url) => document.querySelector('.address-text').textContent === url && document.querySelector('.address .dot.ok') !== null, url);
+  await ui.connect(url);
   await callTool(tool);
   const frame = await viewFrame();
   await frame.waitForFunction((text) => document.body?.innerText.includes(text), WAIT, text);
-  await tools.until(() => [...document.querySelectorAll('.app-log code')].some((one) => one.textContent === 'ui/notifications/tool-result'));
+  await ui.until(() => [...document.querySelectorAll('.app-log code')].some((one) => one.textContent === 'ui/notifications/tool-result'));
   assert.equal(await counted('out', 'ui/notifications/tool-input'), 1);
   assert.equal(await counted('out', 'ui/notifications/tool-result'), 1);
-  await tools.page.$eval('.app-card', (one) => one.scrollIntoView());
+  await ui.page.$eval('.app-card', (one) => one.scrollIntoView());
   if (name === 'server-basic-vanillajs') {
     const before = await counted('in', 'tools/call');
     await frame.click('#get-time-btn');
-    await tools.until((before) => [...document.querySelectorAll('.app-log > li')].filter((one) => one.querySelector('.app-way.in') && one.querySelector('code').textContent === 'tools/call').length === before + 1, before);
+    await ui.until((before) => [...document.querySelectorAll('.app-log > li')].filter((one) => one.querySelector('.app-way.in') && one.querySelector('code').textContent === 'tools/call').length === before + 1, before);
     await frame.click('#send-message-btn');
-    await tools.seen('.app-details > details > summary', 'Messages to the chat');
+    await ui.seen('.app-details > details > summary', 'Messages to the chat');
     await frame.click('#send-log-btn');
     await frame.click('#open-link-btn');
-    await tools.page.waitForSelector('.app-asked');
-    await tools.click('.app-asked button', 'Refuse');
+    await ui.page.waitForSelector('.app-asked');
+    await ui.click('.app-asked button', 'Refuse');
   }
   await new Promise((resolve) => setTimeout(resolve, 300));
-  await tools.picture(`app-${name}-light`);
-  await tools.dark(true);
+  await ui.picture(`app-${name}-light`);
+  await ui.dark(true);
   await new Promise((resolve) => setTimeout(resolve, 100));
-  await tools.picture(`app-${name}-dark`);
-  await tools.dark(false);
+  await ui.picture(`app-${name}-dark`);
+  await ui.dark(false);
 }
 
-async function run() {
-  const url = await inspect(farport);
-  const apps = await startApps(new URL(url).origin);
-  tools = await open(modules, pictures);
-  try {
-    await tools.page.goto(url);
-    await tools.seen('h1', 'Connect');
-    await tools.connect(apps.url);
-    for (const [name, step] of Object.entries({ polite, refused, escape })) {
-      const since = performance.now();
-      await step(apps);
-      console.log(`${name}: ${Math.round(performance.now() - since)} ms`);
-    }
-    for (const server of packages ? SERVERS : []) {
-      const since = performance.now();
-      await npm(server);
-      console.log(`${server[0]}: ${Math.round(performance.now() - since)} ms`);
-    }
-    assert.deepEqual(tools.complaints, [], 'the page has nothing to complain of');
-  } catch (error) {
-    await tools.picture('failure-apps');
-    console.error(tools.complaints);
-    throw error;
-  } finally {
-    await tools.browser.close();
-    apps.close();
-  }
-}
+const steps = {
+  start: async () => {
+    ui = await inspect([], { frames: true });
+    apps = await startApps(new URL(ui.page.url()).origin);
+    await ui.connect(apps.url);
+  },
+  polite,
+  refused,
+  escape,
+  ...Object.fromEntries((packages ? SERVERS : []).map((server) => [server[0], () => npm(server)])),
+  end: () => ui.close(),
+};
 
-try {
-  await run();
-  console.log('views work');
-} finally {
-  stopAll();
-}
+await run(steps);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-import { WAIT } from './harness.mjs';
+import { WAIT } from './driver.mjs';
 
 /** Opens a browser. `close` ends it, and the programs that `start` started. */
 export async function openBrowser({ farport, puppeteer, axe, pictures, env }) {

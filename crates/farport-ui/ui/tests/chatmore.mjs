@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { openBrowser } from './chatbrowser.mjs';
 import { PIXEL, startChatServer } from './chatserver.mjs';
 import { expiring } from './expiring.mjs';
-import { WAIT } from './harness.mjs';
+import { WAIT } from './driver.mjs';
 
 /** No Secret Service runs at this address. */
 const NO_KEYRING = { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' };

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { openBrowser } from './chatbrowser.mjs';
-import { WAIT } from './harness.mjs';
+import { WAIT } from './driver.mjs';
 import { INJECTIONS, PIXEL, startChatServer } from './chatserver.mjs';
 
 /** Runs the stories of the page. */

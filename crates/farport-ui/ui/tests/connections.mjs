@@ -13,7 +13,7 @@ const textOf = (result) => result.content.find((one) => one.type === 'text').tex
 async function revisions() {
   const fixture = await startFixture();
   const ui = await inspect();
-  for (const revision of ['auto', '2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26']) {
+  for (const revision of ['auto', '2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']) {
     await ui.connect(fixture.url, { revision });
     assert.equal(await ui.revision(), revision === 'auto' ? '2026-07-28' : revision);
     assert.ok((await ui.tools()).includes('test_simple_text'));

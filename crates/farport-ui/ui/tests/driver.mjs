@@ -1,4 +1,4 @@
-// What the tests in a browser share: programs, the page, and what a user does on it.
+// What the tests in a browser share: programs, the browser, the page, and what a user does on it.
 //
 // Each test is started as `node FILE.mjs FARPORT FIXTURE NODE_MODULES [SCREENSHOTS]`. FARPORT is the
 // farport command, FIXTURE the program farport-fixture, NODE_MODULES a folder with puppeteer-core. With
@@ -12,12 +12,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { WAIT } from './harness.mjs';
+/** How to wait for a condition. Chromium draws no frame of another origin that is out of sight, so a condition is not tried once per drawing. */
+export const WAIT = { timeout: 30_000, polling: 50 };
 
 export const [farport, fixture, modules, pictures] = process.argv.slice(2);
-/** Requires an installed npm package. */
-export const installed = createRequire(join(modules, 'x.js'));
-const puppeteer = installed('puppeteer-core');
+const packages = () => createRequire(join(modules, 'x.js'));
+/** Requires an installed npm package, or finds its file. */
+export const installed = Object.assign((name) => packages()(name), { resolve: (name) => packages().resolve(name) });
 if (pictures) mkdirSync(pictures, { recursive: true });
 
 const children = new Set();
@@ -59,7 +60,7 @@ export async function start(program, args, { env = {}, cwd, matching = /(.*)\n/ 
     child.stdout.on('data', read);
     child.stderr.on('data', read);
     child.once('error', reject);
-    ended.then((code) => reject(new Error(`${program} ended with ${code}: ${text}`)));
+    ended.then((code) => reject(new Error(`${program} ${args.join(' ')} ended with ${code}: ${text}`)));
   });
   const stop = (signal) => {
     child.kill(signal);
@@ -85,38 +86,39 @@ export async function startFixture(port = 0, more = []) {
 
 let browser;
 
-/** Starts `farport inspect` with these arguments, and opens its page. */
-export async function inspect(args = [], { home = folder(), cwd = home, env = {} } = {}) {
+/** Starts `farport inspect` with these arguments, and opens its page. `frames`: as for `openPage`. */
+export async function inspect(args = [], { home = folder(), cwd = home, env = {}, frames = false } = {}) {
   const program = await start(farport, ['inspect', '--no-open', ...args], {
     cwd,
     env: { FARPORT_CONFIG_DIR: join(home, 'farport'), HOME: home, XDG_CONFIG_HOME: join(home, '.config'), NO_COLOR: '1', ...env },
     matching: /(http\S+#token=\S+)\n/,
   });
-  return openPage(program.line, program);
+  return openPage(program.line, program, { frames });
 }
 
-/** Opens the page of an inspector that runs. */
-export async function openPage(url, program) {
-  browser ??= await puppeteer.launch({
+/** Opens the page of an inspector that runs. `frames`: the page shows views of MCP Apps, which report violations of their own policy; the page does not answer for them. */
+export async function openPage(url, program, { frames = false } = {}) {
+  browser ??= await installed('puppeteer-core').launch({
     executablePath: process.env.FARPORT_CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
     args: ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1', '--disable-dev-shm-usage', '--disable-background-timer-throttling', '--disable-renderer-backgrounding', ...(process.getuid() === 0 ? ['--no-sandbox'] : [])],
   });
   const page = await browser.newPage();
   await page.setViewport({ width: 1440, height: 900 });
-  const ui = new Page(page, program);
+  const ui = new Page(page, program, frames);
   if (process.env.FARPORT_UI_FOLDER) await modulesFrom(page, process.env.FARPORT_UI_FOLDER);
   await page.goto(url);
   await ui.until(() => document.querySelector('.nav-item') !== null);
   return ui;
 }
 
-async function modulesFrom(from, files) {
-  await from.setRequestInterception(true);
-  from.on('request', (request) => {
+async function modulesFrom(page, files) {
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
     const file = join(files, new URL(request.url()).pathname);
     const type = { '.js': 'text/javascript', '.css': 'text/css' }[/\.\w+$/.exec(file)?.[0]];
-    if (type && request.method() === 'GET' && existsSync(file)) request.respond({ contentType: type, body: readFileSync(file) });
+    const own = request.frame() === page.mainFrame() && request.method() === 'GET';
+    if (type && own && existsSync(file)) request.respond({ contentType: type, body: readFileSync(file) });
     else request.continue();
   });
 }
@@ -124,21 +126,44 @@ async function modulesFrom(from, files) {
 /** A tab without the inspector, for sign-in pages. */
 export const tab = () => browser.newPage();
 
-/** The page, and what a user does on it. */
 const opened = new Set();
 
+/** The page, and what a user does on it. */
 class Page {
-  constructor(page, program) {
+  constructor(page, program, frames) {
     this.page = page;
     this.program = program;
     this.complaints = [];
     opened.add(this);
-    page.on('console', (message) => { if (['error', 'warn'].includes(message.type())) this.complaints.push(message.text()); });
+    const ofPage = (message) => [message.location().url, ...message.stackTrace().map((one) => one.url)].every((url) => !url || url.startsWith(new URL(page.url()).origin));
+    page.on('console', (message) => { if (['error', 'warn'].includes(message.type()) && (!frames || ofPage(message))) this.complaints.push(`${message.text()} ${message.location().url ?? ''}`.trim()); });
     page.on('pageerror', (error) => this.complaints.push(String(error.stack ?? error)));
   }
 
   async picture(name) {
     if (pictures) await this.page.screenshot({ path: join(pictures, `${name}.png`) });
+  }
+
+  /** Shows the page in its dark or light colours. */
+  dark(yes) {
+    return this.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: yes ? 'dark' : 'light' }]);
+  }
+
+  /** Presses keys, one after the other. */
+  async press(...keys) {
+    for (const key of keys) await this.page.keyboard.press(key);
+  }
+
+  /** Presses a key with Ctrl. */
+  async control(key) {
+    await this.page.keyboard.down('Control');
+    await this.page.keyboard.press(key);
+    await this.page.keyboard.up('Control');
+  }
+
+  /** How many windows are open. */
+  async windows() {
+    return (await browser.pages()).length;
   }
 
   until(what, ...args) {

@@ -224,8 +224,8 @@ const post = (path, body) => ui.page.evaluate(async (path, body) => {
 const files = (folder) => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).map((one) => readFileSync(join(one.parentPath ?? one.path, one.name), 'utf8'));
 
 /**
- * Secrets in a header and in the address, which the server repeats in a result, an error and logs. Only the
- * call's own result shows what the server repeated.
+ * Secrets in a header and in the address, which the server repeats in a result, an error and logs. The page masks
+ * them in every place, with a note.
  */
 async function secrets() {
   server.state.text = 'harmless';
@@ -238,12 +238,19 @@ async function secrets() {
   await ui.send();
   await ui.page.waitForSelector('.result');
   await ui.seen('.logs', '***');
+  await ui.seen('.result [role=note]', 'Masked');
   const token = await ui.page.evaluate(() => sessionStorage.getItem('farport-inspect-token'));
   const hidden = (text, where) => {
     assert.ok(!text.includes(SECRET), `${where} has no secret`);
     assert.ok(!text.includes(token), `${where} has no token of the page`);
   };
   hidden(await ui.page.content(), 'the page with the content and the logs of the call');
+  for (const tab of ['Structured', 'Raw']) {
+    await ui.click('.result .tabs button', tab);
+    await ui.seen('.result .card-body', '"***"');
+    hidden(await ui.page.content(), `the tab ${tab}`);
+  }
+  await ui.picture('masked-light');
   for (const name of ['Sign-in', 'Server', 'Resources', 'Prompts', 'Chat', 'Connect']) {
     await ui.click('.nav-item', name);
     await ui.until((name) => document.querySelector('.nav-item.on, .nav-item[aria-current="page"]')?.textContent.includes(name), name);

@@ -42,6 +42,7 @@ const tools = [
   { name: 'departures', description: 'Lists the next trains at a station.', annotations: { readOnlyHint: true }, inputSchema: { type: 'object', required: ['station'], properties: { station: { type: 'string' }, at: { type: 'string', format: 'date-time' } } } },
   { name: 'book_seat', description: 'Books a seat on a train. The booking is binding.', annotations: { destructiveHint: true }, inputSchema: { type: 'object', required: ['train', 'date'], properties: { train: { type: 'string' }, date: { type: 'string', format: 'date' }, window: { type: 'boolean' } } } },
   { name: 'flood', description: 'Sends ten thousand log messages', inputSchema: { type: 'object' } },
+  { name: 'clear_cache', description: 'Empties the cache', inputSchema: { type: 'object' } },
   { name: 'count', description: 'Counts its calls', inputSchema: { type: 'object' } },
   { name: 'large', description: 'Returns ten megabytes of JSON', inputSchema: { type: 'object' } },
 ];
@@ -70,6 +71,7 @@ function answer({ method, params }, hostile) {
   if (method === 'prompts/get') return { description: HOSTILE, messages: [{ role: HOSTILE, content: { type: 'text', text: HOSTILE } }] };
   if (method !== 'tools/call') return {};
   if (params.name === 'count') return { content: [{ type: 'text', text: JSON.stringify({ call: (calls += 1), tool: 'count' }) }] };
+  if (params.name === 'clear_cache') return { content: [] };
   if (params.name === 'large') return { content: [{ type: 'text', text: large }] };
   if (params.name === 'plan_trip') {
     const structuredContent = { connections: 3, fastest: { departure: '08:12', arrival: '11:47', changes: 0 }, received: params.arguments };

@@ -262,7 +262,7 @@ function Any({ form, path, value, id, state }) {
 export const JsonEditor = component(() => ({ form, label }) => {
   const draft = form.json.value;
   const text = draft?.text ?? (form.value.value === undefined ? '' : stringify(form.value.value, 2));
-  return html`<div class="json-editor"><textarea class="input code tall" aria-label=${label} aria-invalid=${draft ? 'true' : undefined} spellcheck=${false} autocomplete="off" value=${text}
+  return html`<div class="json-editor"><textarea class="input code tall" aria-label=${label} aria-invalid=${draft?.message ? 'true' : undefined} spellcheck=${false} autocomplete="off" value=${text}
     onInput=${(event) => {
       const next = event.target.value;
       try {
