@@ -41,7 +41,7 @@ use error::{Error, FAILURE, SUCCESS, USAGE};
 
 fn main() -> ExitCode {
     // Does nothing unless a shell completes a command line.
-    clap_complete::CompleteEnv::with_factory(<Cli as clap::CommandFactory>::command)
+    clap_complete::CompleteEnv::with_factory(commands::completions::command)
         .var(commands::completions::VARIABLE)
         .complete();
     let cli = match Cli::read() {

@@ -8,8 +8,8 @@ mod slowest;
 
 use super::{clients, conformance, dist, fuzz, instructions, models, ui, wasm, worker};
 use crate::process::{self, TESTS};
-use crate::project;
 use crate::steps::{Outcome, Steps};
+use crate::{console, project, setup};
 
 /// Runs every test, one step after the other, and sums them up.
 ///
@@ -96,6 +96,13 @@ pub(crate) fn run(args: &Args) -> Result<Outcome> {
 
 /// Unit and integration tests.
 fn workspace_tests(all: bool) -> Result<Outcome> {
+    let shells = [
+        ("bash", "bash"),
+        ("zsh", "zsh"),
+        ("fish", "fish"),
+        ("script", "bsdutils"),
+    ];
+    let shells = setup::optional(setup::programs(&shells))?;
     let (mut command, how) = match nextest() {
         Some(command) => (command, "by cargo nextest"),
         None => {
@@ -105,6 +112,10 @@ fn workspace_tests(all: bool) -> Result<Outcome> {
             (command, "by cargo test")
         }
     };
+    match shells {
+        Ok(()) => _ = command.env("FARPORT_SHELLS", "required"),
+        Err(why) => console::note(&format!("Completion is not tested in every shell: {why}")),
+    }
     if all {
         command.env("FARPORT_LONG_TESTS", "1");
         command.env("PROPTEST_CASES", "4096");

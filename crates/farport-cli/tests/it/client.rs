@@ -144,6 +144,44 @@ fn notifications_are_lines_of_json_until_ctrl_c() {
     assert!(status.success(), "{status}");
 }
 
+#[test]
+fn in_a_session_a_subscription_outlives_the_stream_of_notifications() {
+    let server = Scripted::in_sessions();
+    let config = tempfile::tempdir().unwrap();
+    let args = [
+        "watch",
+        &server.url,
+        "--resource",
+        "file:///notes.txt",
+        "--read",
+        "--level",
+        "debug",
+    ];
+    let mut watch =
+        Running::start(farport(config.path(), args).env("FARPORT_CONFIG_DIR", config.path()));
+    // The first stream ends after a notification of each kind. farport opens another one.
+    watch.wait_for("stream 2", SOON);
+    watch.wait_for("buy milk", SOON);
+    let printed: Vec<Value> = watch
+        .seen
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    for expected in [
+        json!({ "method": "notifications/resources/updated",
+            "params": { "uri": "file:///notes.txt" } }),
+        json!({ "method": "notifications/message",
+            "params": { "level": "debug", "data": "stream 1" } }),
+        json!({ "resource": "file:///notes.txt",
+            "result": { "contents": [{ "uri": "file:///notes.txt", "text": "buy milk" }] } }),
+    ] {
+        assert!(printed.contains(&expected), "{expected}: {printed:#?}");
+    }
+    watch.signal(Signal::INT);
+    let (status, _) = watch.end(SOON);
+    assert!(status.success(), "{status}");
+}
+
 /// Runs `farport shell` with commands on standard input.
 fn shell(url: &str, commands: &str) -> Ended {
     let config = tempfile::tempdir().unwrap();
@@ -265,6 +303,85 @@ fn web_server() -> String {
         }
     });
     url
+}
+
+/// A server whose tool `slow` reports progress for longer than a second, and whose other tools say nothing.
+fn slow_server() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let serve = |mut stream: std::net::TcpStream| {
+        let Some(asked) = crate::stand_in::Asked::read(&mut stream) else {
+            return;
+        };
+        let request = asked.json();
+        let result = match request["method"].as_str().unwrap_or_default() {
+            "server/discover" => json!({
+                "supportedVersions": ["2026-07-28"], "capabilities": { "tools": {} },
+                "resultType": "complete", "ttlMs": 0, "cacheScope": "private",
+            }),
+            "tools/list" => json!({
+                "resultType": "complete", "ttlMs": 0, "cacheScope": "private",
+                "tools": [
+                    { "name": "slow", "inputSchema": { "type": "object" } },
+                    { "name": "silent", "inputSchema": { "type": "object" } },
+                ],
+            }),
+            _ => {
+                json!({ "resultType": "complete", "content": [{ "type": "text", "text": "done" }] })
+            }
+        };
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        let _ = stream.write_all(head.as_bytes());
+        let send = |stream: &mut std::net::TcpStream, message: &Value| {
+            // The client may have closed the connection.
+            let _ = stream.write_all(format!("data: {message}\n\n").as_bytes());
+        };
+        let params = &request["params"];
+        if params["name"] == "silent" {
+            // The client closes the connection.
+            let _ = std::io::Read::read(&mut stream, &mut [0; 1]);
+            return;
+        }
+        if params["name"] == "slow" {
+            for progress in 1..=6 {
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                let params = json!({ "progressToken": params["_meta"]["progressToken"], "progress": progress, "total": 6 });
+                send(
+                    &mut stream,
+                    &json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": params }),
+                );
+            }
+        }
+        send(
+            &mut stream,
+            &json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }),
+        );
+    };
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || serve(stream.unwrap()));
+        }
+    });
+    url
+}
+
+#[test]
+fn progress_starts_the_time_limit_again_and_silence_ends_the_call() {
+    let url = slow_server();
+    let ended = ask(&["call", &url, "slow", "--timeout", "1"]);
+    assert_eq!(
+        (ended.code, ended.stdout.trim()),
+        (Some(0), "done"),
+        "{ended:?}"
+    );
+    let ended = ask(&["call", &url, "silent", "--timeout", "1"]);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(4), ""),
+        "{ended:?}"
+    );
+    assert!(ended.stderr.contains("no response within 1 s"), "{ended:?}");
 }
 
 #[test]

@@ -33,6 +33,7 @@ mod operator;
 mod requests;
 mod scripted;
 mod settings;
+mod shells;
 mod shown;
 mod snapshots;
 mod stand_in;
