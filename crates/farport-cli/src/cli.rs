@@ -303,8 +303,8 @@ pub(crate) struct DevArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) bin: Option<String>,
 
-    /// Open an inspector on the server, which follows each reload
-    #[arg(long, conflicts_with = "worker")]
+    /// Open an inspector on the server, which follows each reload; not with --worker
+    #[arg(long)]
     pub(crate) inspect: bool,
 
     /// Print the inspector's URL without opening a browser

@@ -104,6 +104,8 @@ impl Error {
         match self {
             Self::Mcp(error) => error.code(),
             Self::Chat(error) => error.code(),
+            // Two options contradict each other.
+            Self::Dev(crate::dev::Error::InspectWorker { .. }) => USAGE,
             _ => FAILURE,
         }
     }

@@ -1,5 +1,7 @@
 //! Reads the servers of a configuration.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::{Format, yaml};
@@ -42,6 +44,37 @@ pub(super) fn servers(
         Value::Null => Ok(Vec::new()),
         _ => Err(format!("`{table}` is not an object")),
     }
+}
+
+/// The servers that Claude Code's configuration has for a folder: `projects.<path>.mcpServers`, of the folder
+/// itself first, then of those above it. A name counts once.
+pub(super) fn servers_of_folder(text: &str, folder: &Path) -> Vec<(String, Value)> {
+    let text = text.trim_start_matches('\u{feff}');
+    let parsed = jsonc_parser::parse_to_serde_value(text, &Default::default());
+    let Ok(Some(Value::Object(mut whole))) = parsed else {
+        return Vec::new();
+    };
+    let Some(Value::Object(mut projects)) = whole.remove("projects") else {
+        return Vec::new();
+    };
+    let mut servers: Vec<(String, Value)> = Vec::new();
+    for above in folder.ancestors() {
+        let path = projects.keys().find(|path| Path::new(path) == above);
+        let Some(path) = path.cloned() else { continue };
+        let Some(Value::Object(entries)) = projects
+            .get_mut(&path)
+            .and_then(|project| project.get_mut("mcpServers"))
+            .map(Value::take)
+        else {
+            continue;
+        };
+        for (name, entry) in entries {
+            if entry.is_object() && servers.iter().all(|(other, _)| *other != name) {
+                servers.push((name, entry));
+            }
+        }
+    }
+    servers
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Saved {
             .chain(users)
             // Two clients may read one file.
             .filter(|(_, _, file)| seen.insert(file.clone()))
-            .flat_map(|(client, project, file)| of_file(client, project, &file, &lookup))
+            .flat_map(|(client, project, file)| of_file((client, project), &file, folder, &lookup))
             .collect()
     }
 
@@ -104,7 +104,12 @@ impl Saved {
     }
 }
 
-fn of_file(client: Client, project: bool, file: &Path, lookup: Lookup<'_>) -> Vec<Saved> {
+fn of_file(
+    (client, project): (Client, bool),
+    file: &Path,
+    folder: &Path,
+    lookup: Lookup<'_>,
+) -> Vec<Saved> {
     let size = std::fs::metadata(file).map(|data| data.len());
     if size.is_ok_and(|size| size > LARGEST) {
         return Vec::new();
@@ -112,7 +117,13 @@ fn of_file(client: Client, project: bool, file: &Path, lookup: Lookup<'_>) -> Ve
     let Ok(text) = std::fs::read_to_string(file) else {
         return Vec::new();
     };
-    let entries = read::servers(client.format(), &text, client.table()).unwrap_or_default();
+    let mut entries = read::servers(client.format(), &text, client.table()).unwrap_or_default();
+    if client == Client::ClaudeCode && !project {
+        // `claude mcp add` writes an entry for one folder, which goes before the one for all.
+        let local = read::servers_of_folder(&text, folder);
+        entries.retain(|(name, _)| local.iter().all(|(other, _)| other != name));
+        entries.splice(..0, local);
+    }
     entries
         .into_iter()
         .filter_map(|(key, entry)| {
@@ -410,6 +421,47 @@ mod tests {
             panic!("no program");
         };
         assert_eq!(program.shown().join(" "), "server postgres://h/db");
+    }
+
+    #[test]
+    fn claude_code_s_entries_for_a_folder_go_before_those_for_all() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join(".claude.json");
+        let server = |url: &str| json!({ "type": "http", "url": url });
+        let configuration = json!({
+            "mcpServers": { "a": server("https://all.example"), "c": server("https://c.example") },
+            "projects": {
+                "/work/shop": { "mcpServers": { "a": server("https://shop.example") } },
+                "/work/shop/api": { "mcpServers": { "b": server("https://api.example") } },
+                "/work/sho": { "mcpServers": { "x": server("https://x.example") } },
+                "/work": { "mcpServers": { "a": server("https://work.example") } },
+                "/work/shop/api/empty": {},
+                "/": 1,
+            },
+        });
+        std::fs::write(&file, configuration.to_string()).unwrap();
+        let none = |_: &str| None;
+        let urls = |folder: &str| {
+            let all = of_file((Client::ClaudeCode, false), &file, Path::new(folder), &none);
+            let urls = all.iter().map(|saved| match &saved.place {
+                Place::Remote(remote) => format!("{}={}", saved.id(), remote.url),
+                Place::Program(_) => panic!("{saved:?}"),
+            });
+            urls.collect::<Vec<_>>().join(" ")
+        };
+        let c = "claude-code:c=https://c.example";
+        assert_eq!(
+            urls("/work/shop/api/src"),
+            format!("claude-code:b=https://api.example claude-code:a=https://shop.example {c}")
+        );
+        assert_eq!(
+            urls("/work/other"),
+            format!("claude-code:a=https://work.example {c}")
+        );
+        assert_eq!(
+            urls("/tmp"),
+            format!("claude-code:a=https://all.example {c}")
+        );
     }
 
     #[test]

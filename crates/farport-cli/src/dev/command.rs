@@ -20,6 +20,10 @@ use crate::worker::{Config, Tools};
 pub(crate) fn run(args: DevArgs, color: ColorChoice) -> Result<(), Error> {
     let folder = std::path::absolute(Path::new(".")).map_err(Error::Runtime)?;
     let root = Project::root(&folder)?;
+    if args.worker && args.inspect {
+        let Listen { port, .. } = Listen::of_project(args.listen, root)?;
+        return Err(super::Error::InspectWorker { port }.into());
+    }
     // Open the port before running cargo, to report a used port immediately.
     let Listen { host, port } = Listen::of_project(args.listen, root)?;
     let sockets = listen::bind(&host, port)?;

@@ -39,6 +39,10 @@ pub(crate) enum Error {
 
     #[error(transparent)]
     Store(farport_client::Error),
+    #[error(
+        "--inspect cannot follow a Worker: wrangler does not report when a new version answers"
+    )]
+    InspectWorker { port: u16 },
     #[error("cannot start the inspector")]
     Inspect(#[source] farport_ui::Error),
 
@@ -61,6 +65,10 @@ impl Error {
             Self::Worker(error) => return error.hint(),
             Self::Store(error) => return error.hint(),
             Self::WranglerEnded { .. } => "see wrangler's messages above".to_owned(),
+            Self::InspectWorker { port } => format!(
+                "run `farport dev --worker`, and `farport inspect http://localhost:{port}/mcp` in another \
+                 terminal; its page connects again after each reload"
+            ),
             Self::Watch(error) if matches!(error.kind, notify::ErrorKind::MaxFilesWatch) => {
                 "increase the limit `fs.inotify.max_user_watches`".to_owned()
             }

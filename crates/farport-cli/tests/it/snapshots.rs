@@ -209,6 +209,7 @@ fn errors_of_demo_and_dev() {
             "https://id.example",
         ])
         .run(&["dev"])
+        .run_in("crate", &["dev", "--worker", "--inspect"])
         .run_in("crate", &["dev", "--port", &port])
         .assert("errors/demo-and-dev.txt");
 }
