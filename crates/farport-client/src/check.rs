@@ -10,12 +10,14 @@ mod limits;
 mod modern;
 mod peer;
 mod probe;
+mod process;
 mod report;
 mod rules;
 mod schema;
 mod session;
 mod tools;
 mod transport;
+mod wire;
 
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ pub use report::{Checked, Finding, Outcome, Report, Selection};
 pub use rules::{Area, RULES, Rule, Severity, Source};
 
 use crate::Error;
+use crate::connection::Command;
 use crate::connection::remote::Remote;
 use crate::options::Options;
 use crate::store::Store;
@@ -65,6 +68,13 @@ impl Default for CheckOptions {
     }
 }
 
+impl CheckOptions {
+    /// Whether a revision is checked, if the server offers it.
+    fn has(&self, revision: &str) -> bool {
+        self.revisions.is_empty() || self.revisions.iter().any(|one| one == revision)
+    }
+}
+
 impl std::fmt::Debug for CheckOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CheckOptions").finish_non_exhaustive()
@@ -97,23 +107,42 @@ pub async fn check(
     Ok(ledger.finish(revisions, stopped))
 }
 
+/// Checks a local server in every revision that it offers. Each revision with sessions gets its own process,
+/// and the rules for HTTP, the sign-in and limits are not checked.
+///
+/// ```no_run
+/// use farport_client::Command;
+/// use farport_client::check::{CheckOptions, check_process};
+///
+/// # async fn example() {
+/// let command = Command::new("npx").args(["-y", "some-mcp-server"]);
+/// let report = check_process(&command, &CheckOptions::default()).await;
+/// for finding in report.findings() {
+///     println!("{}: {}", finding.rule, finding.saw);
+/// }
+/// # }
+/// ```
+pub async fn check_process(command: &Command, settings: &CheckOptions) -> Report {
+    let ledger = Ledger::new(&settings.selection, settings.progress.as_deref());
+    let mut revisions = Vec::new();
+    let done = process::check(command, &ledger, settings, &mut revisions).await;
+    ledger.finish(revisions, done.err())
+}
+
 async fn check_all(
     probe: &Probe,
     ledger: &Ledger<'_>,
     settings: &CheckOptions,
     revisions: &mut Vec<String>,
 ) -> Result<(), Error> {
-    let wanted = |revision: &str| {
-        settings.revisions.is_empty() || settings.revisions.iter().any(|one| one == revision)
-    };
-    let modern = if wanted(MODERN) {
+    let modern = if settings.has(MODERN) {
         modern::open(probe, ledger).await?
     } else {
         None
     };
     let mut sessions = Vec::new();
     for revision in SESSION_REVISIONS {
-        if wanted(revision)
+        if settings.has(revision)
             && let Some(peer) = session::open(probe, ledger, revision).await?
         {
             sessions.push(peer);
@@ -121,7 +150,7 @@ async fn check_all(
     }
     let all = || modern.iter().chain(&sessions);
     revisions.extend(all().map(|peer| peer.revision.to_owned()));
-    if revisions.is_empty() && wanted("2024-11-05") && legacy::check(probe, ledger).await? {
+    if revisions.is_empty() && settings.has("2024-11-05") && legacy::check(probe, ledger).await? {
         revisions.push("2024-11-05".to_owned());
         return Ok(());
     }
@@ -132,7 +161,8 @@ async fn check_all(
         });
     }
     if let Some(peer) = &modern {
-        modern::check(peer, sessions.is_empty()).await;
+        modern::check_messages(peer).await;
+        modern::check_http(peer, sessions.is_empty()).await;
     }
     if let Some(newest) = sessions.first() {
         session::check_negotiation(probe, ledger, newest.revision).await;

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
-use farport_client::check::{CheckOptions, Report, Selection, check};
-use farport_client::{Browser, Options, Store, Target, User};
+use farport_client::check::{CheckOptions, Report, Selection, check, check_process};
+use farport_client::{Browser, Store, Target, User};
 
 use crate::error::{Error, FileError};
 use crate::mcp::check_args::{CheckArgs, DoctorArgs, TestArgs};
@@ -28,10 +28,10 @@ pub(crate) fn test(args: TestArgs) -> Result<(), Error> {
         return Ok(());
     };
     if let Some(path) = &args.junit {
-        write(path, &junit::xml(&done.url, &done.report, done.strict))?;
+        write(path, &junit::xml(&done.server, &done.report, done.strict))?;
     }
     if let Some(path) = &args.sarif {
-        let log = sarif::log(&done.url, &done.groups);
+        let log = sarif::log(&done.server, &done.groups);
         write(path, &mcp::content::pretty(&log))?;
     }
     done.finish()
@@ -44,7 +44,8 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
 
 /// A finished check.
 struct Done {
-    url: String,
+    /// Its URL, or its program without the arguments, which may hold secrets.
+    server: String,
     report: Report,
     groups: Vec<Group>,
     strict: bool,
@@ -89,10 +90,7 @@ fn run(args: CheckArgs) -> Result<Option<Done>, Error> {
         settings.calls = calls.map(|call| (call.tool, call.arguments)).collect();
     }
     let invocation = open::invocation(args.words, &args.connection)?;
-    let Target::Http(options) = invocation.target else {
-        let usage = "this command checks a server at a URL, not a local one".to_owned();
-        return Err(mcp::Error::Usage(usage).into());
-    };
+    let target = invocation.target;
     let on_terminal = std::io::stderr().is_terminal();
     if on_terminal {
         settings.progress = Some(Box::new(|checked| {
@@ -101,20 +99,24 @@ fn run(args: CheckArgs) -> Result<Option<Done>, Error> {
         }));
     }
     crate::remote::log_to_stderr(&args.connection.messages)?;
-    let url = shown_url(options.url().as_str());
-    let report = run_check(&options, &args.connection, &settings);
+    let server = match &target {
+        Target::Http(options) => shown_url(options.url().as_str()),
+        Target::Process(command) => command.program().to_string_lossy().into_owned(),
+        _ => String::new(),
+    };
+    let report = run_check(&target, &args.connection, &settings);
     if on_terminal {
         eprint!("\r\u{1b}[K");
     }
     let report = report?;
     let groups = findings::groups(&report);
     if args.json {
-        output::json(&findings::json(&url, &report, &groups))?;
+        output::json(&findings::json(&server, &report, &groups))?;
     } else {
         print(&report, &groups)?;
     }
     Ok(Some(Done {
-        url,
+        server,
         report,
         groups,
         strict: args.strict,
@@ -122,7 +124,7 @@ fn run(args: CheckArgs) -> Result<Option<Done>, Error> {
 }
 
 fn run_check(
-    options: &Options,
+    target: &Target,
     args: &mcp::args::ConnectionArgs,
     settings: &CheckOptions,
 ) -> Result<Report, Error> {
@@ -133,9 +135,20 @@ fn run_check(
     let store = Store::of_user().map_err(mcp::Error::Client)?;
     let store = store.with_keyring(args.keyring);
     let user = User::new(MessageWriter::new(&args.messages), Browser);
+    let checking = async {
+        match target {
+            Target::Process(command) => Ok(check_process(command, settings).await),
+            Target::Http(options) => check(options, store, user, settings)
+                .await
+                .map_err(mcp::Error::Client),
+            _ => Err(mcp::Error::Usage(
+                "this command cannot check such a server".to_owned(),
+            )),
+        }
+    };
     let report = runtime.block_on(async {
         tokio::select! {
-            report = Box::pin(check(options, store, user, settings)) => report.map_err(mcp::Error::Client),
+            report = Box::pin(checking) => report,
             _ = tokio::signal::ctrl_c() => Err(mcp::Error::Interrupted),
         }
     });

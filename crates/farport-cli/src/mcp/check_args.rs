@@ -14,13 +14,17 @@ const OUTPUT: &str = "Output";
 ///
 /// Sends requests to the server, also ones that a well-behaved client would not send, in every revision that
 /// it offers. Prints a finding for each rule that the server breaks: the rule and where the specification has
-/// it, what farport saw, and what to do. farport calls no tool, unless --calls permits it.
+/// it, what farport saw, and what to do. farport calls no tool, unless --calls permits it. After `--`, write the
+/// command of a local server: farport starts it once for each revision.
 #[derive(Debug, Args)]
-#[command(override_usage = "farport doctor [OPTIONS] <URL|NAME>")]
+#[command(
+    override_usage = "farport doctor [OPTIONS] <URL|NAME>\n       farport doctor [OPTIONS] -- <COMMAND>..."
+)]
 #[command(after_help = "\
 Examples:
   farport doctor http://localhost:8787/mcp
   farport doctor https://mcp.example.com/mcp --only authorization
+  farport doctor -- npx -y some-mcp-server  Check a local server
   farport doctor https://mcp.example.com/mcp --json | jq -r '.findings[].rule'
   farport doctor --rules                    List the rules
 
@@ -41,7 +45,9 @@ pub(crate) struct DoctorArgs {
 /// Checks the same rules as `farport doctor`, in every revision that the server offers, and writes reports
 /// that CI services read.
 #[derive(Debug, Args)]
-#[command(override_usage = "farport test [OPTIONS] <URL|NAME>")]
+#[command(
+    override_usage = "farport test [OPTIONS] <URL|NAME>\n       farport test [OPTIONS] -- <COMMAND>..."
+)]
 #[command(after_help = "\
 Examples:
   farport test http://localhost:8787/mcp --junit report.xml
@@ -49,6 +55,8 @@ Examples:
   farport test https://mcp.example.com/mcp -H 'Authorization: Bearer ${TOKEN}' --sarif report.sarif
   farport test http://localhost:8787/mcp --calls
                                     Also call the tools of .farport/calls.json
+  farport test --strict -- node server.js
+                                    Test a local server
 
 Exit codes:
   0  the server breaks no rule of the severity `error`; with --strict, none at all

@@ -145,7 +145,7 @@ pub(crate) fn text(groups: &[Group]) -> String {
 }
 
 /// The report for scripts.
-pub(crate) fn json(url: &str, report: &Report, groups: &[Group]) -> Value {
+pub(crate) fn json(server: &str, report: &Report, groups: &[Group]) -> Value {
     let counts = counts(report, groups);
     let findings: Vec<_> = groups
         .iter()
@@ -174,7 +174,7 @@ pub(crate) fn json(url: &str, report: &Report, groups: &[Group]) -> Value {
         })
         .collect();
     json!({
-        "url": url,
+        "server": server,
         "revisions": report.revisions,
         "errors": counts.errors,
         "warnings": counts.warnings,

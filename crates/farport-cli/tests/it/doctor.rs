@@ -99,6 +99,37 @@ fn reports_for_ci_are_written_also_when_rules_are_broken() {
     }
 }
 
+/// `farport connect` is a local server in front of another one.
+#[test]
+fn a_local_server_is_checked_over_its_standard_streams() {
+    let (_demo, url) = calculator(&[]);
+    let bridge = [env!("CARGO_BIN_EXE_farport"), "connect", &url];
+    // The bridge takes batches in every revision, as some clients send them.
+    let doctor = ["doctor", "--json", "--skip", "no-batch", "--"];
+    let ended = ask(&[&doctor[..], &bridge].concat());
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(report["findings"], json!([]), "{ended:?}");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(report["server"], env!("CARGO_BIN_EXE_farport"));
+    assert_eq!(report["revisions"].as_array().unwrap().len(), 5);
+
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("junit.xml").display().to_string();
+    let greets = [
+        "sh",
+        "-c",
+        "echo Welcome; exec \"$0\" connect \"$1\"",
+        bridge[0],
+        &url,
+    ];
+    let ended = ask(&[&["test", "--junit", &junit, "--"][..], &greets].concat());
+    assert_eq!(ended.code, Some(6), "{ended:?}");
+    assert!(ended.stdout.contains("error: stdout"), "{ended:?}");
+    assert!(ended.stdout.contains("saw     \"Welcome\""), "{ended:?}");
+    let junit = std::fs::read_to_string(junit).unwrap();
+    assert!(junit.contains("name=\"stdout\""), "{junit}");
+}
+
 #[test]
 fn tools_are_called_on_request_only() {
     let (_demo, url) = calculator(&[]);
@@ -134,7 +165,12 @@ fn the_exit_code_says_why_a_server_was_not_checked() {
             2,
             "there is no rule and no area `pong`",
         ),
-        (&["doctor", "--", "true"], 2, "checks a server at a URL"),
+        (&["doctor", "--", "true"], 4, "exit status: 0"),
+        (
+            &["test", "--", "farport-no-such-program"],
+            4,
+            "cannot start",
+        ),
         (&["doctor", &locked], 3, "farport login"),
         (&["test", "http://127.0.0.1:1/mcp"], 4, "cannot reach"),
     ] {

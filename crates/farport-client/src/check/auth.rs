@@ -8,7 +8,7 @@ use url::Url;
 
 use super::MODERN;
 use super::peer::{SESSION_ID, message, meta, modern_headers};
-use super::probe::{Ask, Credential, Probe, Reply};
+use super::probe::{Ask, Credential, Probe, Reply, Way};
 use super::report::{Ledger, Verdict};
 use super::rules::{self, Area};
 use super::session;

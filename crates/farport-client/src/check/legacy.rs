@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::peer::{LISTS, NO_METHOD, Peer, client_info, message};
-use super::probe::{Ask, Events, Probe};
+use super::probe::{Ask, Events, Probe, Way};
 use super::report::{Ledger, Verdict};
 use super::rules::{self, Rule};
 use super::tools;

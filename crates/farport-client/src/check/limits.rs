@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::peer::{Peer, message};
-use super::probe::Ask;
+use super::probe::{Ask, Way};
 use super::report::Verdict;
 use super::rules;
 use crate::Error;

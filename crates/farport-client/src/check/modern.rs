@@ -7,7 +7,7 @@ use super::MODERN;
 use super::peer::{
     CAPABILITIES_KEY, LISTS, METHOD, NAME, Peer, SESSION_ID, message, meta, modern_headers,
 };
-use super::probe::{Ask, Probe, Reply};
+use super::probe::{Ask, Reply, Way};
 use super::report::{Ledger, Verdict};
 use super::rules;
 use crate::Error;
@@ -20,10 +20,10 @@ const HEADER_MISMATCH: i64 = -32020;
 const UNSUPPORTED_VERSION: i64 = -32022;
 
 /// The server in 2026-07-28; `None` when it does not offer it.
-pub(super) async fn open<'a>(
-    probe: &'a Probe,
+pub(super) async fn open<'a, W: Way>(
+    probe: &'a W,
     ledger: &'a Ledger<'a>,
-) -> Result<Option<Peer<'a>>, Error> {
+) -> Result<Option<Peer<'a, W>>, Error> {
     let reply = probe.send(discover(probe, MODERN)).await?;
     let Some(result) = reply.result() else {
         return Ok(None);
@@ -44,15 +44,17 @@ pub(super) async fn open<'a>(
         && result["resultType"] == "complete"
         && is_cacheable(result);
     peer.record(&rules::DISCOVER, Verdict::of(complete, || reply.shown()));
-    let assigned = reply.headers.get(SESSION_ID);
-    let verdict = Verdict::of(assigned.is_none(), || {
-        "the response to `server/discover` has an Mcp-Session-Id".to_owned()
-    });
-    peer.record(&rules::NO_SESSION, verdict);
+    if W::HTTP {
+        let assigned = reply.headers.get(SESSION_ID);
+        let verdict = Verdict::of(assigned.is_none(), || {
+            "the response to `server/discover` has an Mcp-Session-Id".to_owned()
+        });
+        peer.record(&rules::NO_SESSION, verdict);
+    }
     Ok(Some(peer))
 }
 
-fn discover(probe: &Probe, revision: &str) -> Ask {
+fn discover(probe: &impl Way, revision: &str) -> Ask {
     let params = json!({ "_meta": meta(revision) });
     Ask::post(message(&json!(probe.id()), "server/discover", &params))
         .with_all(&modern_headers(revision, "server/discover"))
@@ -63,16 +65,15 @@ fn is_cacheable(result: &Value) -> bool {
     result["ttlMs"].is_u64() && matches!(scope, Some("public" | "private"))
 }
 
-/// Checks 2026-07-28. `alone`: the server offers no other revision.
-pub(super) async fn check(peer: &Peer<'_>, alone: bool) {
+/// Checks the rules of 2026-07-28 for messages.
+pub(super) async fn check_messages(peer: &Peer<'_, impl Way>) {
     peer.check_messages().await;
-    peer.check_transport().await;
     peer.rule(&rules::UNSUPPORTED, async {
         let reply = peer.probe.send(discover(peer.probe, FUTURE)).await?;
         let error = reply.response().map(|response| &response["error"]);
         let data = error.map(|error| &error["data"]);
         let listed = data.is_some_and(|data| data["supported"].is_array());
-        let kept = reply.status.as_u16() == 400 && reply.code() == Some(UNSUPPORTED_VERSION);
+        let kept = reply.has_status(400) && reply.code() == Some(UNSUPPORTED_VERSION);
         Ok(Verdict::of(kept && listed, || {
             format!("{FUTURE} in header and `_meta`: {}", reply.shown())
         }))
@@ -86,11 +87,16 @@ pub(super) async fn check(peer: &Peer<'_>, alone: bool) {
         let method = "server/discover";
         let ask = Ask::post(message(&json!(peer.probe.id()), method, &params));
         let reply = peer.probe.send(ask.with_all(&peer.headers(method))).await?;
-        let kept = reply.status.as_u16() == 400 && reply.code() == Some(-32602);
+        let kept = reply.has_status(400) && reply.code() == Some(-32602);
         Ok(Verdict::of(kept, || reply.shown()))
     })
     .await;
     check_results(peer).await;
+}
+
+/// Checks the rules of 2026-07-28 for HTTP. `alone`: the server offers no other revision.
+pub(super) async fn check_http(peer: &Peer<'_>, alone: bool) {
+    peer.check_transport().await;
     check_headers(peer, alone).await;
     if alone {
         peer.rule(&rules::MODERN_METHODS, async {
@@ -108,7 +114,7 @@ pub(super) async fn check(peer: &Peer<'_>, alone: bool) {
     }
 }
 
-async fn check_results(peer: &Peer<'_>) {
+async fn check_results(peer: &Peer<'_, impl Way>) {
     let selection = peer.ledger.selection;
     if !selection.has(&rules::RESULT_TYPE) && !selection.has(&rules::CACHING) {
         return;

@@ -1,10 +1,10 @@
-//! The server in one revision.
+//! The server in one revision, over either transport.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::MODERN;
-use super::probe::{Ask, Probe, Reply};
+use super::probe::{Ask, Probe, Reply, Way};
 use super::report::{Ledger, Verdict};
 use super::rules::{self, Rule};
 use crate::Error;
@@ -22,8 +22,8 @@ const INFO_KEY: &str = "io.modelcontextprotocol/clientInfo";
 pub(super) const NO_METHOD: &str = "farport/no-such-method";
 
 /// The server in one revision, in an open session where there are sessions.
-pub(super) struct Peer<'a> {
-    pub(super) probe: &'a Probe,
+pub(super) struct Peer<'a, W = Probe> {
+    pub(super) probe: &'a W,
     pub(super) ledger: &'a Ledger<'a>,
     pub(super) revision: &'static str,
     /// The session id, if the server assigned one.
@@ -57,7 +57,7 @@ pub(super) fn message(id: &Value, method: &str, params: &Value) -> String {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
 }
 
-impl Peer<'_> {
+impl<W: Way> Peer<'_, W> {
     pub(super) fn is_modern(&self) -> bool {
         self.revision == MODERN
     }
@@ -120,6 +120,9 @@ impl Peer<'_> {
         rule: &'static Rule,
         work: impl Future<Output = Result<Verdict, Error>>,
     ) {
+        if self.probe.has_ended() {
+            return self.record(rule, Verdict::Skipped("the server has ended"));
+        }
         self.ledger.rule(rule, Some(self.revision), work).await;
     }
 
@@ -132,7 +135,7 @@ impl Peer<'_> {
         self.rule(&rules::ENVELOPE, self.envelope()).await;
         self.rule(&rules::UNKNOWN_METHOD, async {
             let reply = self.request(NO_METHOD, json!({})).await?;
-            let status = !self.is_modern() || reply.status.as_u16() == 404;
+            let status = !self.is_modern() || reply.has_status(404);
             Ok(Verdict::of(reply.code() == Some(-32601) && status, || {
                 format!("`{NO_METHOD}`: {}", reply.shown())
             }))
@@ -154,8 +157,13 @@ impl Peer<'_> {
             let (method, _) = self.harmless();
             let ask = Ask::post("{\"jsonrpc\": \"2.0\", ").with_all(&self.headers(method));
             let reply = self.probe.send(ask).await?;
-            let status = reply.status.is_client_error();
             let code = reply.code().is_none_or(|code| code == -32700);
+            if !W::HTTP {
+                // It may say nothing: there is no id to answer to.
+                self.probe.send(self.ask_harmless()).await?;
+                return Ok(Verdict::of(code, || reply.shown()));
+            }
+            let status = reply.status.is_client_error();
             Ok(Verdict::of(status && code, || reply.shown()))
         })
         .await;
@@ -214,7 +222,9 @@ impl Peer<'_> {
         let ask = Ask::post(body).with_all(&self.headers(method));
         let reply = self.probe.send(ask).await?;
         if self.revision != "2025-03-26" {
-            return Ok(Verdict::of(reply.is_refused(), || reply.shown()));
+            // A process may say nothing.
+            let refused = reply.is_refused() || !W::HTTP && reply.response().is_none();
+            return Ok(Verdict::of(refused, || reply.shown()));
         }
         let answered = |id: &Value| reply.messages.iter().any(|message| message["id"] == *id);
         // A stream is read up to its first response.

@@ -25,7 +25,22 @@ const MOST_MESSAGES: usize = 1000;
 /// How long a stream may stay open after its response.
 const STREAM_END: Duration = Duration::from_secs(2);
 
-/// The server, as the checks reach it.
+/// How requests reach a server.
+pub(super) trait Way {
+    /// Whether it is HTTP, with its statuses and headers.
+    const HTTP: bool;
+
+    /// The next request id.
+    fn id(&self) -> u64;
+
+    /// Sends a request and reads its response to the end, a stream up to the response.
+    async fn send(&self, ask: Ask) -> Result<Reply, Error>;
+
+    /// Whether the server has ended, so that no further request can be answered.
+    fn has_ended(&self) -> bool;
+}
+
+/// A server at a URL, as the checks reach it.
 pub(super) struct Probe {
     remote: Remote,
     timeout: Duration,
@@ -113,9 +128,31 @@ pub(super) struct Reply {
     pub(super) strays: Vec<String>,
     /// Whether the stream ended soon after the response. True for other bodies.
     pub(super) ended: bool,
+    /// Whether it came over HTTP. Otherwise, there are only messages.
+    pub(super) http: bool,
 }
 
 impl Reply {
+    /// Messages that did not come over HTTP.
+    pub(super) fn of_messages(messages: Vec<Value>) -> Self {
+        Self {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            peer: None,
+            media_type: String::new(),
+            text: String::new(),
+            messages,
+            strays: Vec::new(),
+            ended: true,
+            http: false,
+        }
+    }
+
+    /// Whether it has this status. Without HTTP, there is none to check.
+    pub(super) fn has_status(&self, status: u16) -> bool {
+        !self.http || self.status.as_u16() == status
+    }
+
     /// The response among the messages.
     pub(super) fn response(&self) -> Option<&Value> {
         let is_response =
@@ -141,6 +178,15 @@ impl Reply {
     /// What came back, in words.
     pub(super) fn shown(&self) -> String {
         let status = format!("HTTP {}", self.status.as_u16());
+        if !self.http {
+            return match self.response() {
+                Some(response) => match response.get("error") {
+                    Some(error) => format!("the error {error}"),
+                    None => format!("the result {}", response["result"]),
+                },
+                None => "no response".to_owned(),
+            };
+        }
         match self.response() {
             Some(response) if response.get("error").is_some() => {
                 format!("{status} with the error {}", response["error"])
@@ -179,20 +225,6 @@ impl Probe {
         self.token.as_ref()
     }
 
-    /// The next request id.
-    pub(super) fn id(&self) -> u64 {
-        self.numbers.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Sends a request and reads its response to the end, a stream up to the response.
-    pub(super) async fn send(&self, ask: Ask) -> Result<Reply, Error> {
-        self.within(async {
-            let incoming = self.head_of(ask).await?;
-            read(incoming).await
-        })
-        .await
-    }
-
     /// Sends a request and waits for the head of its response only.
     pub(super) async fn head(&self, ask: Ask) -> Result<Reply, Error> {
         let incoming = self.within(self.head_of(ask)).await?;
@@ -205,6 +237,7 @@ impl Probe {
             messages: Vec::new(),
             strays: Vec::new(),
             ended: true,
+            http: true,
         })
     }
 
@@ -284,6 +317,27 @@ impl Probe {
     }
 }
 
+impl Way for Probe {
+    const HTTP: bool = true;
+
+    fn id(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    async fn send(&self, ask: Ask) -> Result<Reply, Error> {
+        self.within(async {
+            let incoming = self.head_of(ask).await?;
+            read(incoming).await
+        })
+        .await
+    }
+
+    fn has_ended(&self) -> bool {
+        // The ledger notices a server that cannot be reached.
+        false
+    }
+}
+
 /// An open event stream.
 pub(super) struct Events {
     incoming: Incoming,
@@ -328,6 +382,7 @@ async fn read(mut incoming: Incoming) -> Result<Reply, Error> {
         messages: Vec::new(),
         strays: Vec::new(),
         ended: true,
+        http: true,
     };
     let limits = Limits::new(LARGEST, LARGEST);
     if reply.media_type == "text/event-stream" {

@@ -26,7 +26,7 @@ pub struct Rule {
 pub enum Area {
     /// Messages and the negotiation of the revision.
     Protocol,
-    /// HTTP: methods, status codes, headers and sessions.
+    /// HTTP: methods, status codes, headers and sessions. Standard input and output of a local server.
     Transport,
     /// The definitions of tools, and the results of calls that the user asked for.
     Tools,
@@ -195,6 +195,11 @@ const VERSION_HEADER: Source = mcp(
     "basic/transports#protocol-version-header",
     "basic/transports/streamable-http#protocol-version-header",
 );
+const STDIO: Source = mcp(
+    "Transports, stdio",
+    "basic/transports#stdio",
+    "basic/transports/stdio",
+);
 const ORIGINS: Source = mcp(
     "Transports, Security Warning",
     "basic/transports#security-warning",
@@ -272,9 +277,10 @@ rules! {
         Source::JsonRpc("5.1"),
         "check the parameters against the schema, and answer with -32602 (Invalid params)";
     PARSE_ERROR = Protocol Error "parse-error",
-        "a body that is not JSON is answered with an HTTP error; its JSON-RPC error, if any, has the code -32700",
+        "a message that is not JSON is answered with an HTTP error, and does not end a local server; its JSON-RPC \
+         error, if any, has the code -32700",
         SENDING,
-        "answer with 400 and -32700 (Parse error)";
+        "answer with -32700 (Parse error), over HTTP with 400";
     BATCH = Protocol Error "batch",
         "a batch is accepted in 2025-03-26",
         mcp("Overview, Batching", "basic#batching", "basic/index"),
@@ -393,6 +399,14 @@ rules! {
         "a server that only supports 2026-07-28 answers GET and DELETE with 405",
         LISTENING,
         "answer with 405 (Method Not Allowed)";
+    STDOUT = Transport Error "stdout",
+        "a local server writes nothing but messages to its standard output, each on one line",
+        STDIO,
+        "write logs to the standard error";
+    STDIN_END = Transport Warning "stdin-end",
+        "a local server exits within two seconds after its standard input ends",
+        mcp("Lifecycle, Shutdown", "basic/lifecycle#stdio", "basic/transports/stdio"),
+        "exit when reading the standard input returns its end";
 
     TOOL_NAME = Tools Warning "tool-name",
         "a tool's name has 1 to 128 characters of A-Z, a-z, 0-9, `_`, `-` and `.`",

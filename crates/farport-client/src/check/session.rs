@@ -4,7 +4,7 @@ use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::peer::{Peer, SESSION_ID, client_info, message};
-use super::probe::{Ask, Probe, Reply};
+use super::probe::{Ask, Reply, Way};
 use super::report::{Ledger, Verdict};
 use super::rules;
 use crate::Error;
@@ -17,7 +17,7 @@ const FUTURE: &str = "2099-01-01";
 const SHORTEST_ID: usize = 16;
 
 /// The request that opens a session.
-pub(super) fn initialize(probe: &Probe, revision: &str) -> Ask {
+pub(super) fn initialize(probe: &impl Way, revision: &str) -> Ask {
     let params = json!({
         "protocolVersion": revision,
         "capabilities": {},
@@ -31,11 +31,11 @@ fn version_of(reply: &Reply) -> Option<&str> {
 }
 
 /// Opens a session in a revision. `None` when the server does not offer it.
-pub(super) async fn open<'a>(
-    probe: &'a Probe,
+pub(super) async fn open<'a, W: Way>(
+    probe: &'a W,
     ledger: &'a Ledger<'a>,
     revision: &'static str,
-) -> Result<Option<Peer<'a>>, Error> {
+) -> Result<Option<Peer<'a, W>>, Error> {
     let reply = probe.send(initialize(probe, revision)).await?;
     let offered = version_of(&reply) == Some(revision);
     let mut peer = Peer {
@@ -63,7 +63,7 @@ pub(super) async fn open<'a>(
 }
 
 /// Whether the server knows `initialize` at all.
-pub(super) async fn check_negotiation(probe: &Probe, ledger: &Ledger<'_>, newest: &str) {
+pub(super) async fn check_negotiation(probe: &impl Way, ledger: &Ledger<'_>, newest: &str) {
     ledger
         .rule(&rules::NEGOTIATE, Some(newest), async {
             let reply = probe.send(initialize(probe, FUTURE)).await?;
@@ -77,7 +77,7 @@ pub(super) async fn check_negotiation(probe: &Probe, ledger: &Ledger<'_>, newest
 }
 
 /// Ends a session that a check opened. What the server answers is another rule.
-pub(super) async fn close(probe: &Probe, id: Option<&HeaderValue>, revision: &str) {
+pub(super) async fn close(probe: &impl Way, id: Option<&HeaderValue>, revision: &str) {
     let Some(id) = id else { return };
     let mut ask = Ask::new(Method::DELETE).with(SESSION_ID, id.clone());
     if let Ok(revision) = HeaderValue::from_str(revision) {
@@ -88,7 +88,7 @@ pub(super) async fn close(probe: &Probe, id: Option<&HeaderValue>, revision: &st
     }
 }
 
-impl Peer<'_> {
+impl<W: Way> Peer<'_, W> {
     fn check_opening(&self, reply: &Reply) {
         let result = &self.server;
         let info = &result["serverInfo"];
@@ -96,6 +96,9 @@ impl Peer<'_> {
             && info["name"].is_string()
             && info["version"].is_string();
         self.record(&rules::INITIALIZE, Verdict::of(complete, || reply.shown()));
+        if !W::HTTP {
+            return;
+        }
         let Some(id) = &self.session else {
             self.record(&rules::SESSION_ID, Verdict::Skipped(NO_ID));
             return;
@@ -108,8 +111,8 @@ impl Peer<'_> {
         self.record(&rules::SESSION_ID, Verdict::of(kept, || format!("{id:?}")));
     }
 
-    /// Checks everything that the revisions with sessions have in common, and ends the session.
-    pub(super) async fn check_session(&self) {
+    /// Checks the rules for messages that the revisions with sessions have in common.
+    pub(super) async fn check_session_messages(&self) {
         self.check_messages().await;
         self.rule(&rules::PING, async {
             let reply = self.request("ping", json!({})).await?;
@@ -118,6 +121,18 @@ impl Peer<'_> {
             Ok(Verdict::of(empty, || reply.shown()))
         })
         .await;
+    }
+
+    /// Ends the session.
+    pub(super) async fn end(&self) {
+        close(self.probe, self.session.as_ref(), self.revision).await;
+    }
+}
+
+impl Peer<'_> {
+    /// Checks everything that the revisions with sessions have in common, and ends the session.
+    pub(super) async fn check_session(&self) {
+        self.check_session_messages().await;
         self.check_transport().await;
         self.check_get().await;
         self.rule(&rules::VERSION, async {
@@ -208,11 +223,6 @@ impl Peer<'_> {
             }))
         })
         .await;
-    }
-
-    /// Ends the session.
-    pub(super) async fn end(&self) {
-        close(self.probe, self.session.as_ref(), self.revision).await;
     }
 }
 

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
 use super::peer::{NAME, Peer};
+use super::probe::Way;
 use super::report::Verdict;
 use super::rules::{self, Area};
 use super::schema::{self, Kind};
@@ -19,7 +20,11 @@ const MOST_PAGES: usize = 100;
 const LONGEST_NAME: usize = 128;
 
 /// Checks the tools. `sessions`: the server also offers a revision with sessions.
-pub(super) async fn check(peer: &Peer<'_>, calls: &[(String, Map<String, Value>)], sessions: bool) {
+pub(super) async fn check(
+    peer: &Peer<'_, impl Way>,
+    calls: &[(String, Map<String, Value>)],
+    sessions: bool,
+) {
     if !peer.ledger.selection.has_any(Area::Tools) || !peer.has("tools") {
         return;
     }
@@ -33,7 +38,7 @@ pub(super) async fn check(peer: &Peer<'_>, calls: &[(String, Map<String, Value>)
     }
 }
 
-async fn all_tools(peer: &Peer<'_>) -> Result<Vec<Value>, Error> {
+async fn all_tools(peer: &Peer<'_, impl Way>) -> Result<Vec<Value>, Error> {
     let mut tools = Vec::new();
     let mut params = json!({});
     for _ in 0..MOST_PAGES {
@@ -48,7 +53,7 @@ async fn all_tools(peer: &Peer<'_>) -> Result<Vec<Value>, Error> {
     Ok(tools)
 }
 
-pub(super) fn check_definitions(peer: &Peer<'_>, tools: &[Value], sessions: bool) {
+pub(super) fn check_definitions(peer: &Peer<'_, impl Way>, tools: &[Value], sessions: bool) {
     let mut names = BTreeSet::new();
     let (mut named, mut twice, mut undescribed, mut inputs) = (vec![], vec![], vec![], vec![]);
     let (mut outputs, mut hints, mut headers) = (vec![], vec![], vec![]);
@@ -117,7 +122,12 @@ pub(super) fn check_definitions(peer: &Peer<'_>, tools: &[Value], sessions: bool
     }
 }
 
-async fn check_call(peer: &Peer<'_>, tools: &[Value], name: &str, arguments: &Map<String, Value>) {
+async fn check_call(
+    peer: &Peer<'_, impl Way>,
+    tools: &[Value],
+    name: &str,
+    arguments: &Map<String, Value>,
+) {
     let Some(tool) = tools.iter().find(|tool| tool["name"] == name) else {
         let verdict = Verdict::Broken(format!("there is no tool `{name}`"));
         return peer.record(&rules::CALL_RESULT, verdict);

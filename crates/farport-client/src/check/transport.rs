@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue, Method, header};
 use serde_json::json;
 
 use super::peer::Peer;
-use super::probe::{Ask, Reply};
+use super::probe::{Ask, Reply, Way};
 use super::report::Verdict;
 use super::rules;
 use crate::Error;

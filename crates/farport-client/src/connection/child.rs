@@ -24,13 +24,13 @@ use crate::system;
 /// The largest message, in bytes.
 pub(crate) const LARGEST: usize = 64 * 1024 * 1024;
 /// The longest line of the standard error that is kept, in bytes.
-const LONGEST_LINE: usize = 8 * 1024;
+pub(crate) const LONGEST_LINE: usize = 8 * 1024;
 /// How many lines of the standard error are kept.
 const MOST_LINES: usize = 200;
 /// The most messages that wait to be written.
 const WAITING: usize = 16;
 /// How long the process may take to exit after its input is closed, and again after TERM.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The program of a server, and how to start it.
 #[derive(Clone, Debug)]
@@ -90,6 +90,11 @@ impl Command {
         self
     }
 
+    /// The program, without its arguments.
+    pub fn program(&self) -> &OsStr {
+        &self.program
+    }
+
     pub(crate) fn spawn(&self) -> Result<Spawned, Error> {
         let mut command = tokio::process::Command::new(&self.program);
         command
@@ -129,13 +134,13 @@ impl Command {
 
 /// A process that has just been started.
 pub(crate) struct Spawned {
-    program: String,
-    watch: Option<Watch>,
-    group: Option<u32>,
-    process: Process,
-    stdin: ChildStdin,
-    stdout: ChildStdout,
-    stderr: ChildStderr,
+    pub(crate) program: String,
+    pub(crate) watch: Option<Watch>,
+    pub(crate) group: Option<u32>,
+    pub(crate) process: Process,
+    pub(crate) stdin: ChildStdin,
+    pub(crate) stdout: ChildStdout,
+    pub(crate) stderr: ChildStderr,
 }
 
 impl Spawned {

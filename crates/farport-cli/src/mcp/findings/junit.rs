@@ -8,7 +8,7 @@ use super::number;
 
 /// The report as JUnit XML: a suite for each revision, a case for each rule. A broken rule fails, a
 /// warning only with `strict`.
-pub(crate) fn xml(url: &str, report: &Report, strict: bool) -> String {
+pub(crate) fn xml(server: &str, report: &Report, strict: bool) -> String {
     let mut suites: Vec<(&str, Vec<&Checked>)> = Vec::new();
     for checked in &report.checked {
         let name = checked.revision.as_deref().unwrap_or("server");
@@ -18,7 +18,11 @@ pub(crate) fn xml(url: &str, report: &Report, strict: bool) -> String {
         }
     }
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(xml, "<testsuites name=\"farport test {}\">", escaped(url));
+    let _ = writeln!(
+        xml,
+        "<testsuites name=\"farport test {}\">",
+        escaped(server)
+    );
     for (suite, cases) in suites {
         let count =
             |holds: &dyn Fn(&Checked) -> bool| cases.iter().filter(|one| holds(one)).count();

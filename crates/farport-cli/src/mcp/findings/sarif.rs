@@ -8,8 +8,8 @@ use super::Group;
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// The findings as a SARIF log. The server's URL is the place of each one.
-pub(crate) fn log(url: &str, groups: &[Group]) -> Value {
+/// The findings as a SARIF log. The server's URL or program is the place of each one.
+pub(crate) fn log(server: &str, groups: &[Group]) -> Value {
     let level = |severity: Severity| match severity {
         Severity::Error => "error",
         _ => "warning",
@@ -40,7 +40,7 @@ pub(crate) fn log(url: &str, groups: &[Group]) -> Value {
                 "level": level(group.rule.severity),
                 "message": { "text": format!("{}; saw: {}", group.rule.text, group.saw) },
                 "locations": [{
-                    "physicalLocation": { "artifactLocation": { "uri": url } },
+                    "physicalLocation": { "artifactLocation": { "uri": server } },
                 }],
                 "partialFingerprints": { "farportRule/v1": group.rule.id },
                 "properties": { "revisions": group.revisions },
