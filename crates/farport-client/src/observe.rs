@@ -182,7 +182,10 @@ pub(crate) struct Watch(Arc<Watched>);
 
 struct Watched {
     observer: Arc<dyn Observer>,
+    /// All that may be secret.
     masks: Masks,
+    /// What the client has sent as a secret.
+    sent: Masks,
     exchanges: AtomicU64,
 }
 
@@ -197,6 +200,7 @@ impl Watch {
         Self(Arc::new(Watched {
             observer,
             masks: Masks::default(),
+            sent: Masks::default(),
             exchanges: AtomicU64::new(1),
         }))
     }
@@ -204,11 +208,12 @@ impl Watch {
     /// Masks this text from now on, wherever it appears.
     pub(crate) fn hide(&self, secret: &str) {
         self.0.masks.hide(secret);
+        self.0.sent.hide(secret);
     }
 
-    /// A text as an observer may see it. Borrowed when it has no secret.
+    /// A text without the secrets that the client has sent. Borrowed when it has none.
     pub(crate) fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.0.masks.apply(text)
+        self.0.sent.apply(text)
     }
 
     /// Reports a JSON-RPC message.

@@ -39,6 +39,7 @@ impl Exchange {
             bytes: 0,
             failed: false,
         };
+        exchange.watch.0.sent.hide_sent(url, headers);
         // The headers first: a secret in them is masked in the body too.
         let headers = exchange.watch.0.masks.headers(headers, url);
         let url = exchange.watch.0.masks.url(url);

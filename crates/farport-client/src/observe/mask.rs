@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use farport_oauth::join_url;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
@@ -14,6 +14,8 @@ use super::{MOST_BODY, Text};
 
 /// The replacement for a secret.
 const MASK: &str = "***";
+/// The header with the id of the session.
+const SESSION_ID: &str = "mcp-session-id";
 /// The shortest known secret that is masked wherever it appears. Shorter ones appear by chance.
 const SHORTEST: usize = 6;
 /// The most known secrets. The oldest one makes room.
@@ -91,6 +93,21 @@ impl Masks {
         let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         if encoded != secret {
             known.add(encoded);
+        }
+    }
+
+    /// Hides the secrets that a request carries: the values of headers and parameters whose names say so. A
+    /// session id is the server's own.
+    pub(super) fn hide_sent(&self, url: &Url, headers: &HeaderMap) {
+        for (name, value) in headers {
+            if name.as_str() != SESSION_ID && (value.is_sensitive() || is_secret(name.as_str())) {
+                self.hide_header(&String::from_utf8_lossy(value.as_bytes()));
+            }
+        }
+        for (name, value) in url.query_pairs() {
+            if is_secret(&name.to_ascii_lowercase()) {
+                self.hide(&value);
+            }
         }
     }
 
@@ -193,7 +210,7 @@ impl Masks {
         let mut masked = HeaderMap::with_capacity(headers.len());
         for (name, value) in headers {
             let text = String::from_utf8_lossy(value.as_bytes());
-            let value = if value.is_sensitive() || is_secret(name) {
+            let value = if value.is_sensitive() || is_secret(name.as_str()) {
                 self.hide_header(&text);
                 HeaderValue::from_static(MASK)
             } else if name == http::header::LOCATION {
@@ -234,8 +251,8 @@ fn value_of(text: &str) -> HeaderValue {
 }
 
 /// Whether a header carries a secret by its name.
-fn is_secret(name: &HeaderName) -> bool {
-    let name = name.as_str();
+/// Whether a name in lower case says that its value is a secret.
+fn is_secret(name: &str) -> bool {
     if name == "www-authenticate" || name == "proxy-authenticate" {
         return false;
     }
@@ -267,6 +284,24 @@ fn cut(text: &str) -> Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_the_client_sent_as_a_secret_is_masked_in_a_result() {
+        let masks = Masks::default();
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("authorization", "Bearer token-1234"),
+            ("x-api-key", "key-of-the-user"),
+            ("mcp-session-id", "session-1"),
+            ("x-env", "staging"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let url = Url::parse("https://a.example/mcp?workspace=products&api_key=query-key").unwrap();
+        masks.hide_sent(&url, &headers);
+        let text = "token-1234 key-of-the-user session-1 staging products query-key";
+        assert_eq!(masks.text(text), "*** *** session-1 staging products ***");
+    }
 
     #[test]
     fn documents_of_oauth_lose_their_secrets() {
