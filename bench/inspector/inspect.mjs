@@ -95,7 +95,7 @@ function timed([program, ...args], wanted) {
 function install() {
   const cache = join(folder, 'cache');
   const since = performance.now();
-  // Its one script for after the installation does nothing outside of its own repository.
+  // Its one script for after the installation does nothing outside of the inspector's repository.
   const { status, stdout, stderr } = spawnSync('npx', ['--yes', '--ignore-scripts', '--cache', cache, inspector, '--version'], { cwd: folder, env, encoding: 'utf8' });
   const seconds = (performance.now() - since) / 1000;
   if (status !== 0) throw new Error(`npx ${inspector}: ${stdout}${stderr}`);
