@@ -214,7 +214,7 @@ export async function runMore({ farport, puppeteer, axe, pictures, startModel, r
     assert.equal(guarded.state.scope, 'read admin');
     assert.equal(guarded.state.calls, 1);
 
-    // Without a keyring, the page says so, and the key stays in the process.
+    // Without a keyring, a note tells the user, and the key stays in the process.
     if (process.platform === 'linux') {
       await click('.composer-foot .accent');
       await click('.chat-panel .button', 'Add a provider');
