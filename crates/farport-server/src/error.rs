@@ -7,6 +7,11 @@ use std::{
 
 use farport_core::PlainLines;
 
+use crate::{
+    error_kind::ErrorKind,
+    host_error::{HostError, STORE_HINT},
+};
+
 /// An error that keeps a server from starting, or stops it.
 ///
 /// [`Error::kind`] says what failed. [`Display`](fmt::Display) shows the error without its cause, which
@@ -30,111 +35,37 @@ use farport_core::PlainLines;
 #[error(transparent)]
 pub struct Error(Box<Problem>);
 
-/// What failed, for programs that handle an [`Error`].
-///
-/// ```
-/// # use rmcp::ServerHandler;
-/// # struct Greeter;
-/// # impl ServerHandler for Greeter {}
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// let server = farport::Server::new(|_| Greeter).port(0).allow_hosts(["a b"]);
-/// let error = server.bind().await.unwrap_err();
-/// assert_eq!(error.kind(), farport::ErrorKind::Settings);
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The server cannot listen on its address.
-    Listen,
-    /// A setting is invalid.
-    Settings,
-    /// A rule of the builder is invalid.
-    Rules,
-    /// The sign-in cannot be set up.
-    SignIn,
-    /// The store of sessions and sign-ins cannot be opened.
-    Store,
-    /// The checked server is not up.
-    Health,
-    /// The client on standard input and output failed.
-    Stdio,
-    /// The system failed.
-    System,
-}
-
-/// What keeps a server from starting, in detail. Hosts create an [`Error`] from it.
+/// The details of an [`Error`].
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Problem {
-    /// Another program listens on the port.
-    #[error("cannot listen on port {port}: another program uses it")]
-    PortInUse {
-        /// The port.
-        port: u16,
-    },
-    /// The server cannot listen on the address.
-    #[error("cannot listen on {host}:{port}")]
-    Listen {
-        /// The name or address in the settings.
-        host: String,
-        /// The port in the settings.
-        port: u16,
-        /// The system's error.
-        source: io::Error,
-    },
+pub(crate) enum Problem {
+    /// The host failed.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// The settings file cannot be read, or has an invalid value.
     #[error("{}: {why}", place(path, *line))]
     SettingsFile {
-        /// Its path.
         path: PathBuf,
         /// The line of the error, counted from 1.
         line: Option<usize>,
         /// What is wrong, and what to write instead.
         why: String,
     },
-    /// A setting has the right type, but an invalid value.
-    #[error("`{name}` cannot be {value:?}: {why}")]
-    Setting {
-        /// Its name in `farport.toml`.
-        name: &'static str,
-        /// Its value.
-        value: String,
-        /// What is wrong, and what to write instead.
-        why: String,
-    },
     /// An environment variable has an invalid value.
     #[error("invalid value of the variable {name}: {why}")]
     Variable {
-        /// Its name.
         name: &'static str,
         /// What is wrong with the value.
         why: String,
     },
-    /// The URL of the proxy for outgoing requests is invalid.
-    #[error("cannot use outgoing_proxy: {why}")]
-    OutgoingProxy {
-        /// What is wrong with the URL.
-        why: &'static str,
-    },
     /// A rule requires a signed-in user, but the server has no sign-in.
     #[error("`{pattern}` is permitted to some users only, but the server has no sign-in")]
-    PermitWithoutAuth {
-        /// The pattern of the rule.
-        pattern: String,
-    },
+    PermitWithoutAuth { pattern: String },
     /// A rule compares user names, but the provider does not guarantee that they are unique.
     #[error(
         "cannot use login_in for `{pattern}`: {provider} does not guarantee that a user name belongs to \
          one user"
     )]
-    LoginNotUnique {
-        /// The pattern of the rule.
-        pattern: String,
-        /// The name of the provider.
-        provider: String,
-    },
+    LoginNotUnique { pattern: String, provider: String },
     /// A rule matches no tool, prompt or resource of the server.
     #[error("no {kind} matches the rule for `{pattern}`")]
     RuleMatchesNothing {
@@ -148,9 +79,6 @@ pub enum Problem {
     /// The server refuses everything without a rule, but has no sign-in.
     #[error("deny_by_default has no effect, because the server has no sign-in")]
     DenyWithoutAuth,
-    /// The settings require sign-in, but the program was built without it.
-    #[error("the settings require sign-in, but this program was built without it")]
-    NoSignIn,
     /// The sign-in for development is reachable from other machines.
     #[error(
         "dev-login accepts any name, so only this machine may reach it, but {open} lets others in"
@@ -165,7 +93,6 @@ pub enum Problem {
     /// The public URL is invalid.
     #[error("invalid public_url {url:?}: {why}")]
     PublicUrl {
-        /// The setting.
         url: String,
         /// What is wrong with the URL.
         why: String,
@@ -173,48 +100,9 @@ pub enum Problem {
     /// Another setting of the sign-in is invalid.
     #[error("cannot set up sign-in: {0}")]
     Auth(String),
-    /// The server cannot write the file that reports that it is ready.
-    #[error("cannot write {}", path.display())]
-    ReadyFile {
-        /// Its path.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// The server cannot open its database.
-    #[error("cannot store sessions and sign-ins in {}", path.display())]
-    Store {
-        /// Its path.
-        path: PathBuf,
-        /// Why the database cannot be opened.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// The platform has no folder for the state of programs.
     #[error("no home folder found to store sessions and sign-ins in")]
     NoStateFolder,
-    /// A Worker with sign-in has no master key.
-    #[error("FARPORT_MASTER_KEY is not set")]
-    NoMasterKey,
-    /// A Worker with sign-in has no Durable Object for its store.
-    #[error("the binding FARPORT_STORE is missing")]
-    NoStoreBinding,
-    /// The server cannot use the database of a Durable Object.
-    #[error("cannot use the database of the Durable Object: {0}")]
-    Object(String),
-    /// The master key is missing or invalid.
-    #[error(transparent)]
-    MasterKey(Box<dyn std::error::Error + Send + Sync>),
-    /// The server that `--health` checks did not report that it is up.
-    #[error("health check of {address} failed: {why}")]
-    Unhealthy {
-        /// The address of the server.
-        address: String,
-        /// What happened instead.
-        why: String,
-    },
-    /// The client on standard input and output did not open a session.
-    #[error("the client on standard input did not open a session: {0}")]
-    Stdio(String),
     /// The system failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -231,60 +119,51 @@ impl Error {
         self.0.hint()
     }
 
-    /// Returns the details.
-    pub fn problem(&self) -> &Problem {
+    #[cfg(test)]
+    pub(crate) fn problem(&self) -> &Problem {
         &self.0
-    }
-
-    /// Returns the details.
-    pub fn into_problem(self) -> Problem {
-        *self.0
     }
 }
 
-impl<P: Into<Problem>> From<P> for Error {
-    fn from(problem: P) -> Self {
-        Self(Box::new(problem.into()))
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl From<HostError> for Error {
+    fn from(error: HostError) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Problem::from(error).into()
     }
 }
 
 impl Problem {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::PortInUse { .. } | Self::Listen { .. } => ErrorKind::Listen,
-            Self::SettingsFile { .. }
-            | Self::Setting { .. }
-            | Self::Variable { .. }
-            | Self::OutgoingProxy { .. }
-            | Self::PublicUrl { .. } => ErrorKind::Settings,
+            Self::Host(error) => error.kind(),
+            Self::SettingsFile { .. } | Self::Variable { .. } | Self::PublicUrl { .. } => {
+                ErrorKind::Settings
+            }
             Self::PermitWithoutAuth { .. }
             | Self::LoginNotUnique { .. }
             | Self::RuleMatchesNothing { .. }
             | Self::DenyWithoutAuth => ErrorKind::Rules,
-            Self::NoSignIn | Self::DevLoginNotLocal { .. } | Self::NoPublicUrl | Self::Auth(_) => {
-                ErrorKind::SignIn
-            }
-            Self::Store { .. }
-            | Self::NoStateFolder
-            | Self::NoMasterKey
-            | Self::NoStoreBinding
-            | Self::Object(_)
-            | Self::MasterKey(_) => ErrorKind::Store,
-            Self::Unhealthy { .. } => ErrorKind::Health,
-            Self::Stdio(_) => ErrorKind::Stdio,
-            Self::ReadyFile { .. } | Self::Io(_) => ErrorKind::System,
+            Self::DevLoginNotLocal { .. } | Self::NoPublicUrl | Self::Auth(_) => ErrorKind::SignIn,
+            Self::NoStateFolder => ErrorKind::Store,
+            Self::Io(_) => ErrorKind::System,
         }
     }
 
     /// What to do next, if anything.
     fn hint(&self) -> Option<String> {
         let fixed = match self {
-            Self::Setting { name, .. } => {
-                return Some(format!(
-                    "change it where you set it: `{name}` in farport.toml, {}, or code",
-                    variable(name)
-                ));
-            }
+            Self::Host(error) => return error.hint(),
             Self::RuleMatchesNothing {
                 pattern,
                 suggestion,
@@ -301,23 +180,6 @@ impl Problem {
             Self::DevLoginNotLocal { open } => {
                 return Some(format!("remove {open}, or choose another sign-in provider"));
             }
-            Self::Store { source, .. } => {
-                let cause = source.downcast_ref::<farport_store::OpenError>();
-                let cause = cause.and_then(farport_store::OpenError::hint);
-                cause.unwrap_or(STORE_HINT)
-            }
-            Self::MasterKey(cause) => {
-                let cause = cause.downcast_ref::<farport_store::KeyError>();
-                return cause
-                    .and_then(farport_store::KeyError::hint)
-                    .map(str::to_owned);
-            }
-            Self::PortInUse { .. } => {
-                "stop the other program, or set another port with FARPORT_PORT"
-            }
-            Self::OutgoingProxy { .. } => {
-                "set it to the URL of an HTTP proxy, such as http://proxy.example:3128"
-            }
             Self::PermitWithoutAuth { .. } => {
                 "call `.auth(..)`, or set `provider` under `[auth]` in farport.toml"
             }
@@ -329,45 +191,24 @@ impl Problem {
                 "call `.auth(..)`, set `provider` under `[auth]` in farport.toml, or remove \
                  deny_by_default"
             }
-            Self::NoSignIn => "enable the feature `sign-in` of farport",
             Self::NoPublicUrl => {
                 "set public_url (FARPORT_PUBLIC_URL) to the URL that clients use, such as \
                  https://mcp.example.com"
             }
             Self::NoStateFolder => STORE_HINT,
-            Self::NoMasterKey => {
-                "create a key with `openssl rand -base64 32`, and set it with `farport secret put \
-                 FARPORT_MASTER_KEY`, or in .dev.vars for `farport dev`"
-            }
-            Self::NoStoreBinding => "bind it to the class FarportStore in wrangler.jsonc",
-            Self::Listen { .. }
-            | Self::SettingsFile { .. }
+            Self::SettingsFile { .. }
             | Self::Variable { .. }
             | Self::PublicUrl { .. }
             | Self::Auth(_)
-            | Self::ReadyFile { .. }
-            | Self::Object(_)
-            | Self::Unhealthy { .. }
-            | Self::Stdio(_)
             | Self::Io(_) => return None,
         };
         Some(fixed.to_owned())
     }
 }
 
-/// Where to store sessions and sign-ins.
-const STORE_HINT: &str = "set another path with `store` in farport.toml or FARPORT_STORE, as \
-    sqlite:PATH, or set `memory`";
-
-impl From<farport_store::KeyError> for Problem {
-    fn from(error: farport_store::KeyError) -> Self {
-        Self::MasterKey(Box::new(error))
-    }
-}
-
-impl From<farport_oauth::provider::InvalidSettings> for Problem {
+impl From<farport_oauth::provider::InvalidSettings> for Error {
     fn from(error: farport_oauth::provider::InvalidSettings) -> Self {
-        Self::Auth(error.to_string())
+        Problem::Auth(error.to_string()).into()
     }
 }
 
@@ -376,10 +217,6 @@ fn place(path: &Path, line: Option<usize>) -> String {
         Some(line) => format!("{}, line {line}", path.display()),
         None => path.display().to_string(),
     }
-}
-
-fn variable(setting: &str) -> String {
-    format!("FARPORT_{}", setting.to_ascii_uppercase())
 }
 
 /// Shows the error, its causes and its hint in one text, with control characters escaped for a terminal.
@@ -413,11 +250,8 @@ mod tests {
 
     #[test]
     fn a_cause_appears_once() {
-        let error = Error::from(Problem::Listen {
-            host: "example.com".to_owned(),
-            port: 80,
-            source: io::Error::other("permission denied"),
-        });
+        let source = io::Error::other("permission denied");
+        let error = Error::from(HostError::listen("example.com", 80, source));
         assert_eq!(error.to_string(), "cannot listen on example.com:80");
         let shown = "cannot listen on example.com:80: permission denied";
         assert_eq!(format!("{error:?}"), shown);
@@ -425,7 +259,8 @@ mod tests {
 
     #[test]
     fn the_hint_is_on_a_line_below() {
-        let error = Error::from(Problem::PortInUse { port: 80 });
+        let source = io::Error::from(io::ErrorKind::AddrInUse);
+        let error = Error::from(HostError::listen("example.com", 80, source));
         let text = "cannot listen on port 80: another program uses it";
         assert_eq!(error.to_string(), text);
         let hint = "stop the other program, or set another port with FARPORT_PORT";

@@ -7,7 +7,9 @@
 //! other servers.
 
 mod error;
+mod error_kind;
 mod host;
+mod host_error;
 mod protection;
 mod random;
 mod rules;
@@ -27,8 +29,10 @@ cfg_if::cfg_if! {
     }
 }
 
-pub use error::{Error, ErrorKind, Problem};
+pub use error::Error;
+pub use error_kind::ErrorKind;
 pub use host::{Environment, OAuth};
+pub use host_error::HostError;
 pub use random::SystemRandom;
 pub use rules::LISTING_TIME;
 pub use server::{IntoServer, Server};

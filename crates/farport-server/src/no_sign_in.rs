@@ -6,10 +6,7 @@ use farport_core::Dispatch;
 use farport_http::Auth;
 
 use crate::{
-    error::{Error, Problem},
-    host::OAuth,
-    protection::Protection,
-    settings::Settings,
+    error::Error, host::OAuth, host_error::HostError, protection::Protection, settings::Settings,
 };
 
 /// How users sign in. This program has no way.
@@ -28,7 +25,7 @@ pub(crate) fn auth(
     _: &dyn Fn() -> Result<OAuth, Error>,
 ) -> Result<Option<Auth>, Error> {
     if settings.auth.provider.is_some() || !protection.rules.is_empty() {
-        return Err(Problem::NoSignIn.into());
+        return Err(HostError::NoSignIn.into());
     }
     Ok(None)
 }

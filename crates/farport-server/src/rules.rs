@@ -34,7 +34,7 @@ struct Listed {
 /// Finds the first rule that matches nothing.
 ///
 /// # Errors
-/// [`Problem::RuleMatchesNothing`], with the most similar name.
+/// [`ErrorKind::Rules`](crate::ErrorKind::Rules), with the most similar name.
 pub(crate) async fn check(dispatch: Arc<dyn Dispatch>, rules: Vec<Named>) -> Result<(), Error> {
     let Ok(instance) = dispatch.open(&InstanceContext::default()) else {
         tracing::warn!("cannot check the rules: the server created no handler");

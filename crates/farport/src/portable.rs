@@ -6,7 +6,7 @@ pub mod host {
     //! For programs that host a server themselves.
 
     pub use farport_core::Principal;
-    pub use farport_server::{Environment, OAuth, Problem, SystemRandom, VARIABLES, Variable};
+    pub use farport_server::{Environment, OAuth, SystemRandom, VARIABLES, Variable};
 }
 
 /// What a host keeps with a server.

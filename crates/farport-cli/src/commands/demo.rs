@@ -5,10 +5,7 @@ mod protected;
 use std::io::{self, Write};
 use std::path::Path;
 
-use farport::{
-    Oidc, ProviderName, Server, Settings, SignIn,
-    host::{Announcement, Problem},
-};
+use farport::{ErrorKind, Oidc, ProviderName, Server, Settings, SignIn, host::Announcement};
 
 use crate::cli::DemoArgs;
 use crate::listen;
@@ -99,16 +96,28 @@ async fn serve(Listen { host, port }: Listen, sign_in: Option<SignIn>) -> Result
     let bound = server
         .bind()
         .await
-        .map_err(|error| match error.into_problem() {
-            Problem::PortInUse { port } => listen::Error::in_use(port).into(),
-            Problem::Listen { source, .. } => listen::Error::new(&host, port, source).into(),
-            problem => crate::Error::Serve(problem.into()),
-        })?;
+        .map_err(|error| not_bound(error, &host, port))?;
     let mut out = anstream::stdout();
     greet(&mut out, &bound.announcement(), protected)
         .and_then(|()| out.flush())
         .map_err(crate::Error::Output)?;
     bound.serve_until(stop).await.map_err(crate::Error::Serve)
+}
+
+/// Adds what only the command knows to the error of a port: the process that uses it, and the flags.
+fn not_bound(error: farport::Error, host: &str, port: u16) -> crate::Error {
+    if error.kind() != ErrorKind::Listen {
+        return crate::Error::Serve(error);
+    }
+    let source = std::error::Error::source(&error);
+    let source = source.and_then(|source| source.downcast_ref::<io::Error>());
+    match source {
+        Some(cause) => {
+            let cause = io::Error::new(cause.kind(), cause.to_string());
+            listen::Error::new(host, port, cause).into()
+        }
+        None => listen::Error::in_use(port).into(),
+    }
 }
 
 fn greet(out: &mut impl Write, ready: &Announcement, protected: bool) -> io::Result<()> {

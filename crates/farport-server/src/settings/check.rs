@@ -5,7 +5,7 @@ use http::uri::Authority;
 use url::Url;
 
 use super::Settings;
-use crate::error::{Error, Problem};
+use crate::{error::Error, host_error::HostError};
 
 impl Settings {
     /// Refuses values that the server would otherwise ignore, or that would fail at the first client's
@@ -25,7 +25,7 @@ impl Settings {
 }
 
 fn bad(name: &'static str, value: &str, why: String) -> Error {
-    Problem::Setting {
+    HostError::Setting {
         name,
         value: value.to_owned(),
         why,

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use farport_oauth::Store;
-use farport_server::{Error, OAuth, Problem};
+use farport_server::{Error, HostError, OAuth};
 use secrecy::SecretString;
 use worker::{Env, Stub};
 
@@ -19,12 +19,12 @@ pub(crate) fn stub(_: &Env) -> Result<Option<Stub>, worker::Error> {
 
 /// Returns an error.
 pub(crate) fn store(_: &Env) -> Result<Arc<dyn Store>, Error> {
-    Err(Problem::NoSignIn.into())
+    Err(HostError::NoSignIn.into())
 }
 
 /// Returns an error.
 pub(crate) fn oauth(_: Arc<dyn Store>, _: &Variables) -> Result<OAuth, Error> {
-    Err(Problem::NoSignIn.into())
+    Err(HostError::NoSignIn.into())
 }
 
 /// A server without sign-in has no store.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use farport_core::{MemorySessions, Runtime, SessionId, SessionLimits, SessionStore, Timestamp};
-use farport_server::{Error, Problem, Settings};
+use farport_server::{Error, HostError, Settings};
 use farport_store::{Sqlite, SqliteSessions};
 use worker::{Env, Request, Response, State, durable::ScheduledTime};
 
@@ -186,5 +186,5 @@ pub(crate) fn open(state: &State) -> Result<Sqlite, Error> {
     WorkerRuntime.random(&mut life);
     let life = SessionId::from_bytes(life).to_string();
     Sqlite::over(engine::engine(state), life)
-        .map_err(|error| Problem::Object(error.to_string()).into())
+        .map_err(|error| HostError::Object(error.to_string()).into())
 }

@@ -6,7 +6,7 @@ mod store;
 use std::{collections::HashMap, sync::Arc};
 
 use farport_oauth::{Store, provider};
-use farport_server::{Error, OAuth, Problem, SystemRandom};
+use farport_server::{Error, HostError, OAuth, SystemRandom};
 use farport_store::MasterKeys;
 use secrecy::SecretString;
 
@@ -30,8 +30,9 @@ pub(crate) fn provide(variables: &HashMap<String, SecretString>) {
 /// When the master key is missing or invalid.
 pub(crate) fn oauth(store: Arc<dyn Store>, variables: &Variables) -> Result<OAuth, Error> {
     let [current, previous] = MASTER_KEYS.map(|name| variables.get(name));
-    let current = current.ok_or(Problem::NoMasterKey)?;
-    let keys = MasterKeys::parse(&current, &previous.unwrap_or_default(), MASTER_KEYS)?;
+    let current = current.ok_or(HostError::NoMasterKey)?;
+    let keys = MasterKeys::parse(&current, &previous.unwrap_or_default(), MASTER_KEYS);
+    let keys = keys.map_err(HostError::master_key)?;
     Ok(OAuth {
         store,
         keys: keys.keys(),

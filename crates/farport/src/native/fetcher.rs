@@ -16,7 +16,7 @@ use reqwest::{
     redirect::Policy,
 };
 
-use farport_server::{Error, Problem};
+use farport_server::{Error, HostError};
 
 /// The timeout for connecting to a public host, including DNS and the TLS handshake.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -95,9 +95,9 @@ impl WebFetcher {
     /// Sends all requests through the HTTP proxy at this URL, if there is one.
     ///
     /// # Errors
-    /// [`Problem::OutgoingProxy`] when the URL is not the URL of an HTTP proxy.
+    /// [`ErrorKind::Settings`](crate::ErrorKind::Settings) when the URL is not the URL of an HTTP proxy.
     pub(crate) fn through(proxy: Option<&str>) -> Result<Self, Error> {
-        let refuse = |why| Error::from(Problem::OutgoingProxy { why });
+        let refuse = |why| Error::from(HostError::OutgoingProxy { why });
         let proxy = proxy.map(|text| {
             let url = parse_url(text).map_err(|_| refuse("it is not a URL"))?;
             if !matches!(url.scheme(), "http" | "https") {

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use tokio::time::timeout;
 
 use super::client;
-use farport_server::{Error, Problem, Settings};
+use farport_server::{Error, HostError, Settings};
 
 /// The timeout for the response.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Checks the server that listens on the address in the settings.
 ///
 /// # Errors
-/// [`Problem::Unhealthy`] when it does not respond with 200.
+/// [`ErrorKind::Health`](crate::ErrorKind::Health) when it does not respond with 200.
 pub(crate) async fn check(settings: &Settings) -> Result<(), Error> {
     let host = match settings.host.as_str() {
         // Clients cannot connect to the unspecified address. They can connect to localhost.
@@ -25,7 +25,7 @@ pub(crate) async fn check(settings: &Settings) -> Result<(), Error> {
     };
     let port = settings.port;
     let unhealthy = |why: String| {
-        Error::from(Problem::Unhealthy {
+        Error::from(HostError::Unhealthy {
             address: format!("{host}:{port}"),
             why,
         })
@@ -97,9 +97,6 @@ mod tests {
 
         let error = check(&settings("127.0.0.1", port)).await.unwrap_err();
 
-        assert!(
-            matches!(error.problem(), Problem::Unhealthy { .. }),
-            "{error}"
-        );
+        assert_eq!(error.kind(), farport_server::ErrorKind::Health, "{error}");
     }
 }

@@ -27,8 +27,7 @@ use crate::{Error, Server, Settings};
 pub use announce::Announcement;
 pub use farport_core::Principal;
 pub use farport_server::{
-    Environment, OAuth, Problem, SystemRandom, UnknownVariable, VARIABLES, Variable,
-    unknown_variables,
+    Environment, OAuth, SystemRandom, UnknownVariable, VARIABLES, Variable, unknown_variables,
 };
 pub use listen::Listeners;
 pub use logging::{log_fields, start_log};

@@ -8,7 +8,7 @@ use std::{
 use listenfd::ListenFd;
 use tokio::net::{TcpListener, TcpStream};
 
-use farport_server::{Error, Problem};
+use farport_server::{Error, HostError};
 
 /// The sockets that a server listens on. `localhost` has two, one for each loopback address.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ impl Listeners {
     /// Listens on `host` and `port`; port 0 picks a free one.
     ///
     /// # Errors
-    /// [`Problem::PortInUse`], or
-    /// [`Problem::Listen`] with any other error of the system.
+    /// [`ErrorKind::Listen`](crate::ErrorKind::Listen), with the system's error as its source unless another
+    /// program uses the port.
     pub async fn bind(host: &str, port: u16) -> Result<Self, Error> {
         if host != "localhost" {
             let socket = TcpListener::bind((host, port)).await;
@@ -91,13 +91,5 @@ impl Listeners {
 }
 
 fn refused(host: &str, port: u16, source: io::Error) -> Error {
-    match source.kind() {
-        io::ErrorKind::AddrInUse => Problem::PortInUse { port }.into(),
-        _ => Problem::Listen {
-            host: host.to_owned(),
-            port,
-            source,
-        }
-        .into(),
-    }
+    HostError::listen(host, port, source).into()
 }

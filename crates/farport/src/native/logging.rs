@@ -16,7 +16,7 @@ use tracing_subscriber::{
     },
 };
 
-use farport_server::{Error, LogFormat, Problem, Settings, nearest, unknown_variables};
+use farport_server::{Error, HostError, LogFormat, Settings, nearest, unknown_variables};
 
 /// The levels of a filter.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -94,7 +94,7 @@ pub(crate) fn check_filter(filter: &str) -> Result<&str, Error> {
 }
 
 fn bad_filter(filter: &str, why: &str) -> Error {
-    Problem::Setting {
+    HostError::Setting {
         name: "log",
         value: filter.to_owned(),
         why: format!("{why} (a filter is a level, or `info,farport_http=debug`)"),

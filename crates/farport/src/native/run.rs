@@ -6,7 +6,7 @@ use clap::Parser;
 use farport_core::{BoxFuture, InstanceContext as Context};
 use farport_http::McpService;
 use farport_server::{
-    Environment, Error, FILE, LISTING_TIME, Problem, READY_FILE, Settings, Storage,
+    Environment, Error, FILE, HostError, LISTING_TIME, READY_FILE, Settings, Storage,
 };
 use rmcp::ServerHandler;
 
@@ -313,7 +313,7 @@ impl Bound {
     pub async fn serve_until(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let ready = std::env::var_os(READY_FILE).map(std::path::PathBuf::from);
         if let Some(path) = &ready {
-            std::fs::write(path, "").map_err(|source| Problem::ReadyFile {
+            std::fs::write(path, "").map_err(|source| HostError::ReadyFile {
                 path: path.clone(),
                 source,
             })?;

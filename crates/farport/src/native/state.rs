@@ -12,7 +12,7 @@ use farport_oauth::{Keys, MemoryStore, Random, Store, UnixTime};
 use farport_store::{MasterKeys, Sqlite, SqliteOAuth, SqliteSessions};
 
 use farport_server::{
-    Error, MASTER_KEY, OAuth, PREVIOUS_MASTER_KEYS, Problem, Storage, SystemRandom,
+    Error, HostError, MASTER_KEY, OAuth, PREVIOUS_MASTER_KEYS, Storage, SystemRandom,
 };
 
 use super::{fetcher::WebFetcher, runtime::TokioRuntime};
@@ -46,7 +46,7 @@ impl State {
                 database: None,
             },
             Some(path) => {
-                let database = Sqlite::open(path).map_err(|source| Problem::Store {
+                let database = Sqlite::open(path).map_err(|source| HostError::Store {
                     path: path.to_owned(),
                     source: source.into(),
                 })?;
@@ -67,12 +67,12 @@ impl State {
         let keys = match &self.database {
             _ if !current.is_empty() => {
                 let names = [MASTER_KEY, PREVIOUS_MASTER_KEYS];
-                MasterKeys::parse(&current, &variable(names[1]), names)?
+                MasterKeys::parse(&current, &variable(names[1]), names)
             }
-            Some(database) => MasterKeys::from_file(&key_file(database.path()))?,
+            Some(database) => MasterKeys::from_file(&key_file(database.path())),
             None => return Ok(Keys::ephemeral(random)),
         };
-        Ok(keys.keys())
+        Ok(keys.map_err(HostError::master_key)?.keys())
     }
 
     /// Returns what an authorization server requires. It sends requests to other servers through

@@ -9,7 +9,7 @@ use farport_core::{MemorySessions, Runtime, SessionStore};
 use farport_oauth::{
     BoxFuture, Operation, RemoteStore, Store, StoreError, StoreTransport, UnixTime,
 };
-use farport_server::{Error, Problem, Settings};
+use farport_server::{Error, HostError, Settings};
 use farport_store::SqliteOAuth;
 use js_sys::Uint8Array;
 use web_sys::RequestInit;
@@ -46,7 +46,7 @@ pub(crate) fn stub(env: &Env) -> Result<Option<Stub>, worker::Error> {
 /// Returns the store, as the Worker and other objects use it.
 pub(crate) fn store(env: &Env) -> Result<Arc<dyn Store>, Error> {
     let namespace = env.durable_object(STORE);
-    let namespace = namespace.map_err(|_| Problem::NoStoreBinding)?;
+    let namespace = namespace.map_err(|_| HostError::NoStoreBinding)?;
     Ok(Arc::new(RemoteStore::new(ToObject(namespace))))
 }
 
