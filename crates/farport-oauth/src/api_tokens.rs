@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    Authenticated, BearerError, Digest, Store, UnixTime,
-    resource_server::{self, TokenCache},
-    token::SecretKind,
+    Authenticated, BearerError, Digest, Store, UnixTime, resource_server, token::SecretKind,
+    token_cache::TokenCache,
 };
 
 /// Validates API tokens, for a server whose users sign in at an external authorization server or not

@@ -10,7 +10,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use crate::{json, jwt::Algorithm};
+use crate::{algorithm::Algorithm, json};
 
 /// A published set of public keys. Keys of an unsupported type, keys that are too weak and secret keys
 /// are ignored: a published secret proves nothing.

@@ -20,6 +20,7 @@
 )]
 
 mod address;
+mod algorithm;
 mod api_tokens;
 mod bearer;
 mod caching;
@@ -51,6 +52,7 @@ mod server;
 mod store;
 mod time;
 mod token;
+mod token_cache;
 mod upstream;
 mod web_url;
 

@@ -1,101 +1,13 @@
 //! The resource server: the validation of access tokens and API tokens.
 
-use std::{
-    fmt,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
-
-use quick_cache::sync::Cache;
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Authenticated, BearerError, Digest, GrantId, Properties, Site, UnixTime, UpstreamGrant,
+    Authenticated, BearerError, Digest, Properties, Site, UnixTime, UpstreamGrant,
     server::{Core, Grants},
     token::SecretKind,
+    token_cache::{CACHE_LIFETIME, TokenCache},
 };
-
-/// A cache of recently validated tokens.
-pub(crate) struct TokenCache {
-    tokens: Cache<Digest, Cached>,
-    /// Counts revocations, so that a token that was read before a revocation is not cached after it.
-    revocations: AtomicU64,
-    /// Called after each revocation.
-    on_revoked: OnceLock<Box<dyn Fn() + Send + Sync>>,
-}
-
-#[derive(Clone)]
-struct Cached {
-    who: Arc<Authenticated>,
-    audience: Arc<str>,
-    checked: UnixTime,
-    until: UnixTime,
-}
-
-/// How long a token is cached. A revocation by this process removes the token at once; one by another
-/// process takes effect after this time.
-const CACHE_LIFETIME: Duration = Duration::from_secs(10);
-
-impl Default for TokenCache {
-    fn default() -> Self {
-        Self {
-            tokens: Cache::new(20_000),
-            revocations: AtomicU64::new(0),
-            on_revoked: OnceLock::new(),
-        }
-    }
-}
-
-impl TokenCache {
-    /// The holder and the audience of a token that was validated within `max_age`.
-    pub(crate) fn get(
-        &self,
-        id: &Digest,
-        now: UnixTime,
-        max_age: Duration,
-    ) -> Option<(Arc<Authenticated>, Arc<str>)> {
-        let cached = self.tokens.get(id).filter(|cached| {
-            cached.until > now && (max_age >= CACHE_LIFETIME || cached.checked.after(max_age) > now)
-        })?;
-        Some((cached.who, cached.audience))
-    }
-
-    /// Caches a valid token.
-    pub(crate) fn put(
-        &self,
-        id: Digest,
-        who: Arc<Authenticated>,
-        audience: Arc<str>,
-        now: UnixTime,
-    ) {
-        let limit = now.after(CACHE_LIFETIME);
-        let until = who.expires.map_or(limit, |end| end.min(limit));
-        let cached = Cached {
-            who,
-            audience,
-            checked: now,
-            until,
-        };
-        self.tokens.insert(id, cached);
-    }
-
-    /// Removes the tokens of a grant, after a revocation.
-    pub(crate) fn forget(&self, grant: &GrantId) {
-        self.revocations.fetch_add(1, Ordering::SeqCst);
-        self.tokens
-            .retain(|_, cached| cached.who.grant.as_ref() != Some(grant));
-        if let Some(on_revoked) = self.on_revoked.get() {
-            on_revoked();
-        }
-    }
-
-    /// Removes one token, which is no longer valid.
-    pub(crate) fn forget_token(&self, id: &Digest) {
-        self.tokens.remove(id);
-    }
-}
 
 /// The resource server: validates access tokens and API tokens of the authorization server.
 pub struct ResourceServer {
@@ -169,7 +81,7 @@ impl ResourceServer {
     /// Sets the function to call after this process revokes a grant or a token. Only the first call
     /// has an effect.
     pub fn on_revoked(&self, on_revoked: impl Fn() + Send + Sync + 'static) {
-        let _ = self.cache().on_revoked.set(Box::new(on_revoked));
+        self.cache().on_revoked(Box::new(on_revoked));
     }
 
     async fn look_up(
@@ -178,7 +90,7 @@ impl ResourceServer {
         token: &str,
         now: UnixTime,
     ) -> Result<(Arc<Authenticated>, Arc<str>), BearerError> {
-        let revocations = self.cache().revocations.load(Ordering::SeqCst);
+        let revocations = self.cache().revocations();
         let found = if SecretKind::Access.fits(token) {
             self.look_up_access(id, token, now).await?
         } else if SecretKind::Api.fits(token) {
@@ -189,7 +101,7 @@ impl ResourceServer {
         let (who, audience) = found.ok_or(BearerError::Invalid)?;
         let who = Arc::new(who);
         self.cache().put(*id, who.clone(), audience.clone(), now);
-        if self.cache().revocations.load(Ordering::SeqCst) != revocations {
+        if self.cache().revocations() != revocations {
             // The revocation may have been of this token.
             self.cache().forget_token(id);
         }

@@ -24,6 +24,7 @@ mod register;
 mod revoke;
 mod shared;
 mod token;
+mod token_request;
 
 use std::{fmt, sync::Arc};
 
@@ -37,7 +38,8 @@ pub use operator::{NewApiToken, revoke_grants};
 pub use register::{Registration, RegistrationEndpoint};
 pub(crate) use shared::{Core, admit};
 pub(crate) use token::challenge;
-pub use token::{TokenEndpoint, TokenRequest, TokenResponse};
+pub use token::{TokenEndpoint, TokenResponse};
+pub use token_request::TokenRequest;
 
 use authentication::ClientAuthenticator;
 

@@ -7,7 +7,7 @@ use quick_cache::sync::Cache;
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 
-use super::{Clients, Core, admit, shared::slow_down, token::TokenRequest};
+use super::{Clients, Core, admit, shared::slow_down, token_request::TokenRequest};
 use crate::{
     Client, ClientAuthentication, ClientId, ClientKeys, Digest, ErrorCode, OAuthError, Reach, Site,
     UnixTime,

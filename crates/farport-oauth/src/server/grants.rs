@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Core;
 use crate::{
     Digest, Grant, GrantFilter, GrantId, StoreError, UpstreamRevocations, keys::GrantKey,
-    resource_server::TokenCache,
+    token_cache::TokenCache,
 };
 
 /// Ends and limits grants. All changes of this process to a grant go through here, so that the cache of

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::token::{TokenEndpoint, TokenRequest};
+use super::{token::TokenEndpoint, token_request::TokenRequest};
 use crate::{
     ClientAuthentication, ClientId, Digest, OAuthError, Scopes, Site, UnixTime, token::SecretKind,
 };

@@ -1,6 +1,6 @@
 //! Revocation (RFC 7009).
 
-use super::token::{TokenEndpoint, TokenRequest};
+use super::{token::TokenEndpoint, token_request::TokenRequest};
 use crate::{Digest, ErrorCode, OAuthError, Site, UnixTime, token::SecretKind};
 
 impl TokenEndpoint {

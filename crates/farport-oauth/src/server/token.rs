@@ -1,12 +1,14 @@
 //! The token endpoint (OAuth 2.1, section 3.2).
 
-use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
-use super::{Clients, Core, Grants, authentication::ClientAuthenticator};
+use super::{
+    Clients, Core, Grants, authentication::ClientAuthenticator, token_request::TokenRequest,
+};
 use crate::{
     AccessToken, Client, Digest, ErrorCode, Grant, OAuthError, Redemption, RefreshToken, Rotation,
     RotationTimes, Scopes, Site, Tokens, UnixTime,
@@ -22,26 +24,6 @@ const CONCURRENT: Duration = Duration::from_secs(2);
 /// How long a client that lost a response can retry with its previous refresh token. The period ends
 /// early when the client uses a token from the response.
 const GRACE: Duration = Duration::from_secs(60);
-
-/// A request to the token, revocation or introspection endpoint.
-#[derive(Clone, Copy)]
-pub struct TokenRequest<'a> {
-    /// The `Authorization` header, if there is one.
-    pub authorization: Option<&'a str>,
-    /// The body, which is a form.
-    pub body: &'a [u8],
-    /// The address that the request came from.
-    pub address: Option<IpAddr>,
-}
-
-/// Omits the header and the body, which contain secrets.
-impl fmt::Debug for TokenRequest<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenRequest")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A token response.
 #[derive(Debug, Serialize)]
