@@ -3,8 +3,8 @@
 
 use std::error::Error as _;
 use std::io;
-use std::path::{Path, PathBuf};
 
+use crate::file_error::FileError;
 use crate::terminal::{ERROR, HINT, Plain, PlainJson, PlainLines, say};
 use crate::{listen, scaffold};
 
@@ -54,26 +54,6 @@ pub(crate) enum Error {
     Runtime(#[source] io::Error),
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
-}
-
-/// A failed operation on a file or folder.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {action} `{}`", .path.display())]
-pub(crate) struct FileError {
-    action: &'static str,
-    path: PathBuf,
-    source: io::Error,
-}
-
-impl FileError {
-    /// Creates an error from the system's error for a path. `action` completes "cannot ...".
-    pub(crate) fn of(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    }
 }
 
 impl Error {

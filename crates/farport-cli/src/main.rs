@@ -13,6 +13,7 @@ mod commands;
 mod deploy;
 mod env_vars;
 mod error;
+mod file_error;
 mod listen;
 mod mcp;
 mod operator;

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::lock::Lock;
-use crate::error::FileError;
+use crate::file_error::FileError;
 use crate::terminal::Plain;
 
 /// Why farport did not change a configuration. The file is unchanged.

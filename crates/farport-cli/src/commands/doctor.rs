@@ -7,7 +7,8 @@ use std::time::Duration;
 use farport_client::check::{CheckOptions, Report, Selection, check, check_process};
 use farport_client::{Browser, Store, Target, User};
 
-use crate::error::{Error, FileError};
+use crate::error::Error;
+use crate::file_error::FileError;
 use crate::mcp::check_args::{CheckArgs, DoctorArgs, TestArgs};
 use crate::mcp::findings::{self, Group, junit, sarif};
 use crate::mcp::{self, open, output, saved_calls};

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory};
 
 use crate::cli::Cli;
-use crate::error::{Error, FileError};
+use crate::error::Error;
+use crate::file_error::FileError;
 
 /// Write the manual pages to a folder
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! The files for a container image.
 
-use super::native::{Facts, Plan, Step};
+use super::plan::{Facts, Plan, Step};
 use super::text::{fill, in_shell};
 use super::write::File;
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::error::FileError;
+use crate::file_error::FileError;
 
 /// Why `farport deploy` wrote no files.
 #[derive(Debug, thiserror::Error)]

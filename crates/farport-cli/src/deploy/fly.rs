@@ -1,7 +1,7 @@
 //! The files for Fly.io.
 
 use super::docker::{self, DOCKERFILE};
-use super::native::{Facts, Plan, Step};
+use super::plan::{Facts, Plan, Step};
 use super::text::fill;
 use super::write::File;
 

@@ -9,6 +9,7 @@ mod docker;
 pub(crate) mod error;
 mod fly;
 pub(crate) mod native;
+mod plan;
 mod systemd;
 mod text;
 mod write;

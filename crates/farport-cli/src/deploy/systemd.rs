@@ -1,6 +1,6 @@
 //! The files for a Linux service.
 
-use super::native::{Facts, Plan, Step};
+use super::plan::{Facts, Plan, Step};
 use super::text::fill;
 use super::write::File;
 

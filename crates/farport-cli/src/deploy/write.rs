@@ -8,7 +8,7 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::Error;
-use crate::error::FileError;
+use crate::file_error::FileError;
 use crate::system;
 
 /// A file to write.

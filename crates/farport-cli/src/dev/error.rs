@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::FileError;
+use crate::file_error::FileError;
 
 use crate::{project, worker};
 

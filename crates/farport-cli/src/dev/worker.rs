@@ -19,7 +19,7 @@ use super::machine::{Change, Message};
 use super::watch::Watcher;
 use super::{Error, guard, messages};
 use crate::env_vars;
-use crate::error::FileError;
+use crate::file_error::FileError;
 use crate::project::{Platform, Project};
 use crate::settings::Listen;
 use crate::terminal::{ERROR, GOOD, say};

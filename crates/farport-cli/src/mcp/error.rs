@@ -85,7 +85,7 @@ pub(crate) enum Error {
     Base64(#[source] base64::DecodeError),
     /// A file cannot be read or written.
     #[error(transparent)]
-    File(#[from] crate::error::FileError),
+    File(#[from] crate::file_error::FileError),
     /// Text that should be a JSON object is none.
     #[error("{what} is not a JSON object")]
     Json {

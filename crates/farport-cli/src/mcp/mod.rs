@@ -30,7 +30,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use error::Error;
 
-use crate::error::FileError;
+use crate::file_error::FileError;
 use answers::Answers;
 use args::ConnectionArgs;
 use session::Session;
@@ -119,19 +119,13 @@ pub(crate) fn input_schema(tool: &Tool) -> Result<Value, Error> {
 /// # Errors
 /// When it cannot be read, or is not a JSON object.
 pub(crate) fn json_object(text: &str, what: &'static str) -> Result<Map<String, Value>, Error> {
-    let read = match text.strip_prefix('@') {
-        Some(path) => {
-            let path = Path::new(path);
-            Some(std::fs::read_to_string(path).map_err(FileError::of("read", path))?)
-        }
-        None if text == "-" => {
-            let mut read = String::new();
-            let input = std::io::stdin().read_to_string(&mut read);
-            input.map_err(FileError::of("read", Path::new("-")))?;
-            Some(read)
-        }
-        None => None,
+    let json = if text == "-" {
+        let mut read = String::new();
+        let input = std::io::stdin().read_to_string(&mut read);
+        input.map_err(FileError::of("read", Path::new("-")))?;
+        read.into()
+    } else {
+        FileError::text_of(what, text)?
     };
-    let json = read.as_deref().unwrap_or(text);
-    serde_json::from_str(json).map_err(|source| Error::Json { what, source })
+    serde_json::from_str(&json).map_err(|source| Error::Json { what, source })
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::content::Rendered;
-use crate::error::{Error, FileError};
+use crate::error::Error;
+use crate::file_error::FileError;
 use crate::terminal::{HINT, Plain, PlainJson, PlainLines};
 
 /// Writes text and a newline. On a terminal, characters that would control it are escaped; a pipe or a

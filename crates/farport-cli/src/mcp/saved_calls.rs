@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Error;
-use crate::error::FileError;
+use crate::file_error::FileError;
 
 /// Where the inspector saves calls, below the current folder.
 pub(crate) const PLACE: &str = ".farport/calls.json";

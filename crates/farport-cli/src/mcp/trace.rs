@@ -10,7 +10,7 @@ use farport_client::{Direction, HttpEvent, Observer, SignInStep};
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
-use crate::error::FileError;
+use crate::file_error::FileError;
 
 /// Writes what a connection does to a file.
 pub(crate) struct Trace {

@@ -1,8 +1,8 @@
 //! Why the arguments that describe a remote server are invalid.
 
-use std::io;
 use std::path::PathBuf;
 
+use crate::file_error::FileError;
 use crate::terminal::Plain;
 
 /// Why the arguments that describe a remote server are invalid.
@@ -13,13 +13,8 @@ pub(crate) enum Error {
     /// The header may contain a secret, so the message does not repeat it.
     #[error("invalid header: no colon")]
     Header,
-    #[error("cannot read `{}` for {flag}", .path.display())]
-    Read {
-        flag: &'static str,
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] FileError),
     #[error("the environment variable `{name}` is not set")]
     Variable { name: String },
     #[error("invalid URL for {flag}: {why}")]
@@ -82,7 +77,7 @@ impl Error {
                  page"
                     .to_owned()
             }
-            Self::Read { .. } | Self::Url { .. } => return None,
+            Self::Read(_) | Self::Url { .. } => return None,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Error;
+use crate::file_error::FileError;
 
 /// Parses `Name: value`.
 pub(crate) fn header(text: &str, variables: Variables) -> Result<(String, String), Error> {
@@ -17,28 +18,12 @@ pub(crate) fn header(text: &str, variables: Variables) -> Result<(String, String
 
 /// Reads a file with one header per line. `#` starts a comment.
 pub(crate) fn file(path: &Path, variables: Variables) -> Result<Vec<(String, String)>, Error> {
-    read(path, "--header-file")?
+    FileError::read_for("--header-file", path)?
         .lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(|line| header(line, variables))
         .collect()
-}
-
-/// Returns the JSON of an argument, which may also be `@` and the name of a file that contains it.
-pub(super) fn json_or_file(text: &str, flag: &'static str) -> Result<String, Error> {
-    match text.strip_prefix('@') {
-        Some(path) => read(Path::new(path), flag),
-        None => Ok(text.to_owned()),
-    }
-}
-
-fn read(path: &Path, flag: &'static str) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|source| Error::Read {
-        flag,
-        path: path.to_owned(),
-        source,
-    })
 }
 
 /// How to replace `${NAME}`.

@@ -10,6 +10,7 @@ use farport_client::{
 use super::args::{ConnectArgs, LoginArgs, ProtocolArg, ServerArgs, SignInArgs, TransportArg};
 use super::headers::{self, Variables};
 use crate::error::Error;
+use crate::file_error::FileError;
 
 /// Seconds between two pings, unless --ping-interval is given.
 const PING: u64 = 30;
@@ -117,12 +118,13 @@ impl SignInArgs {
         }
         if let Some(text) = &self.static_oauth_client_metadata {
             let flag = "--static-oauth-client-metadata";
-            let json = headers::json_or_file(text, flag)?;
+            let json = FileError::text_of(flag, text).map_err(super::Error::from)?;
             options.client_metadata =
                 serde_json::from_str(&json).map_err(|_| super::Error::Json { flag })?;
         }
         if let Some(text) = &self.static_oauth_client_info {
-            let json = headers::json_or_file(text, "--static-oauth-client-info")?;
+            let json = FileError::text_of("--static-oauth-client-info", text);
+            let json = json.map_err(super::Error::from)?;
             options.client_info = Some(StaticClient::parse(&headers::with_variables(
                 &json, variables,
             )?)?);

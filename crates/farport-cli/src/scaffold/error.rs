@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::error::FileError;
+use crate::file_error::FileError;
 use crate::terminal::Plain;
 
 use super::builtin;

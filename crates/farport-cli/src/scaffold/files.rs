@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use ignore::WalkBuilder;
 
 use super::Error;
-use crate::error::FileError;
+use crate::file_error::FileError;
 use crate::system;
 
 /// The files of a template, by their path in the template.

@@ -11,9 +11,9 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 use super::files::{self, Content, Files};
-use super::source::GitSource;
+use super::git_source::GitSource;
 use super::{Error, Repository};
-use crate::error::FileError;
+use crate::file_error::FileError;
 use crate::system;
 
 /// The protocols that git may use, including redirects.

@@ -11,6 +11,7 @@ mod crate_name;
 mod error;
 mod files;
 mod git;
+mod git_source;
 mod manifest;
 mod place;
 mod rename;
@@ -23,7 +24,7 @@ pub(crate) use ci::Ci;
 pub(crate) use error::Error;
 pub(crate) use source::Target;
 
-use crate::error::FileError;
+use crate::file_error::FileError;
 use crate_name::CrateName;
 use manifest::Dependencies;
 use place::Place;

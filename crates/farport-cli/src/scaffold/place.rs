@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::Error;
 use super::files::{Content, Files};
-use crate::error::FileError;
+use crate::file_error::FileError;
 use crate::system;
 
 /// A path where farport can create a crate.

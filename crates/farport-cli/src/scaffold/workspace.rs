@@ -7,7 +7,7 @@ use globset::GlobBuilder;
 use toml_edit::{DocumentMut, Item};
 
 use super::Error;
-use crate::error::FileError;
+use crate::file_error::FileError;
 
 /// The workspace in a parent folder of a new crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 
 use super::Error;
 use super::tools::{TARGET, cargo};
-use crate::error::FileError;
+use crate::file_error::FileError;
 
 /// The size of the uploaded modules in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

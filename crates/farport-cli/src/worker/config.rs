@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use super::Error;
-use crate::error::FileError;
+use crate::file_error::FileError;
 
 /// The file names that wrangler searches for, in its order.
 const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-use crate::error::FileError;
+use crate::file_error::FileError;
 
 /// Why a Worker could not be built, deployed or managed.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::config::Build;
 use super::{Config, Error, Tools};
 use crate::env_vars;
-use crate::error::FileError;
+use crate::file_error::FileError;
 use crate::system;
 
 /// The options of a deployment.

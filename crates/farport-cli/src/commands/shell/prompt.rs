@@ -12,7 +12,8 @@ use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 use super::{COMMANDS, Catalog};
-use crate::error::{Error, FileError};
+use crate::error::Error;
+use crate::file_error::FileError;
 use crate::mcp::complete::candidates;
 use crate::mcp::{self, input_schema};
 

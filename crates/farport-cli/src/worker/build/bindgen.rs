@@ -14,7 +14,7 @@ use etcetera::BaseStrategy as _;
 
 use super::Programs;
 use crate::env_vars;
-use crate::error::FileError;
+use crate::file_error::FileError;
 use crate::terminal::GOOD;
 use crate::worker::Error;
 use crate::worker::tools::{TARGET, cargo, named};
