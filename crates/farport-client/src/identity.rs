@@ -1,5 +1,6 @@
 //! Which sign-in belongs to which way of reaching a server.
 
+use base16ct::lower::encode_string;
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -51,7 +52,7 @@ impl Identity {
         let mut parts = vec![server_as_given.to_owned()];
         parts.append(&mut more);
         Self {
-            key: hex(hash.finalize().get(..16).unwrap_or_default()),
+            key: encode_string(hash.finalize().get(..16).unwrap_or_default()),
             parts,
             headers: distinctions
                 .headers
@@ -74,7 +75,7 @@ impl Identity {
     /// The name of the replaced proxy's files.
     pub(crate) fn mcp_remote_key(&self) -> String {
         use md5::Digest;
-        hex(&md5::Md5::digest(self.parts.join("|")))
+        encode_string(&md5::Md5::digest(self.parts.join("|")))
     }
 
     /// The port that the browser comes back to when nothing else settles it: the same one every
@@ -85,11 +86,6 @@ impl Identity {
         let number = u32::from_str_radix(self.key.get(..6).unwrap_or_default(), 16).unwrap_or(0);
         u16::try_from(FIRST + number % (LAST - FIRST)).unwrap_or(3335)
     }
-}
-
-/// The bytes in hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -92,9 +92,9 @@ impl MasterKey {
         // server's few keys apart, and reveal nothing of the key.
         let labelled = Zeroizing::new([&b"farport key id"[..], &secret].concat());
         let digest = Digest::of(&*labelled);
-        let id = digest.0.iter().take(4);
+        let id = digest.0.get(..4).unwrap_or_default();
         Self {
-            id: id.map(|byte| format!("{byte:02x}")).collect(),
+            id: base16ct::lower::encode_string(id),
             secret: SecretBox::new(Box::new(secret)),
         }
     }

@@ -124,10 +124,7 @@ impl Package {
             fs::remove_dir_all(&folder)?;
         }
         tar::Archive::new(GzDecoder::new(&bytes[..])).unpack(source)?;
-        let digest: String = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = base16ct::lower::encode_string(&Sha256::digest(&bytes));
         let checksum = json!({"files": {}, "package": digest});
         fs::write(folder.join(".cargo-checksum.json"), checksum.to_string())?;
         Ok(())

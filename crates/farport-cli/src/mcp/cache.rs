@@ -36,11 +36,7 @@ fn folder() -> Option<PathBuf> {
 /// The file of a server. Its name is a digest, because a URL may contain a secret.
 fn file(folder: &Path, url: &str) -> PathBuf {
     let digest = Sha256::digest(url.as_bytes());
-    let name: String = digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let name = base16ct::lower::encode_string(digest.get(..16).unwrap_or_default());
     folder.join(format!("{name}.json"))
 }
 

@@ -131,7 +131,7 @@ fn pieces(text: &str, most: usize) -> impl Iterator<Item = &str> {
 
 /// Tokens cannot be guessed, so this tells nothing of them.
 fn digest(text: &str) -> String {
-    crate::identity::hex(&Sha256::digest(text))
+    base16ct::lower::encode_string(&Sha256::digest(text))
 }
 
 #[cfg(test)]

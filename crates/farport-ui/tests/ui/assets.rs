@@ -45,10 +45,7 @@ fn vendored_files_have_the_recorded_sums_and_a_licence() {
             continue;
         }
         let bytes = std::fs::read(ui().join("vendor").join(file)).unwrap();
-        let actual: String = Sha256::digest(&bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let actual = base16ct::lower::encode_string(&Sha256::digest(&bytes));
         assert_eq!(actual, *sum, "{file}");
         let licence = file.replace(".module.js", ".LICENSE");
         assert!(ui().join("vendor").join(licence).exists(), "{file}");

@@ -97,6 +97,5 @@ pub(super) fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
 
 /// A SHA-256 digest in hexadecimal digits.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha256::digest(bytes))
 }

@@ -17,7 +17,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::Programs;
-use crate::error::FileError;
+use crate::file_error::FileError;
 use crate::worker::Error;
 
 /// The entry point, without the exports of classes.
@@ -119,11 +119,7 @@ fn digest(input: Input<'_>) -> Result<String, Error> {
     let mut digest = Sha256::new();
     digest.update(&module);
     digest.update(format!("{}\0{}\0{ENTRY}", input.version, input.strip));
-    let mut text = String::new();
-    for byte in digest.finalize() {
-        text.push_str(&format!("{byte:02x}"));
-    }
-    Ok(text)
+    Ok(base16ct::lower::encode_string(&digest.finalize()))
 }
 
 fn put(path: &Path, text: &str) -> Result<(), Error> {
