@@ -34,10 +34,10 @@ pub(crate) struct File {
 /// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("cannot read {path}: {source}")]
-    Read { path: String, source: io::Error },
-    #[error("cannot write {path}: {source}")]
-    Write { path: String, source: io::Error },
+    #[error("cannot read {path}: {cause}")]
+    Read { path: String, cause: io::Error },
+    #[error("cannot write {path}: {cause}")]
+    Write { path: String, cause: io::Error },
     #[error("{path} is not a file of saved calls: {why}; correct it or move it away")]
     Invalid { path: String, why: String },
     #[error("{0}")]
@@ -47,9 +47,9 @@ pub(crate) enum Error {
 /// Reads the file. Without a file there are no calls.
 pub(crate) fn read(path: &Path) -> Result<File, Error> {
     let shown = || path.display().to_string();
-    let failed = |source| Error::Read {
+    let failed = |cause| Error::Read {
         path: shown(),
-        source,
+        cause,
     };
     match std::fs::metadata(path) {
         Ok(about) if about.len() > LARGEST as u64 => {
@@ -105,9 +105,9 @@ pub(crate) fn remove(path: &Path, name: &str) -> Result<File, Error> {
 
 /// Writes the file anew, and then replaces the old one.
 fn write(path: &Path, file: &File) -> Result<(), Error> {
-    let failed = |source| Error::Write {
+    let failed = |cause| Error::Write {
         path: path.display().to_string(),
-        source,
+        cause,
     };
     let mut text =
         serde_json::to_vec_pretty(file).map_err(|error| failed(io::Error::other(error)))?;
