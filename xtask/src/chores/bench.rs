@@ -11,6 +11,7 @@ mod target;
 mod workers;
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
@@ -47,6 +48,9 @@ pub(crate) struct Args {
     /// Print the tables and leave docs/performance.md as it is.
     #[arg(long)]
     dry_run: bool,
+    /// Also measure `connect` of this program, such as a farport built from an earlier commit. Only printed.
+    #[arg(long, value_name = "PROGRAM", requires = "dry_run")]
+    earlier: Option<PathBuf>,
 }
 
 /// What to measure, each with its own table.
@@ -89,7 +93,7 @@ impl Part {
         match self {
             Self::Servers => servers(args),
             Self::SignIn => sign_in::measure(args.rounds, args.seconds)?.table(),
-            Self::Proxies => connect::measure()?.table(),
+            Self::Proxies => connect::measure(args.earlier.as_deref())?.table(),
             Self::Workers => workers::measure(args.rounds, args.seconds)?.table(),
             Self::Inspect => inspect::measure()?.table(),
         }

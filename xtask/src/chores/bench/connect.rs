@@ -49,11 +49,11 @@ pub(crate) struct Connect {
     proxies: Vec<Proxy>,
 }
 
-/// Measures both, and the same calls without a proxy.
+/// Measures both, the `farport` of an earlier commit if there is one, and the same calls without a proxy.
 ///
 /// # Errors
 /// When the server or a proxy fails.
-pub(crate) fn measure() -> Result<Connect> {
+pub(crate) fn measure(earlier: Option<&Path>) -> Result<Connect> {
     let node = Node::ready()?;
     let kind = SERVERS.iter().find(|kind| kind.name == DEMO);
     let server = Target::start(kind.context("the demo is among the servers")?)?;
@@ -64,24 +64,24 @@ pub(crate) fn measure() -> Result<Connect> {
     ensure!(script.is_file(), "mcp-remote has no dist/proxy.js");
     let node_binary = node.program()?;
     let mut proxies = Vec::new();
-    for (name, program, arguments, files) in [
-        (
-            "farport connect",
-            &farport,
-            vec!["connect".into()],
-            vec![farport.clone()],
-        ),
-        (
-            "mcp-remote",
-            &node_binary,
-            vec![script.into_os_string()],
-            vec![node_binary.clone(), remote],
-        ),
-    ] {
+    let connect = |name, program: PathBuf| {
+        let files = vec![program.clone()];
+        (name, program, vec!["connect".into()], files)
+    };
+    let earlier = earlier.map(std::path::absolute).transpose()?;
+    let mut measured = vec![connect("farport connect", farport)];
+    measured.extend(earlier.map(|program| connect("farport connect, earlier", program)));
+    measured.push((
+        "mcp-remote",
+        node_binary.clone(),
+        vec![script.into_os_string()],
+        vec![node_binary, remote],
+    ));
+    for (name, program, arguments, files) in measured {
         let state = tempfile::tempdir_in(project::target())?;
         let command = || {
             let mut command = Command::new("taskset");
-            command.args(["--cpu-list", LOAD_CORE]).arg(program);
+            command.args(["--cpu-list", LOAD_CORE]).arg(&program);
             command.args(&arguments).arg(server.url());
             command.env("MCP_REMOTE_CONFIG_DIR", state.path());
             command.env("FARPORT_CONFIG_DIR", state.path());
