@@ -36,7 +36,6 @@ pub use options::{Flow, SignInOptions};
 pub use register::StaticClient;
 
 pub(crate) use challenge::{Challenge, reason};
-pub(crate) use metadata::ServerMetadata;
 
 use crate::Error;
 use crate::http::{Http, Reach, is_private, shown};
@@ -44,9 +43,9 @@ use crate::identity::Identity;
 use crate::message::Peek;
 use crate::observe::SignInStep;
 use crate::secret::Secret;
-use crate::store::{Record, Store, Tokens, now};
+use crate::store::{Record, Store, Tokens};
 use crate::user::User;
-use metadata::Discovered;
+use metadata::{Discovered, ServerMetadata};
 use requests::Requests;
 use state::State;
 
@@ -144,7 +143,9 @@ impl Auth {
         } else {
             Reach::Public
         };
-        Requests::new(&self.http, reach).gated(self.options.gate.as_deref())
+        Requests::new(&self.http, reach)
+            .gated(self.options.gate.as_deref())
+            .at(self.store.clock())
     }
 
     /// The token to present to the server, refreshed when it is about to expire. `None` when there is
@@ -295,7 +296,7 @@ impl Auth {
         };
         let life = tokens.obtained_at.map(|from| at.saturating_sub(from));
         let ahead = life.map_or(AHEAD, |life| AHEAD.min(life / 2));
-        at > now().saturating_add(ahead)
+        at > self.store.clock().now().saturating_add(ahead)
     }
 
     async fn discover(

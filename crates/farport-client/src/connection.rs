@@ -10,6 +10,7 @@ pub(crate) mod link;
 pub(crate) mod modern;
 mod open;
 pub(crate) mod remote;
+mod server_message;
 pub(crate) mod session;
 mod token;
 mod tools;
@@ -23,8 +24,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-pub use call::{Call, RequestId, ResponseError, ServerMessage};
+pub use call::{Call, ResponseError};
 pub use child::Command;
+pub use server_message::{RequestId, ServerMessage};
 pub use token::TokenContents;
 pub use tools::{Tool, ToolResult};
 

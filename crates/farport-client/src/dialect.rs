@@ -44,6 +44,7 @@ mod meta;
 mod native;
 mod opening;
 mod options;
+mod table;
 mod turn;
 mod upgrade;
 mod words;

@@ -93,6 +93,7 @@
 mod auth;
 mod backoff;
 pub mod check;
+mod clock;
 mod connection;
 pub mod dialect;
 mod error;

@@ -17,18 +17,20 @@ mod secrets;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use base16ct::lower::encode_string;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use api_keys::{ApiKey, ApiKeys};
 pub use keyring::Keyring;
 pub(crate) use lock::Guard;
-pub(crate) use record::{Client, ClientAuth, Record, Tokens, now};
+pub(crate) use record::{Client, ClientAuth, Record, Tokens};
 
 use crate::Error;
-use crate::identity::{Identity, hex};
+use crate::clock::Clock;
+use crate::identity::Identity;
 use secrets::Place;
 
 /// Where sign-ins are kept.
@@ -42,6 +44,7 @@ pub struct Store {
     keyring: Keyring,
     /// Whether what is kept anew goes into the keyring.
     into_keyring: bool,
+    clock: Clock,
 }
 
 /// A file, as it is written.
@@ -105,6 +108,7 @@ impl Store {
             api_keys: folder.join("api-keys.json"),
             keyring: Keyring::of_system(),
             into_keyring: false,
+            clock: Clock::default(),
         })
     }
 
@@ -118,6 +122,7 @@ impl Store {
             elsewhere: None,
             keyring: Keyring::of_system(),
             into_keyring: false,
+            clock: Clock::default(),
         }
     }
 
@@ -146,6 +151,17 @@ impl Store {
     /// The API keys in the keyring of this store.
     pub fn api_keys(&self) -> ApiKeys {
         ApiKeys::new(self.api_keys.clone(), self.keyring.clone())
+    }
+
+    /// The same store with another clock than the system's, for tests of tokens that expire.
+    #[must_use]
+    pub fn with_clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Clock::new(now);
+        self
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Where it is.
@@ -304,7 +320,7 @@ impl Store {
         let folder = self.folder.canonicalize();
         let folder = folder.as_ref().unwrap_or(&self.folder);
         let hash = Sha256::digest(folder.as_os_str().as_encoded_bytes());
-        format!("{key}-{}", hex(hash.get(..4).unwrap_or_default()))
+        format!("{key}-{}", encode_string(hash.get(..4).unwrap_or_default()))
     }
 
     /// Waits until no other instance changes this sign-in, and keeps others from it.

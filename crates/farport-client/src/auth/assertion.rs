@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 
 use super::SignInError;
 use crate::secret::{Secret, random_text};
-use crate::store::{Client, now};
+use crate::store::Client;
 
 /// A private key with its algorithm.
 enum Key {
@@ -75,8 +75,9 @@ impl AssertionSigner for Key {
 /// What a private key looks like.
 pub(super) const KEY_HINT: &str = "use a PKCS #8 key in PEM, for ES256, ES384, EdDSA or RS256";
 
-/// The assertion of `client` for the authorization server with the issuer `audience`.
-pub(super) fn assertion(client: &Client, audience: &str) -> Result<Secret, SignInError> {
+/// The assertion of `client` for the authorization server with the issuer `audience`, at the time `now` in seconds
+/// since 1970.
+pub(super) fn assertion(client: &Client, audience: &str, now: u64) -> Result<Secret, SignInError> {
     let unusable = || SignInError::Options {
         why: "the client's private key is invalid".to_owned(),
         hint: Some(KEY_HINT),
@@ -84,6 +85,6 @@ pub(super) fn assertion(client: &Client, audience: &str) -> Result<Secret, SignI
     let key = client.secret.as_ref().and_then(Key::read);
     let key = key.ok_or_else(unusable)?;
     let jti = random_text(18).map_err(|_| unusable())?;
-    let assertion = client_assertion(&key, &client.id, audience, &jti, UnixTime(now()));
+    let assertion = client_assertion(&key, &client.id, audience, &jti, UnixTime(now));
     assertion.map(Secret::new).ok_or_else(unusable)
 }

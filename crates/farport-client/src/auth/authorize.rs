@@ -1,7 +1,7 @@
 //! The authorization code flow, with PKCE (RFC 7636) and the issuer in the answer (RFC 9207).
 
 use farport_oauth::client::{
-    GrantRequest, authorization_url, check_response_issuer, code_challenge,
+    GrantRequest, authorization_url, check_response_issuer, code_challenge, is_client_error,
 };
 use farport_oauth::parse_url;
 use url::Url;
@@ -18,23 +18,6 @@ use crate::http::{shown, usable};
 use crate::observe::SignInStep;
 use crate::secret::{Secret, random_text};
 use crate::store::{Client, Record};
-
-/// Parameters that the flow sets itself, and no option may set.
-const OURS: [&str; 8] = [
-    "response_type",
-    "client_id",
-    "redirect_uri",
-    "state",
-    "code_challenge",
-    "code_challenge_method",
-    "scope",
-    "resource",
-];
-
-/// Whether an option may add this parameter to the authorization request.
-pub(super) fn is_free_parameter(name: &str) -> bool {
-    !OURS.contains(&name)
-}
 
 impl Auth {
     /// Lets the user sign in with a browser.
@@ -163,7 +146,7 @@ impl Auth {
             let granted = token::request(&requests, server, &client, form, &scopes).await;
             if let Err(Error::SignIn(SignInError::Token { code, .. })) = &granted
                 && from_user
-                && !token::is_client_error(code)
+                && !is_client_error(code)
             {
                 self.user.report(
                     "The server did not accept that as a code. Paste the whole address of the \

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::token::is_client_error;
 use crate::Error;
+use farport_oauth::client::is_client_error;
 
 /// Why there is no token for the server.
 ///

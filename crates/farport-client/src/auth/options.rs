@@ -1,15 +1,31 @@
 //! How to sign in.
 
-use farport_oauth::parse_url;
 use std::sync::Arc;
 use std::time::Duration;
 
+use farport_oauth::parse_url;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::authorize::is_free_parameter;
 use super::{Gate, SignInError, StaticClient};
 use crate::http::{shown, usable};
+
+/// Parameters that the flow sets itself, and no option may set.
+const RESERVED: [&str; 8] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "scope",
+    "resource",
+];
+
+/// Whether an option may add this parameter to the authorization request.
+fn is_free_parameter(name: &str) -> bool {
+    !RESERVED.contains(&name)
+}
 
 /// Who approves a sign-in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use crate::Error;
 use crate::http::{Outgoing, Redirects};
 use crate::observe::{ClientSource, Purpose, SignInStep};
 use crate::secret::Secret;
-use crate::store::{Client, ClientAuth, now};
+use crate::store::{Client, ClientAuth};
 
 /// The name that a client without a name registers with.
 const NAME: &str = "farport";
@@ -188,7 +188,7 @@ async fn find_client(
         && !before.unfinished
         && !before
             .secret_expires_at
-            .is_some_and(|at| at != 0 && at <= now())
+            .is_some_and(|at| at != 0 && at <= requests.now())
         && wanted
             .redirect_uri
             .is_none_or(|uri| before.redirect_uris.contains(uri))

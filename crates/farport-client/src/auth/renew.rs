@@ -1,6 +1,6 @@
 //! Getting new tokens without a user: by a refresh token, or by the client's own credential.
 
-use farport_oauth::client::GrantRequest;
+use farport_oauth::client::{GrantRequest, is_client_error};
 
 use super::challenge::Challenge;
 use super::metadata::{self, Discovered};
@@ -97,7 +97,7 @@ impl Auth {
             Err(Error::SignIn(SignInError::Token { why, code, .. })) => {
                 tracing::info!(%why, "the refresh token is no longer accepted");
                 state.refused = Some(refresh);
-                if token::is_client_error(&code) && state.drop_client() {
+                if is_client_error(&code) && state.drop_client() {
                     self.save(state).await?;
                 }
                 Ok(false)

@@ -10,6 +10,7 @@ use url::Url;
 use super::{Gate, NextStep, SignInError};
 use crate::Error;
 use crate::backoff::Backoff;
+use crate::clock::Clock;
 use crate::http::{Http, Outgoing, Reach, shown};
 use crate::observe::{SignInStep, Watch};
 use crate::secret::Secret;
@@ -31,6 +32,7 @@ pub(crate) struct Requests<'a> {
     reach: Reach,
     retries: u32,
     gate: Option<&'a dyn Gate>,
+    clock: &'a Clock,
 }
 
 /// A whole response.
@@ -49,7 +51,18 @@ impl<'a> Requests<'a> {
             reach,
             retries: RETRIES,
             gate: None,
+            clock: Clock::SYSTEM,
         }
+    }
+
+    /// The same, with another clock than the system's.
+    pub(super) fn at(self, clock: &'a Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Returns the seconds since 1970.
+    pub(super) fn now(&self) -> u64 {
+        self.clock.now()
     }
 
     /// The same, with a gate before each step.

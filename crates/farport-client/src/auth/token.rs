@@ -4,11 +4,11 @@ mod response;
 
 use std::time::Duration;
 
-use farport_oauth::client::{ClientCredential, ClientIdentity, FormRequest, revocation_fields};
+use farport_oauth::client::{
+    ClientCredential, ClientIdentity, FormRequest, is_client_error, revocation_fields,
+};
 use http::Method;
 use url::Url;
-
-pub(super) use farport_oauth::client::is_client_error;
 
 use super::requests::{Answered, Requests};
 use super::text::printable;
@@ -16,7 +16,7 @@ use super::{ServerMetadata, SignInError, assertion};
 use crate::Error;
 use crate::http::{Outgoing, Redirects, shown};
 use crate::observe::{Purpose, SignInStep};
-use crate::store::{Client, ClientAuth, Tokens, now};
+use crate::store::{Client, ClientAuth, Tokens};
 
 /// The fields of a form. Their values never appear in a message.
 pub(super) type Form<'a> = Vec<(&'a str, &'a str)>;
@@ -43,7 +43,7 @@ pub(super) async fn request(
     };
     let attempt = async |client: &Client| -> Result<Granted, Error> {
         let answered = post_form(requests, endpoint, server, client, form.clone()).await?;
-        let tokens = response::read(&answered, asked)
+        let tokens = response::read(&answered, asked, requests.now())
             .map_err(|refusal| failed(server, &refusal.code, &refusal.why))?;
         let refreshed = form.iter().any(|(name, _)| *name == "refresh_token");
         requests.observe(|_| SignInStep::Token {
@@ -51,7 +51,7 @@ pub(super) async fn request(
             scopes: tokens.scopes.clone(),
             expires_in: tokens
                 .expires_at
-                .map(|at| Duration::from_secs(at.saturating_sub(now()))),
+                .map(|at| Duration::from_secs(at.saturating_sub(requests.now()))),
             refreshable: tokens.refresh.is_some(),
         });
         Ok(Granted {
@@ -124,7 +124,7 @@ pub(super) async fn post_form(
         (ClientAuth::Basic, Some(secret)) => ClientCredential::Basic(secret.expose()),
         (ClientAuth::Post, Some(secret)) => ClientCredential::Post(secret.expose()),
         (ClientAuth::PrivateKey, _) => {
-            assertion = assertion::assertion(client, &server.issuer)?;
+            assertion = assertion::assertion(client, &server.issuer, requests.now())?;
             ClientCredential::Assertion(assertion.expose())
         }
         _ => ClientCredential::None,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::call::ServerMessage;
+use super::server_message::ServerMessage;
 use crate::message::Id;
 
 /// The most requests of the caller that wait at a time.

@@ -10,12 +10,13 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::call::{Call, ServerMessage};
+use super::call::Call;
 use super::calls::Request;
 use super::child::Child;
 use super::hub::{Hub, Sink};
 use super::link::{Link, lock};
 use super::modern::{CAPABILITIES_KEY, INFO_KEY, Modern, Outcome, REVISION, VERSION_KEY};
+use super::server_message::ServerMessage;
 use super::session::Session;
 use crate::Error;
 use crate::members::Members;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use farport_core::{Method, SubjectField};
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -78,11 +79,14 @@ impl<'a> Params<'a> {
 
     /// What the request is about.
     pub(crate) fn subject(&self, method: &str) -> Option<String> {
-        let raw = match method {
-            "tools/call" | "prompts/get" => self.name,
-            "resources/read" | "resources/directory/read" => self.uri,
-            "tasks/get" | "tasks/update" | "tasks/cancel" => self.task,
-            _ => None,
+        let method = Method::parse(method);
+        let raw = match SubjectField::of(&method) {
+            Some(SubjectField::Name) => self.name,
+            Some(SubjectField::Uri) => self.uri,
+            Some(SubjectField::TaskId) => self.task,
+            // A method of the skills extension. farport's servers do not require the header.
+            None if method == Method::ResourcesDirectoryRead => self.uri,
+            None => None,
         };
         serde_json::from_str(raw?.get()).ok()
     }

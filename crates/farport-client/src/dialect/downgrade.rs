@@ -17,10 +17,10 @@ use farport_core::LogLevel;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::bounds::{Shares, Timers};
 use super::message::{Id, Kind, Message, Outcome, error_code, error_object};
 use super::meta::{members, meta_of};
 use super::native::{DUPLICATE, LOST, TOO_MANY};
+use super::table::CallTable;
 use super::turn::{Key, Turn};
 use super::{
     Held, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, REVISION, UNAVAILABLE,
@@ -37,17 +37,11 @@ pub(super) struct Downgrade {
     server: Server,
     /// The log level of the session.
     level: Option<LogLevel>,
-    calls: HashMap<Key, Call>,
-    by_caller: HashMap<Id, Key>,
-    at_server: HashMap<Id, Key>,
-    /// The calls that the server's questions belong to.
-    questions: HashMap<Id, Key>,
+    table: CallTable<Call>,
     /// The calls that wait for the caller, by their `requestState`.
     parked: HashMap<String, Key>,
     /// The calls that the server sends progress of, by the token that it knows.
     tokens: HashMap<Id, Key>,
-    timers: Timers<Key>,
-    shares: Shares<Key>,
     strays: Strays,
     listeners: Listeners,
 }
@@ -75,14 +69,9 @@ impl Downgrade {
                 initialized: initialized.into(),
             },
             level: None,
-            calls: HashMap::new(),
-            by_caller: HashMap::new(),
-            at_server: HashMap::new(),
-            questions: HashMap::new(),
+            table: CallTable::default(),
             parked: HashMap::new(),
             tokens: HashMap::new(),
-            timers: Timers::default(),
-            shares: Shares::default(),
             strays: Strays::default(),
             listeners: Listeners::new(&capabilities),
         }
@@ -90,19 +79,18 @@ impl Downgrade {
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let strays = self.strays.next_timeout();
-        self.timers.next().into_iter().chain(strays).min()
+        self.table.next_timeout().into_iter().chain(strays).min()
     }
 
     pub(super) fn held(&self) -> Held {
-        let listeners = self.listeners.held();
-        let own = self.calls.values().filter_map(|call| call.open_questions());
+        let (own, listeners) = (self.table.held(), self.listeners.held());
+        let open = self.table.calls.values().filter_map(Call::open_questions);
         Held {
-            calls: self.calls.len(),
-            questions: own.sum::<usize>() + self.strays.len(),
-            at_server: self.at_server.len() + listeners.at_server,
-            timers: self.timers.len() + usize::from(self.strays.next_timeout().is_some()),
-            bytes: self.shares.total(),
-            ..listeners
+            questions: open.sum::<usize>() + self.strays.len(),
+            at_server: own.at_server + listeners.at_server,
+            subscriptions: listeners.subscriptions,
+            timers: own.timers + usize::from(self.strays.next_timeout().is_some()),
+            ..own
         }
     }
 
@@ -115,7 +103,7 @@ impl Downgrade {
                 let Some(id) = message.cancelled_id() else {
                     return;
                 };
-                if let Some(key) = self.by_caller.get(&id).copied() {
+                if let Some(key) = self.table.by_caller.get(&id).copied() {
                     self.close(key, "the client cancelled the call", turn);
                 } else {
                     self.listeners.leave(&id, turn);
@@ -125,7 +113,7 @@ impl Downgrade {
     }
 
     fn on_request(&mut self, id: Id, message: &Message, turn: &mut Turn<'_>) {
-        if self.by_caller.contains_key(&id) || self.listeners.contains(&id) {
+        if self.table.by_caller.contains_key(&id) || self.listeners.contains(&id) {
             return turn.send_to_caller(Message::error(None, INVALID_REQUEST, DUPLICATE));
         }
         let params = members(message.params());
@@ -172,17 +160,13 @@ impl Downgrade {
 
     /// Takes a new call.
     fn start(&mut self, id: Id, message: &Message, params: &Members<'_>, turn: &mut Turn<'_>) {
-        if self.calls.len() >= turn.options.most_calls {
+        if self.table.calls.len() >= turn.options.most_calls {
             return turn.refuse(&id, UNAVAILABLE, TOO_MANY);
         }
         let key = turn.key();
         let call = Call::new(id.clone(), message, &meta_of(params));
-        self.shares.add(
-            key,
-            call.method.len() + call.subject.as_ref().map_or(0, String::len),
-        );
-        self.by_caller.insert(id, key);
-        self.calls.insert(key, call);
+        let bytes = call.method.len() + call.subject.as_ref().map_or(0, String::len);
+        self.table.insert(key, id, call, bytes);
         if self.adopt_strays(key) {
             self.park(key, turn);
         } else {
@@ -192,7 +176,7 @@ impl Downgrade {
 
     /// Sends a call to the server, in the words of the session era.
     fn send(&mut self, key: Key, params: &Members<'_>, turn: &mut Turn<'_>) {
-        let Some(call) = self.calls.get_mut(&key) else {
+        let Some(call) = self.table.calls.get_mut(&key) else {
             return;
         };
         if let Some(level) = call.level
@@ -221,7 +205,7 @@ impl Downgrade {
         if let Some(token) = &call.sent_token {
             self.tokens.insert(token.clone(), key);
         }
-        self.at_server.insert(id, key);
+        self.table.at_server.insert(id, key);
     }
 
     pub(super) fn on_server(&mut self, message: Message, turn: &mut Turn<'_>) {
@@ -234,7 +218,7 @@ impl Downgrade {
             Kind::Response(id) => id.as_ref().or(message.stream()).cloned(),
         };
         let Some(id) = id else { return };
-        if let Some(key) = self.at_server.remove(&id) {
+        if let Some(key) = self.table.at_server.remove(&id) {
             self.on_response(key, message, turn);
         } else {
             self.listeners.on_response(&id, &message, turn);
@@ -242,13 +226,13 @@ impl Downgrade {
     }
 
     fn on_response(&mut self, key: Key, message: Message, turn: &mut Turn<'_>) {
-        let Some(call) = self.calls.get_mut(&key) else {
+        let Some(call) = self.table.calls.get_mut(&key) else {
             return;
         };
         call.at_server = None;
         if call.caller.is_none() {
             // The caller comes for it with its answers.
-            self.shares.add(key, message.text().len());
+            self.table.shares.add(key, message.text().len());
             call.answer = Some(message);
             return self.make_room(turn);
         }
@@ -264,7 +248,7 @@ impl Downgrade {
 
     /// Answers the caller's request with what the server has answered.
     fn deliver(&mut self, key: Key, message: &Message, turn: &mut Turn<'_>) {
-        let Some(call) = self.calls.get(&key) else {
+        let Some(call) = self.table.calls.get(&key) else {
             return;
         };
         if let Some(id) = &call.caller {
@@ -285,8 +269,7 @@ impl Downgrade {
     }
 
     fn on_notification(&mut self, message: Message, turn: &mut Turn<'_>) {
-        let call = message.stream().and_then(|id| self.at_server.get(id));
-        let call = call.and_then(|key| self.calls.get(key));
+        let call = self.table.of_stream(message.stream());
         match message.method() {
             "notifications/cancelled" => {
                 if let Some(id) = message.cancelled_id() {
@@ -300,7 +283,7 @@ impl Downgrade {
                 let taker = match call {
                     Some(call) => Some(call).filter(wants),
                     None => {
-                        let calls = self.calls.iter().filter(|(_, call)| wants(call));
+                        let calls = self.table.calls.iter().filter(|(_, call)| wants(call));
                         calls.max_by_key(|(key, _)| **key).map(|(_, call)| call)
                     }
                 };
@@ -323,7 +306,10 @@ impl Downgrade {
         let params = members(message.params());
         let token = params.get("progressToken").and_then(Id::read);
         let Some(token) = token else { return };
-        let call = self.tokens.get(&token).and_then(|key| self.calls.get(key));
+        let call = self
+            .tokens
+            .get(&token)
+            .and_then(|key| self.table.calls.get(key));
         let Some(call) = call else { return };
         let (Some(caller), Some(current)) = (&call.caller, &call.token) else {
             return;
@@ -340,8 +326,12 @@ impl Downgrade {
     }
 
     pub(super) fn on_timeout(&mut self, turn: &mut Turn<'_>) {
-        while let Some(key) = self.timers.expired(turn.now) {
-            let is_parked = self.calls.get(&key).is_some_and(|it| it.caller.is_none());
+        while let Some(key) = self.table.timers.expired(turn.now) {
+            let is_parked = self
+                .table
+                .calls
+                .get(&key)
+                .is_some_and(|it| it.caller.is_none());
             if is_parked {
                 self.close(key, "the client did not answer in time", turn);
             } else {
@@ -353,12 +343,12 @@ impl Downgrade {
 
     /// The number of the caller's requests without a response, except for its subscriptions.
     pub(super) fn unanswered(&self) -> usize {
-        self.by_caller.len()
+        self.table.by_caller.len()
     }
 
     /// Fails each request that waits for the server. Parked calls end with their session.
     pub(super) fn on_server_lost(&mut self, turn: &mut Turn<'_>) {
-        let mut lost: Vec<Id> = self.by_caller.keys().cloned().collect();
+        let mut lost: Vec<Id> = self.table.by_caller.keys().cloned().collect();
         lost.sort();
         for id in lost {
             turn.refuse(&id, UNAVAILABLE, LOST);
@@ -370,7 +360,7 @@ impl Downgrade {
     /// Returns the answer to its `initialize`.
     pub(super) fn close_for_session(&mut self, turn: &mut Turn<'_>) -> String {
         const WHY: &str = "the client has opened a session";
-        let mut keys: Vec<Key> = self.calls.keys().copied().collect();
+        let mut keys: Vec<Key> = self.table.calls.keys().copied().collect();
         keys.sort();
         for key in keys {
             self.fail(key, WHY, turn);
@@ -381,18 +371,19 @@ impl Downgrade {
     }
 
     fn make_room(&mut self, turn: &mut Turn<'_>) {
-        while let Some(key) = self.shares.makes_room(turn.options.most_bytes) {
-            if !self.calls.contains_key(&key) {
-                self.shares.remove(key);
-                continue;
-            }
+        while let Some(key) = self.table.makes_room(turn.options.most_bytes) {
             let why = "the call holds more than its share of memory; send less at a time";
             self.fail(key, why, turn);
         }
     }
 
     fn fail(&mut self, key: Key, why: &str, turn: &mut Turn<'_>) {
-        if let Some(id) = self.calls.get(&key).and_then(|call| call.caller.as_ref()) {
+        if let Some(id) = self
+            .table
+            .calls
+            .get(&key)
+            .and_then(|call| call.caller.as_ref())
+        {
             turn.refuse(id, UNAVAILABLE, why);
         }
         self.close(key, why, turn);
@@ -400,13 +391,11 @@ impl Downgrade {
 
     /// Ends a call. Cancels what is still open of it at the server.
     fn close(&mut self, key: Key, why: &str, turn: &mut Turn<'_>) {
-        self.timers.stop(key);
-        self.shares.remove(key);
-        let Some(call) = self.calls.remove(&key) else {
+        let Some(call) = self.table.remove(key) else {
             return;
         };
         if let Some(id) = &call.caller {
-            self.by_caller.remove(id);
+            self.table.by_caller.remove(id);
         }
         if let Some(state) = &call.parked {
             self.parked.remove(state);
@@ -418,7 +407,7 @@ impl Downgrade {
         }
         let was_at_server = call.at_server.is_some();
         if let Some(id) = &call.at_server {
-            self.at_server.remove(id);
+            self.table.at_server.remove(id);
             turn.send_to_server(Message::cancelled(id));
         }
         for question in call.questions {

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::message::Id;
 use crate::members::Members;
+use crate::message::Id;
 
 /// The prefix of the protocol's own members of `_meta`.
 pub(super) const PREFIX: &str = "io.modelcontextprotocol/";

@@ -7,17 +7,16 @@
 mod caller;
 mod listening;
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::bounds::{Shares, Timers};
 use super::message::{Id, Kind, Message, Outcome, error_message};
 use super::meta::members;
 use super::native::{DUPLICATE, LOST, TOO_MANY};
+use super::table::CallTable;
 use super::turn::{Key, Turn};
 use super::{
     Held, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, MOST_URI, UNAVAILABLE, words,
@@ -38,12 +37,7 @@ pub(super) struct Upgrade {
     caller: Caller,
     /// The answer to `initialize`.
     initialized: String,
-    calls: HashMap<Key, Call>,
-    by_caller: HashMap<Id, Key>,
-    at_server: HashMap<Id, Key>,
-    questions: HashMap<Id, Key>,
-    timers: Timers<Key>,
-    shares: Shares<Key>,
+    table: CallTable<Call>,
     listening: Listening,
 }
 
@@ -96,30 +90,24 @@ impl Upgrade {
         Self {
             caller,
             initialized,
-            calls: HashMap::new(),
-            by_caller: HashMap::new(),
-            at_server: HashMap::new(),
-            questions: HashMap::new(),
-            timers: Timers::default(),
-            shares: Shares::default(),
+            table: CallTable::default(),
             listening: Listening::new(discovered),
         }
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let listening = self.listening.next_timeout();
-        self.timers.next().into_iter().chain(listening).min()
+        self.table.next_timeout().into_iter().chain(listening).min()
     }
 
     pub(super) fn held(&self) -> Held {
-        let listening = self.listening.held();
+        let (own, listening) = (self.table.held(), self.listening.held());
         Held {
-            calls: self.calls.len() + listening.calls,
-            questions: self.questions.len(),
-            at_server: self.at_server.len() + listening.at_server,
-            timers: self.timers.len() + listening.timers,
-            bytes: self.shares.total(),
-            ..listening
+            calls: own.calls + listening.calls,
+            at_server: own.at_server + listening.at_server,
+            subscriptions: listening.subscriptions,
+            timers: own.timers + listening.timers,
+            ..own
         }
     }
 
@@ -144,7 +132,7 @@ impl Upgrade {
     }
 
     fn on_request(&mut self, id: Id, message: Message, turn: &mut Turn<'_>) {
-        if self.by_caller.contains_key(&id) || self.listening.awaits(&id) {
+        if self.table.by_caller.contains_key(&id) || self.listening.awaits(&id) {
             return turn.send_to_caller(Message::error(None, INVALID_REQUEST, DUPLICATE));
         }
         let params = members(message.params());
@@ -178,14 +166,13 @@ impl Upgrade {
     }
 
     fn start(&mut self, id: Id, request: Message, turn: &mut Turn<'_>) {
-        if self.calls.len() >= turn.options.most_calls {
+        if self.table.calls.len() >= turn.options.most_calls {
             return turn.refuse(&id, UNAVAILABLE, TOO_MANY);
         }
         let key = turn.key();
-        self.shares.add(key, request.text().len());
-        self.by_caller.insert(id.clone(), key);
+        let bytes = request.text().len();
         let call = Call {
-            id,
+            id: id.clone(),
             request,
             at_server: None,
             questions: Vec::new(),
@@ -193,17 +180,17 @@ impl Upgrade {
             rounds: 0,
             pauses: 0,
         };
-        self.calls.insert(key, call);
+        self.table.insert(key, id, call, bytes);
         self.send(key, turn);
         self.make_room(turn);
     }
 
     /// Sends a call to the server: the first time, or with the caller's answers.
     fn send(&mut self, key: Key, turn: &mut Turn<'_>) {
-        let Some(call) = self.calls.get_mut(&key) else {
+        let Some(call) = self.table.calls.get_mut(&key) else {
             return;
         };
-        self.timers.stop(key);
+        self.table.timers.stop(key);
         let mut params = members(call.request.params());
         let questions = std::mem::take(&mut call.questions);
         if !questions.is_empty() {
@@ -220,15 +207,12 @@ impl Upgrade {
         let params = self.caller.params(params);
         let id = turn.request(call.request.method(), &params);
         call.at_server = Some(id.clone());
-        self.at_server.insert(id, key);
+        self.table.at_server.insert(id, key);
     }
 
     /// Takes the caller's answer to a question.
     fn on_answer(&mut self, id: &Id, message: &Message, turn: &mut Turn<'_>) {
-        let Some(key) = self.questions.remove(id) else {
-            return;
-        };
-        let Some(call) = self.calls.get_mut(&key) else {
+        let Some((key, call)) = self.table.take_question(id) else {
             return;
         };
         let Some(question) = call.questions.iter_mut().find(|it| it.id == *id) else {
@@ -244,9 +228,11 @@ impl Upgrade {
             }
             None => return,
         };
-        self.shares.add(key, answer.len());
+        let bytes = answer.len();
         question.answer = Some(answer);
-        if call.questions.iter().all(|it| it.answer.is_some()) {
+        let is_complete = call.questions.iter().all(|it| it.answer.is_some());
+        self.table.shares.add(key, bytes);
+        if is_complete {
             self.send(key, turn);
         }
         self.make_room(turn);
@@ -257,7 +243,7 @@ impl Upgrade {
         if self.listening.cancel(id) {
             return;
         }
-        if let Some(key) = self.by_caller.get(id).copied() {
+        if let Some(key) = self.table.by_caller.get(id).copied() {
             self.close(key, turn);
         }
     }
@@ -272,8 +258,8 @@ impl Upgrade {
             Kind::Response(id) => id.as_ref().or(message.stream()),
         };
         let Some(id) = id else { return };
-        if let Some(key) = self.at_server.remove(id) {
-            if let Some(call) = self.calls.get_mut(&key) {
+        if let Some(key) = self.table.at_server.remove(id) {
+            if let Some(call) = self.table.calls.get_mut(&key) {
                 call.at_server = None;
             }
             self.on_response(key, &message, turn);
@@ -286,14 +272,13 @@ impl Upgrade {
         if self.listening.takes(&message, &self.caller, turn) {
             return;
         }
-        let call = message.stream().and_then(|id| self.at_server.get(id));
-        let caller = call.and_then(|key| self.calls.get(key));
-        let stream = caller.map(|call| call.id.clone());
+        let call = self.table.of_stream(message.stream());
+        let stream = call.map(|call| call.id.clone());
         turn.send_to_caller(message.on_stream(stream));
     }
 
     fn on_response(&mut self, key: Key, message: &Message, turn: &mut Turn<'_>) {
-        let Some(call) = self.calls.get(&key) else {
+        let Some(call) = self.table.calls.get(&key) else {
             return;
         };
         let method = call.request.method();
@@ -317,7 +302,7 @@ impl Upgrade {
 
     /// Puts the server's questions to the caller.
     fn ask(&mut self, key: Key, required: InputRequired<'_>, turn: &mut Turn<'_>) {
-        let Some(call) = self.calls.get_mut(&key) else {
+        let Some(call) = self.table.calls.get_mut(&key) else {
             return;
         };
         let requests = required.requests.unwrap_or_default();
@@ -326,8 +311,10 @@ impl Upgrade {
         if requests.is_empty() {
             let pause = PAUSE.saturating_mul(1 << call.pauses.min(10));
             call.pauses += 1;
-            self.timers.set(key, turn.now + pause.min(LONGEST_PAUSE));
-            self.shares.add(key, size);
+            self.table
+                .timers
+                .set(key, turn.now + pause.min(LONGEST_PAUSE));
+            self.table.shares.add(key, size);
             return self.make_room(turn);
         }
         call.rounds += 1;
@@ -348,12 +335,12 @@ impl Upgrade {
                 Err(why) => return self.fail(key, UNAVAILABLE, &why, turn),
             }
         }
-        self.shares.add(key, size);
+        self.table.shares.add(key, size);
         for (name, method, params) in asked {
             let id = turn.id();
             let params = words::question_for_session(&id, &method, params);
-            self.shares.add(key, name.len() + method.len());
-            self.questions.insert(id.clone(), key);
+            self.table.shares.add(key, name.len() + method.len());
+            self.table.questions.insert(id.clone(), key);
             let message = Message::request(id.clone(), &method, params.as_deref());
             turn.send_to_caller(message.on_stream(Some(call.id.clone())));
             call.questions.push(Question {
@@ -363,20 +350,21 @@ impl Upgrade {
                 answer: None,
             });
         }
-        self.timers
+        self.table
+            .timers
             .set(key, turn.now + turn.options.question_timeout);
         self.make_room(turn);
     }
 
     pub(super) fn on_timeout(&mut self, turn: &mut Turn<'_>) {
-        while let Some(key) = self.timers.expired(turn.now) {
-            let Some(call) = self.calls.get_mut(&key) else {
+        while let Some(key) = self.table.timers.expired(turn.now) {
+            let Some(call) = self.table.calls.get_mut(&key) else {
                 continue;
             };
             let open = call.questions.iter_mut().filter(|it| it.answer.is_none());
             let mut unanswered = None;
             for question in open {
-                self.questions.remove(&question.id);
+                self.table.questions.remove(&question.id);
                 turn.send_to_caller(
                     Message::cancelled(&question.id).on_stream(Some(call.id.clone())),
                 );
@@ -398,16 +386,16 @@ impl Upgrade {
 
     /// The number of the caller's requests without a response.
     pub(super) fn unanswered(&self) -> usize {
-        self.calls.len() + self.listening.held().calls
+        self.table.calls.len() + self.listening.held().calls
     }
 
     /// Fails the requests at the server. Calls that wait for the caller continue: the server keeps
     /// their state in `requestState`.
     pub(super) fn on_server_lost(&mut self, turn: &mut Turn<'_>) {
-        let mut lost: Vec<Key> = self.at_server.drain().map(|(_, key)| key).collect();
+        let mut lost: Vec<Key> = self.table.at_server.drain().map(|(_, key)| key).collect();
         lost.sort();
         for key in lost {
-            if let Some(call) = self.calls.get_mut(&key) {
+            if let Some(call) = self.table.calls.get_mut(&key) {
                 call.at_server = None;
             }
             self.fail(key, UNAVAILABLE, LOST, turn);
@@ -416,18 +404,14 @@ impl Upgrade {
     }
 
     fn make_room(&mut self, turn: &mut Turn<'_>) {
-        while let Some(key) = self.shares.makes_room(turn.options.most_bytes) {
-            if !self.calls.contains_key(&key) {
-                self.shares.remove(key);
-                continue;
-            }
+        while let Some(key) = self.table.makes_room(turn.options.most_bytes) {
             let why = "the call holds more than its share of memory; send less at a time";
             self.fail(key, UNAVAILABLE, why, turn);
         }
     }
 
     fn fail(&mut self, key: Key, code: i64, why: &str, turn: &mut Turn<'_>) {
-        if let Some(call) = self.calls.get(&key) {
+        if let Some(call) = self.table.calls.get(&key) {
             turn.refuse(&call.id, code, why);
         }
         self.close(key, turn);
@@ -435,18 +419,16 @@ impl Upgrade {
 
     /// Ends a call. Cancels what is still open of it on either side.
     fn close(&mut self, key: Key, turn: &mut Turn<'_>) {
-        self.timers.stop(key);
-        self.shares.remove(key);
-        let Some(call) = self.calls.remove(&key) else {
+        let Some(call) = self.table.remove(key) else {
             return;
         };
-        self.by_caller.remove(&call.id);
+        self.table.by_caller.remove(&call.id);
         if let Some(id) = call.at_server {
-            self.at_server.remove(&id);
+            self.table.at_server.remove(&id);
             turn.send_to_server(Message::cancelled(&id));
         }
         for question in call.questions {
-            if self.questions.remove(&question.id).is_some() {
+            if self.table.questions.remove(&question.id).is_some() {
                 let cancelled = Message::cancelled(&question.id);
                 turn.send_to_caller(cancelled.on_stream(Some(call.id.clone())));
             }

@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 
 use super::{HINT, Keyring, folder, keyring, lock};
 use crate::Error;
-use crate::identity::hex;
 use crate::secret::Secret;
 
 /// How long a change waits for another process.
@@ -118,7 +117,7 @@ impl ApiKeys {
         hash.update(id);
         format!(
             "api-key-{}",
-            hex(hash.finalize().get(..8).unwrap_or_default())
+            base16ct::lower::encode_string(hash.finalize().get(..8).unwrap_or_default())
         )
     }
 

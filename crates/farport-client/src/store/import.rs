@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::record::{Client, ClientAuth, Record, Tokens, now};
+use super::record::{Client, ClientAuth, Record, Tokens};
+use crate::clock::Clock;
 use crate::identity::Identity;
 use crate::secret::Secret;
 
@@ -80,7 +81,7 @@ impl TheirTokens {
             .and_then(|data| data.modified())
             .ok()
             .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-            .map_or_else(now, |since| since.as_secs());
+            .map_or_else(|| Clock::SYSTEM.now(), |since| since.as_secs());
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

@@ -1,20 +1,11 @@
 //! What is kept of one sign-in.
 
-use std::time::SystemTime;
-
 use base64::Engine;
+use farport_oauth::client::ServerMetadata;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::auth::ServerMetadata;
 use crate::secret::Secret;
-
-/// Seconds since 1970.
-pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
-}
 
 /// One sign-in to one server.
 #[derive(Clone, Debug, Serialize, Deserialize)]

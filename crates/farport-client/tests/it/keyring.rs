@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use farport_client::{ApiKey, Keyring, Store};
 use keyring_core::mock;
 
-use crate::sharing::protected;
+use crate::sharing::{after_renewal, protected};
 use crate::support::{Client, Server, initialize, options};
 
 /// So small that no token fits into one entry.
@@ -82,12 +82,11 @@ async fn tokens_rest_in_the_keyring_are_renewed_once_and_end_with_the_sign_in() 
     assert_eq!(summary.scopes, ["a"]);
     assert!(summary.expires_at.is_some());
 
-    // Half of the life of the token, and the rest of the second it is counted in.
-    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
     let server = Arc::new(server);
     let ten = (0..10).map(|number| {
         // A sign-in in the keyring is found without the option.
         let store = if number % 2 == 0 { &store } else { &wanted }.clone();
+        let store = store.with_clock(after_renewal);
         let server = Arc::clone(&server);
         tokio::spawn(async move { with(&server, &store).await })
     });

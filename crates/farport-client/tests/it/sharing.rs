@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use farport_client::Store;
 use serde_json::json;
 
 use crate::support::{Answer, Client, Seen, Server, options};
 
-/// A protected server that is its own authorization server. Its first token is renewed after two seconds.
+/// A protected server that is its own authorization server. Its first token is renewed after 45 seconds.
 pub(crate) async fn protected(refreshes: Arc<AtomicUsize>) -> Server {
     Server::start(move |origin, seen: &Seen| {
         let path = seen.path.split('?').next().unwrap();
@@ -41,7 +42,7 @@ pub(crate) async fn protected(refreshes: Arc<AtomicUsize>) -> Server {
             }
             "/token" => match &*seen.form("grant_type") {
                 "authorization_code" => Answer::json(&json!({
-                    "access_token": "first", "token_type": "Bearer", "expires_in": 4, "refresh_token": "refresh-1",
+                    "access_token": "first", "token_type": "Bearer", "expires_in": 90, "refresh_token": "refresh-1",
                 })),
                 _ => {
                     assert_eq!(seen.form("refresh_token"), "refresh-1", "spent once");
@@ -63,6 +64,11 @@ pub(crate) async fn protected(refreshes: Arc<AtomicUsize>) -> Server {
     .await
 }
 
+/// The time at which the first token is renewed: half of its life after now, and the rest of a second.
+pub(crate) fn after_renewal() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(46)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ten_instances_with_a_token_that_ran_out_make_one_renewal() {
     let folder = tempfile::tempdir().unwrap();
@@ -73,10 +79,9 @@ async fn ten_instances_with_a_token_that_ran_out_make_one_renewal() {
     assert!(answer["result"].is_object(), "{answer}");
     assert_eq!(refreshes.load(Ordering::SeqCst), 0);
 
-    // Half of the life of the token, and the rest of the second it is counted in.
-    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
     let ten = (0..10).map(|_| {
-        let mut client = Client::new(options(&server.origin), Store::at(folder.path()));
+        let store = Store::at(folder.path()).with_clock(after_renewal);
+        let mut client = Client::new(options(&server.origin), store);
         tokio::spawn(async move { client.ask("initialize", crate::support::initialize()).await })
     });
     for one in ten.collect::<Vec<_>>() {

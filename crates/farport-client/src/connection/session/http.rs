@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
-use super::open::{PATIENCE, REOPENED_WITHIN};
+use super::open::{PATIENCE, REOPENED_WITHIN, SESSION_ID};
 use super::{Session, Stream, Transport, is_transient, may_be_gone};
 use crate::Error;
 use crate::backoff::Backoff;
@@ -19,7 +19,6 @@ use crate::message::{self, Id};
 use crate::spool::Body;
 use crate::sse::Parser;
 
-pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// How many attempts to resume a call's stream may fail in a row, and how many times a server may have
 /// the client poll without a message before the waits grow.
 const MOST_RESUMES: usize = 8;

@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
-use super::http::SESSION_ID;
 use super::{OwnStream, Session, Stream, Transport};
 use crate::Error;
 use crate::connection::link::{Link, lock};
@@ -22,6 +21,8 @@ const MOST_ABSORBED: usize = 16;
 /// How long later messages wait for the server to accept `notifications/initialized`.
 const INITIALIZED_WITHIN: Duration = Duration::from_secs(3);
 
+/// The header with the id of the session.
+pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// How long a request waits for its turn to open the session again. When the turn is further away, the
 /// request gets the server's response.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);

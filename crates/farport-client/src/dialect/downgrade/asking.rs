@@ -72,12 +72,12 @@ impl Downgrade {
         if let Err((code, why)) = ANYTHING.permits(method, params.map(|params| &**params)) {
             return turn.refuse_server(&id, code, &why);
         }
-        if self.questions.contains_key(&id) || self.strays.contains(&id) {
+        if self.table.questions.contains_key(&id) || self.strays.contains(&id) {
             // The server has used the id before. The first question is the one that is answered.
             return;
         }
-        let named = message.stream().and_then(|id| self.at_server.get(id));
-        let named = named.filter(|key| self.calls.get(key).is_some_and(Call::can_ask));
+        let named = message.stream().and_then(|id| self.table.at_server.get(id));
+        let named = named.filter(|key| self.table.calls.get(key).is_some_and(Call::can_ask));
         let is_certain = named.is_some();
         let key = named.copied().or_else(|| self.likely_call(method, params));
         let question = Question {
@@ -96,7 +96,7 @@ impl Downgrade {
     /// The newest call at the server that the caller can be asked in.
     fn likely_call(&self, method: &str, params: Option<&ByteString>) -> Option<Key> {
         let params = params.map(|params| &**params);
-        let calls = self.calls.iter().filter(|(_, call)| {
+        let calls = self.table.calls.iter().filter(|(_, call)| {
             call.at_server.is_some()
                 && call.can_ask()
                 && call.declared.permits(method, params).is_ok()
@@ -105,7 +105,7 @@ impl Downgrade {
     }
 
     fn add_question(&mut self, key: Key, mut question: Question, turn: &mut Turn<'_>) {
-        let Some(call) = self.calls.get_mut(&key) else {
+        let Some(call) = self.table.calls.get_mut(&key) else {
             return;
         };
         let params = question.params.as_deref();
@@ -124,14 +124,14 @@ impl Downgrade {
         }
         question.key = format!("question-{}", turn.key().0);
         if let Some(id) = &question.id {
-            self.questions.insert(id.clone(), key);
+            self.table.questions.insert(id.clone(), key);
         }
-        self.shares.add(key, question.size());
+        self.table.shares.add(key, question.size());
         let is_first = call.questions.is_empty();
         call.questions.push(question);
         // A parked call puts it to the caller in the next round.
         if call.caller.is_some() && is_first {
-            self.timers.set(key, turn.now + turn.options.gather);
+            self.table.timers.set(key, turn.now + turn.options.gather);
         }
         self.make_room(turn);
     }
@@ -149,7 +149,7 @@ impl Downgrade {
 
     /// Gives a new call the questions that have waited for one. Whether there are any.
     pub(super) fn adopt_strays(&mut self, key: Key) -> bool {
-        let Some(call) = self.calls.get_mut(&key).filter(|call| call.can_ask()) else {
+        let Some(call) = self.table.calls.get_mut(&key).filter(|call| call.can_ask()) else {
             return false;
         };
         let mut kept = VecDeque::new();
@@ -161,9 +161,9 @@ impl Downgrade {
             }
             question.key = format!("question-{}", call.questions.len() + 1);
             if let Some(id) = &question.id {
-                self.questions.insert(id.clone(), key);
+                self.table.questions.insert(id.clone(), key);
             }
-            self.shares.add(key, question.size());
+            self.table.shares.add(key, question.size());
             call.questions.push(question);
         }
         self.strays.0 = kept;
@@ -173,15 +173,12 @@ impl Downgrade {
     /// Forgets a question that the server has cancelled.
     pub(super) fn withdraw(&mut self, id: &Id) {
         self.strays.withdraw(id);
-        let Some(key) = self.questions.remove(id) else {
-            return;
-        };
-        let Some(call) = self.calls.get_mut(&key) else {
+        let Some((key, call)) = self.table.take_question(id) else {
             return;
         };
         call.questions.retain(|it| it.id.as_ref() != Some(id));
         if call.questions.is_empty() && call.caller.is_some() {
-            self.timers.stop(key);
+            self.table.timers.stop(key);
         }
     }
 
@@ -198,7 +195,7 @@ impl Downgrade {
             #[serde(borrow)]
             elicitations: Vec<&'a RawValue>,
         }
-        let Some(call) = self.calls.get_mut(&key) else {
+        let Some(call) = self.table.calls.get_mut(&key) else {
             return false;
         };
         let Some(Outcome::Error(error)) = message.outcome() else {
@@ -221,7 +218,7 @@ impl Downgrade {
                 params: Some(url.get().into()),
                 is_certain: true,
             };
-            self.shares.add(key, question.size());
+            self.table.shares.add(key, question.size());
             call.questions.push(question);
         }
         true
@@ -229,13 +226,13 @@ impl Downgrade {
 
     /// Answers the caller's request with the questions, and waits for the next one.
     pub(super) fn park(&mut self, key: Key, turn: &mut Turn<'_>) {
-        let Some(call) = self.calls.get_mut(&key) else {
+        let Some(call) = self.table.calls.get_mut(&key) else {
             return;
         };
         let Some(caller) = call.caller.take() else {
             return;
         };
-        self.by_caller.remove(&caller);
+        self.table.by_caller.remove(&caller);
         let mut requests = Members::default();
         for question in &call.questions {
             let mut request = Members::default();
@@ -256,11 +253,12 @@ impl Downgrade {
         turn.answer(&caller, &result.json());
         call.parked = Some(state.clone());
         self.parked.insert(state, key);
-        self.timers
+        self.table
+            .timers
             .set(key, turn.now + turn.options.question_timeout);
         if self.parked.len() > turn.options.most_parked {
             let calls = self.parked.values().copied();
-            if let Some(oldest) = calls.min_by_key(|key| self.timers.at(*key)) {
+            if let Some(oldest) = calls.min_by_key(|key| self.table.timers.at(*key)) {
                 self.close(oldest, "too many calls wait for the client", turn);
             }
         }
@@ -280,18 +278,18 @@ impl Downgrade {
         let Some(key) = self.parked.get(state).copied() else {
             return turn.refuse(&id, INVALID_PARAMS, UNKNOWN);
         };
-        let Some(call) = self.calls.get_mut(&key) else {
+        let Some(call) = self.table.calls.get_mut(&key) else {
             return turn.refuse(&id, INVALID_PARAMS, UNKNOWN);
         };
         if call.method != message.method() || call.subject != message.header_facts().name {
             let why = "the requestState belongs to another request";
             return turn.refuse(&id, INVALID_PARAMS, why);
         }
-        self.timers.stop(key);
+        self.table.timers.stop(key);
         self.parked.remove(state);
         call.parked = None;
         call.attach(id.clone(), &meta_of(params));
-        self.by_caller.insert(id, key);
+        self.table.by_caller.insert(id, key);
         let answers = params.get("inputResponses").and_then(Members::read);
         let answers = answers.unwrap_or_default();
         let mut left = Vec::new();
@@ -300,7 +298,7 @@ impl Downgrade {
             match answer.filter(|json| json.starts_with('{')) {
                 Some(answer) => {
                     if let Some(id) = &question.id {
-                        self.questions.remove(id);
+                        self.table.questions.remove(id);
                         turn.send_to_server(Message::result(id.clone(), answer));
                     }
                 }
@@ -327,7 +325,7 @@ impl Downgrade {
         turn: &mut Turn<'_>,
     ) {
         let Some(id) = &question.id else { return };
-        self.questions.remove(id);
+        self.table.questions.remove(id);
         let other = self.likely_call(&question.method, question.params.as_ref());
         match other {
             Some(key) if !question.is_certain && !was_at_server => {
