@@ -183,7 +183,7 @@ async fn another_redirect_uri_is_registered_anew() {
     assert_eq!(provider.count("/register"), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_forgotten_client_is_registered_again_for_a_code_on_another_machine() {
     for where_ in ["/device", "/token"] {
         let folder = tempfile::tempdir().unwrap();

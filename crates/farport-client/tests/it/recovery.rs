@@ -54,7 +54,7 @@ async fn a_server_that_refuses_the_stream_has_not_lost_the_session() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stream_that_fails_or_ends_is_opened_again_with_growing_waits() {
     for (name, retry_after) in [("ends", 0), ("events", 0), ("500", 0), ("429", 1)] {
         let folder = tempfile::tempdir().unwrap();
@@ -232,7 +232,7 @@ async fn a_new_session_has_one_stream_and_the_old_one_is_closed() {
     assert_eq!(server.verbs("GET"), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_call_whose_server_makes_it_poll_continues() {
     let folder = tempfile::tempdir().unwrap();
     let polls = AtomicUsize::new(0);

@@ -166,7 +166,7 @@ async fn a_call_lives_for_as_long_as_its_connection_does() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_error_page_that_never_ends_is_shown_after_a_while() {
     let folder = tempfile::tempdir().unwrap();
     let feeds: Arc<Mutex<Vec<Feed>>> = Arc::default();
