@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -308,6 +309,33 @@ async function session(machine) {
   } };
 }
 
+/** A model's key is kept on request, used for its base URL only, and forgotten. */
+async function keptModelKey(machine, server) {
+  const seen = [];
+  const model = createServer((request, response) => {
+    seen.push(request.headers.authorization);
+    response.writeHead(500).end();
+  });
+  await new Promise((resolve) => model.listen(0, '127.0.0.1', resolve));
+  const base = `http://127.0.0.1:${model.address().port}/v1`;
+  const key = 'sk-kept-in-the-keyring';
+  server.secrets.push(key);
+  const chat = (...args) => machine.run('chat', server.url, '--keyring', '--base-url', base, '--model', 'm', ...args, 'hello');
+  try {
+    machine.env.MODEL_KEY = key;
+    // The model answers with an error; its key is kept before.
+    assert.equal((await chat('--key-env', 'MODEL_KEY', '--keep-key')).code, 7);
+    delete machine.env.MODEL_KEY;
+    assert.equal((await chat()).code, 7);
+    assert.deepEqual(seen, [`Bearer ${key}`, `Bearer ${key}`]);
+    assert.equal((await machine.run('chat', '--forget-key', base)).code, 0);
+    assert.equal((await chat()).code, 7);
+    assert.equal(seen.at(-1), undefined);
+  } finally {
+    model.close();
+  }
+}
+
 async function keptInKeyring(machine, person, server) {
   const desktop = await session(machine);
   try {
@@ -322,6 +350,8 @@ async function keptInKeyring(machine, person, server) {
     await client.close();
     const [one] = JSON.parse((await machine.run('status', '--json')).printed).sign_ins;
     assert.deepEqual([one.signed_in, one.in_keyring, one.renews], [true, true, true]);
+
+    await keptModelKey(machine, server);
 
     // Without the keyring there is nothing to present, and that is said.
     await desktop.stop();

@@ -142,7 +142,7 @@ impl Provider {
         &self.id
     }
 
-    /// Whether its id or base URL is `name`.
+    /// Whether its id, its base URL or its name for people is `name`.
     pub fn is_named(&self, name: &str) -> bool {
         self.id == name || self.base.as_str() == name || self.label == name
     }
