@@ -24,7 +24,7 @@ pub(crate) use events::{Effect, Phase};
 pub const MOST_STEPS: u32 = 20;
 /// The most messages of a conversation.
 const MOST_MESSAGES: usize = 4000;
-/// The most bytes of all results. The oldest are dropped.
+/// The most bytes of all results.
 const MOST_RESULTS: usize = 256 * 1024 * 1024;
 
 /// How the model is asked.
@@ -74,6 +74,8 @@ pub(crate) struct Refused(pub(crate) &'static str);
 #[derive(Debug, Default)]
 pub(crate) struct Chat {
     messages: Vec<Message>,
+    /// The most bytes of all results. The oldest are dropped.
+    most_results: usize,
     settings: ChatSettings,
     catalog: Catalog,
     /// Whether the catalog may be outdated.
@@ -110,6 +112,7 @@ impl Chat {
     pub(crate) fn new() -> Self {
         Self {
             stale: true,
+            most_results: MOST_RESULTS,
             ..Self::default()
         }
     }
@@ -381,7 +384,7 @@ impl Chat {
             };
             for call in step.calls_mut() {
                 held = held.saturating_add(call.bytes);
-                if held > MOST_RESULTS && call.bytes > 0 {
+                if held > self.most_results && call.bytes > 0 {
                     held -= call.bytes;
                     call.bytes = 0;
                     call.result = None;

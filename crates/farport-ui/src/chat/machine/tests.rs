@@ -495,7 +495,8 @@ fn a_result_that_requests_a_call_starts_none() {
 fn the_results_that_are_held_are_bounded() {
     let mut story = Story::begin();
     story.chat.allow([], true);
-    let large = "x".repeat(super::MOST_RESULTS / 2 - 100);
+    story.chat.most_results = 10_000;
+    let large = "x".repeat(10_000 / 2 - 100);
     for _ in 0..3 {
         story.calls(&[("add", r#"{"a":1}"#)]);
         let call = story.numbers()[0];
