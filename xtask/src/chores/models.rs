@@ -79,7 +79,7 @@ fn start(python: &Path, script: &str) -> Result<(Child, String)> {
 
 /// A model calls a tool, and its result is the answer.
 fn needle(chat: &Chat, python: &Path) -> Result<()> {
-    let (_model, base) = start(python, "needle.py")?;
+    let (_model, base) = start(python, "needle_server.py")?;
     let mut command = chat.command(&base, &["--allow", "add", "add 23 and 19"]);
     let answer = process::output(&mut command)?;
     ensure!(answer.contains("42"), "the model answered: {answer}");
@@ -88,7 +88,7 @@ fn needle(chat: &Chat, python: &Path) -> Result<()> {
 
 /// A model ignores its tools. Its answer streams, its tokens are counted, and Ctrl-C stops it.
 fn smollm(chat: &Chat, python: &Path) -> Result<()> {
-    let (_model, base) = start(python, "smollm.py")?;
+    let (_model, base) = start(python, "smollm_server.py")?;
     let short = ["--json", "--yes", "--max-tokens", "24", "Say hello."];
     let events = answer(&mut chat.command(&base, &short))?;
     let of = |name: &str| events.iter().filter(|event| event["event"] == name).count();

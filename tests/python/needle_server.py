@@ -1,6 +1,6 @@
 """A small tool-calling model (Needle 3) behind OpenAI's Chat Completions, for tests.
 
-Usage: python needle.py. Prints its base URL. The model runs on this machine; its telemetry is
+Usage: python needle_server.py. Prints its base URL. The model runs on this machine; its telemetry is
 turned off before it is loaded.
 """
 

@@ -1,6 +1,6 @@
 """A small real model (SmolLM2-135M) on llama.cpp's own HTTP server, for tests.
 
-Usage: python smollm.py. Prints the server's base URL. It ends when its standard input is closed.
+Usage: python smollm_server.py. Prints the server's base URL. It ends when its standard input is closed.
 """
 
 import importlib.util
