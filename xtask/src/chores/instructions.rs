@@ -51,10 +51,10 @@ struct Counts {
 pub(crate) fn run(args: &Args) -> Result<Outcome> {
     setup::programs(&[("valgrind", "valgrind")])?;
     let mut build = project::cargo();
-    build.args(["build", "--quiet", "--release", "--package"]);
+    build.args(["build", "--quiet", "--profile", "instructions", "--package"]);
     build.args(["farport-bench", "--bin", "bench-instructions"]);
     process::run(&mut build, BUILD)?;
-    let program = project::target().join("release/bench-instructions");
+    let program = project::target().join("instructions/bench-instructions");
     let mut instructions = BTreeMap::new();
     for case in CASES {
         let [few, many] = CALLS;
