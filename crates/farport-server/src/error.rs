@@ -57,15 +57,6 @@ pub(crate) enum Problem {
         /// What is wrong with the value.
         why: String,
     },
-    /// A rule requires a signed-in user, but the server has no sign-in.
-    #[error("`{pattern}` is permitted to some users only, but the server has no sign-in")]
-    PermitWithoutAuth { pattern: String },
-    /// A rule compares user names, but the provider does not guarantee that they are unique.
-    #[error(
-        "cannot use login_in for `{pattern}`: {provider} does not guarantee that a user name belongs to \
-         one user"
-    )]
-    LoginNotUnique { pattern: String, provider: String },
     /// A rule matches no tool, prompt or resource of the server.
     #[error("no {kind} matches the rule for `{pattern}`")]
     RuleMatchesNothing {
@@ -79,27 +70,13 @@ pub(crate) enum Problem {
     /// The server refuses everything without a rule, but has no sign-in.
     #[error("deny_by_default has no effect, because the server has no sign-in")]
     DenyWithoutAuth,
-    /// The sign-in for development is reachable from other machines.
-    #[error(
-        "dev-login accepts any name, so only this machine may reach it, but {open} lets others in"
-    )]
-    DevLoginNotLocal {
-        /// The setting that lets others in.
-        open: &'static str,
+    /// The sign-in cannot be set up, or a rule does not fit it.
+    #[error("{text}")]
+    SignIn {
+        kind: ErrorKind,
+        text: String,
+        hint: Option<String>,
     },
-    /// A server with sign-in does not know its public URL.
-    #[error("other machines can reach the server, so sign-in needs its public URL")]
-    NoPublicUrl,
-    /// The public URL is invalid.
-    #[error("invalid public_url {url:?}: {why}")]
-    PublicUrl {
-        url: String,
-        /// What is wrong with the URL.
-        why: String,
-    },
-    /// Another setting of the sign-in is invalid.
-    #[error("cannot set up sign-in: {0}")]
-    Auth(String),
     /// The platform has no folder for the state of programs.
     #[error("no home folder found to store sessions and sign-ins in")]
     NoStateFolder,
@@ -117,11 +94,6 @@ impl Error {
     /// What to do next, if anything: lower case, without a full stop.
     pub fn hint(&self) -> Option<String> {
         self.0.hint()
-    }
-
-    #[cfg(test)]
-    pub(crate) fn problem(&self) -> &Problem {
-        &self.0
     }
 }
 
@@ -144,17 +116,21 @@ impl From<io::Error> for Error {
 }
 
 impl Problem {
+    /// A setting of the sign-in is invalid.
+    pub(crate) fn sign_in(why: impl fmt::Display) -> Self {
+        Self::SignIn {
+            kind: ErrorKind::SignIn,
+            text: format!("cannot set up sign-in: {why}"),
+            hint: None,
+        }
+    }
+
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Host(error) => error.kind(),
-            Self::SettingsFile { .. } | Self::Variable { .. } | Self::PublicUrl { .. } => {
-                ErrorKind::Settings
-            }
-            Self::PermitWithoutAuth { .. }
-            | Self::LoginNotUnique { .. }
-            | Self::RuleMatchesNothing { .. }
-            | Self::DenyWithoutAuth => ErrorKind::Rules,
-            Self::DevLoginNotLocal { .. } | Self::NoPublicUrl | Self::Auth(_) => ErrorKind::SignIn,
+            Self::SettingsFile { .. } | Self::Variable { .. } => ErrorKind::Settings,
+            Self::RuleMatchesNothing { .. } | Self::DenyWithoutAuth => ErrorKind::Rules,
+            Self::SignIn { kind, .. } => *kind,
             Self::NoStateFolder => ErrorKind::Store,
             Self::Io(_) => ErrorKind::System,
         }
@@ -177,30 +153,13 @@ impl Problem {
                     meant.unwrap_or_default()
                 ));
             }
-            Self::DevLoginNotLocal { open } => {
-                return Some(format!("remove {open}, or choose another sign-in provider"));
-            }
-            Self::PermitWithoutAuth { .. } => {
-                "call `.auth(..)`, or set `provider` under `[auth]` in farport.toml"
-            }
-            Self::LoginNotUnique { .. } => {
-                "compare the subject, `claim(\"sub\", ...)`, or a verified email address, `when(|user| \
-                 user.email.as_deref() == Some(...))`"
-            }
+            Self::SignIn { hint, .. } => return hint.clone(),
             Self::DenyWithoutAuth => {
                 "call `.auth(..)`, set `provider` under `[auth]` in farport.toml, or remove \
                  deny_by_default"
             }
-            Self::NoPublicUrl => {
-                "set public_url (FARPORT_PUBLIC_URL) to the URL that clients use, such as \
-                 https://mcp.example.com"
-            }
             Self::NoStateFolder => STORE_HINT,
-            Self::SettingsFile { .. }
-            | Self::Variable { .. }
-            | Self::PublicUrl { .. }
-            | Self::Auth(_)
-            | Self::Io(_) => return None,
+            Self::SettingsFile { .. } | Self::Variable { .. } | Self::Io(_) => return None,
         };
         Some(fixed.to_owned())
     }
@@ -208,7 +167,7 @@ impl Problem {
 
 impl From<farport_oauth::provider::InvalidSettings> for Error {
     fn from(error: farport_oauth::provider::InvalidSettings) -> Self {
-        Problem::Auth(error.to_string()).into()
+        Problem::sign_in(error).into()
     }
 }
 

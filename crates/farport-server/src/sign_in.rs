@@ -5,6 +5,7 @@ mod build;
 mod by_settings;
 mod external;
 mod open;
+mod problem;
 
 use std::{fmt, sync::Arc};
 
