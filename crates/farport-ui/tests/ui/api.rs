@@ -148,7 +148,7 @@ async fn an_invalid_request_is_refused_with_its_reason() {
         ),
         ("request", json!({ "id": 0, "method": "ping" }), 400),
         ("request", json!({ "id": 1, "method": "ping" }), 409),
-        ("answer", json!({ "number": 1, "result": {} }), 409),
+        ("answer", json!({ "number": 1, "result": {} }), 404),
         ("answer", json!({ "number": 1 }), 400),
         ("entry", json!({ "seq": 99 }), 404),
         ("roots", json!({ "roots": [{ "uri": 1 }] }), 400),
