@@ -65,6 +65,8 @@ export class Person {
       if (!person.page.url().startsWith(origin)) return;
       // That the answer was an error is what error pages are for.
       if (/status of 4\d\d/.test(message.text())) return;
+      // The test typed into the field before the browser had put the focus there.
+      if (message.text().startsWith('Autofocus processing was blocked')) return;
       person.complaints.push(`${person.page.url()}: ${message.text()}`);
     });
     return person;
