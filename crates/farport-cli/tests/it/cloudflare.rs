@@ -183,7 +183,7 @@ fn what_arrives_at_cloudflare_is_the_worker_and_no_secret() {
     let worker = Worker::of("github-worker", folder.path());
     let inherited = |name| json!({ "name": name, "type": "inherit" });
     let expected = Expected {
-        most: 1_200_000,
+        most: 1_240_000,
         bindings: vec![
             log(),
             inherited("FARPORT_MASTER_KEY"),
@@ -212,7 +212,7 @@ fn what_was_deployed_is_served_by_dev_in_workerd_which_takes_every_change() {
     let folder = tempfile::tempdir().unwrap();
     let worker = Worker::of("worker", folder.path());
     let expected = Expected {
-        most: 750_000,
+        most: 780_000,
         bindings: vec![log(), object("FARPORT_SESSION", "FarportSession")],
         classes: json!(["FarportSession"]),
         secrets: &[],
