@@ -282,39 +282,30 @@ pub(crate) fn options(url: &str) -> Options {
 
 impl Client {
     pub(crate) fn new(options: Options, store: Store) -> Self {
-        let (near, far) = tokio::io::duplex(1 << 16);
-        let (input, output) = tokio::io::split(far);
-        let reports = Reports::default();
-        let user = User::new(reports.clone(), Visitor);
         let stop = CancellationToken::new();
-        let bridge = tokio::spawn(connect(
-            options,
-            store,
-            user,
-            BufReader::new(input),
-            output,
-            stop,
-        ));
-        let (reader, writer) = tokio::io::split(near);
-        Self {
-            lines: BufReader::new(reader).lines(),
-            writer,
-            bridge,
-            reports,
-            number: 0,
-        }
+        Self::of(|user, input, output| connect(options, store, user, input, output, stop))
     }
 
     /// A client of a server that is a child process.
     pub(crate) fn at_process(command: Command) -> Self {
+        Self::of(|user, input, output| async move {
+            let stop = CancellationToken::new();
+            connect_process(&command, user, input, output, stop).await
+        })
+    }
+
+    /// A client of the bridge that `start` returns.
+    fn of<F>(
+        start: impl FnOnce(User, BufReader<ReadHalf<DuplexStream>>, WriteHalf<DuplexStream>) -> F,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
         let (near, far) = tokio::io::duplex(1 << 16);
         let (input, output) = tokio::io::split(far);
         let reports = Reports::default();
         let user = User::new(reports.clone(), Visitor);
-        let bridge = tokio::spawn(async move {
-            let stop = CancellationToken::new();
-            connect_process(&command, user, BufReader::new(input), output, stop).await
-        });
+        let bridge = tokio::spawn(start(user, BufReader::new(input), output));
         let (reader, writer) = tokio::io::split(near);
         Self {
             lines: BufReader::new(reader).lines(),
