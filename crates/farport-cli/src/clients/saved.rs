@@ -431,11 +431,11 @@ mod tests {
         let configuration = json!({
             "mcpServers": { "a": server("https://all.example"), "c": server("https://c.example") },
             "projects": {
-                "/work/shop": { "mcpServers": { "a": server("https://shop.example") } },
-                "/work/shop/api": { "mcpServers": { "b": server("https://api.example") } },
-                "/work/sho": { "mcpServers": { "x": server("https://x.example") } },
-                "/work": { "mcpServers": { "a": server("https://work.example") } },
-                "/work/shop/api/empty": {},
+                "/src/shop": { "mcpServers": { "a": server("https://shop.example") } },
+                "/src/shop/api": { "mcpServers": { "b": server("https://api.example") } },
+                "/src/sho": { "mcpServers": { "x": server("https://x.example") } },
+                "/src": { "mcpServers": { "a": server("https://work.example") } },
+                "/src/shop/api/empty": {},
                 "/": 1,
             },
         });
@@ -451,11 +451,11 @@ mod tests {
         };
         let c = "claude-code:c=https://c.example";
         assert_eq!(
-            urls("/work/shop/api/src"),
+            urls("/src/shop/api/src"),
             format!("claude-code:b=https://api.example claude-code:a=https://shop.example {c}")
         );
         assert_eq!(
-            urls("/work/other"),
+            urls("/src/other"),
             format!("claude-code:a=https://work.example {c}")
         );
         assert_eq!(
